@@ -1,0 +1,1 @@
+"""PostgreSQL: the pool, the named queries and the migrations. Rooms keep their own queries.sql."""

@@ -1,0 +1,140 @@
+"""The environment, read once into one frozen object. docs/settings.md lists every field."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Literal, get_args
+
+Payments = Literal["sandbox", "stripe"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; each line names a variable, what is wrong, what would be right."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All of CONTRACT section 2. Durations are whole seconds; a limit of 0 is none."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    redis_url: str = field(default="", repr=False)
+    database_url: str = field(default="", repr=False)
+    secret_key: str = field(default="", repr=False)
+    public_url: str = ""
+    allowed_origins: tuple[str, ...] = ()
+    jwt_secret: str = field(default="", repr=False)
+    jwt_jwks_url: str = ""
+    payments: Payments | None = None
+    stripe_secret_key: str = field(default="", repr=False)
+    stripe_publishable_key: str = ""
+    stripe_webhook_secret: str = field(default="", repr=False)
+    stripe_api_base: str = ""
+    stripe_js_url: str = ""
+    smtp_url: str = field(default="", repr=False)
+    hold_seconds: int = 900
+    hold_max_seconds: int = 3600
+    payment_seconds: int = 1800
+    disconnect_grace_seconds: int = 10
+    liveness_seconds: int = 30
+    heartbeat_seconds: int = 10
+    max_hold_items: int = 50
+    rate_commands: int = 50
+    rate_bookings: int = 10
+    rate_address: int = 0
+    max_sockets_per_address: int = 0
+    log_level: LogLevel = "info"
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The origins whose pages may open a socket or send a cookie."""
+        return frozenset(origin for origin in (self.public_url, *self.allowed_origins) if origin)
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Read `HOST`, `PORT`, …; raise SettingsError naming every variable that does not hold."""
+    problems: list[str] = []
+    values: dict[str, object] = {}
+    for item in fields(Settings):
+        name = item.name.upper()
+        text = environment.get(name, "").strip()
+        if not text:
+            continue
+        try:
+            values[item.name] = _convert(item.name, text)
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**values)  # type: ignore[arg-type]  # _convert types each by its name
+
+
+_CHOICES: dict[str, tuple[str, ...]] = {"payments": get_args(Payments), "log_level": get_args(LogLevel)}
+_NUMBERS = frozenset(item.name for item in fields(Settings) if item.type is int)
+_AT_LEAST_ONE = frozenset(
+    {"hold_seconds", "hold_max_seconds", "payment_seconds", "liveness_seconds", "heartbeat_seconds"}
+)
+_URLS = {
+    "redis_url": ("redis://", "rediss://", "unix://"),
+    "database_url": ("postgresql://", "postgres://"),
+    "public_url": ("http://", "https://"),
+    "jwt_jwks_url": ("http://", "https://"),
+    "stripe_api_base": ("http://", "https://"),
+    "stripe_js_url": ("http://", "https://"),
+    "smtp_url": ("smtp://", "smtps://"),
+}
+
+
+def _convert(name: str, text: str) -> object:
+    if name in _NUMBERS:
+        return _number(name, text)
+    if name in _CHOICES:
+        if text.lower() not in _CHOICES[name]:
+            raise ValueError(f"is {text!r}; it is one of {', '.join(_CHOICES[name])}")
+        return text.lower()
+    if name == "allowed_origins":
+        return tuple(_origin(part) for part in text.replace(",", " ").split())
+    if name in _URLS and not text.startswith(_URLS[name]):
+        raise ValueError(f"starts with one of {', '.join(_URLS[name])}")
+    return text.rstrip("/") if name == "public_url" else text
+
+
+def _number(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise ValueError(f"is {text!r}; it is a whole number")
+    value = int(text)
+    if name == "port" and value > 65535:
+        raise ValueError(f"is {value}; a port is at most 65535")
+    if name in _AT_LEAST_ONE and value < 1:
+        raise ValueError("is 0; it is at least 1")
+    return value
+
+
+def _origin(text: str) -> str:
+    origin = text.rstrip("/").lower()
+    scheme, _, rest = origin.partition("://")
+    if scheme not in {"http", "https"} or not rest or "/" in rest or "@" in rest:
+        raise ValueError(f"{text!r} is not an origin; one looks like https://tickets.example")
+    return origin
+
+
+def problems_for_run(settings: Settings) -> list[str]:
+    """What `holdfast run` lacks: production starts with everything it needs or not at all."""
+    problems = [
+        f"{name}: is missing; {hint}"
+        for name, value, hint in (
+            ("REDIS_URL", settings.redis_url, "redis://host:6379/0"),
+            ("DATABASE_URL", settings.database_url, "postgresql://user:password@host/database"),
+            ("SECRET_KEY", settings.secret_key, "32 or more random characters that all processes share"),
+        )
+        if not value
+    ]
+    if settings.secret_key and len(settings.secret_key) < 32:
+        problems.append("SECRET_KEY: is too short; it has 32 characters or more")
+    if settings.payments != "sandbox" and not settings.stripe_secret_key:
+        problems.append("STRIPE_SECRET_KEY: is missing; give it, or say PAYMENTS=sandbox outright")
+    return problems
