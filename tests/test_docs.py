@@ -1,0 +1,45 @@
+"""The docs say what the code does; each list in them is held to its source."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from server import errors
+from server.settings import Settings
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def rows(page: str) -> dict[str, list[str]]:
+    """The tables' rows whose first cell is code: the name in it → the row's other cells."""
+    found = {}
+    for line in (DOCS / page).read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        name = re.fullmatch(r"`([^`]+)`", cells[0])
+        if name and line.startswith("|"):
+            found[name.group(1)] = cells[1:]
+    return found
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    documented = {name: cells[0].strip("`") for name, cells in rows("settings.md").items()}
+    defaults = {item.name.upper(): item.default or "–" for item in fields(Settings)}
+    assert set(documented) == set(defaults)
+    for name, default in defaults.items():
+        # 0 is a real default: a limit of 0 is none
+        expected = "0" if getattr(Settings(), name.lower()) == 0 else str(default)
+        assert documented[name] == expected, name
+
+
+def leaves(parent: type[errors.HoldfastError]) -> list[type[errors.HoldfastError]]:
+    return parent.__subclasses__()
+
+
+def test_every_error_is_documented_with_its_status_and_what_to_do_next() -> None:
+    documented = rows("errors.md")
+    coded = {leaf.code: leaf for leaf in leaves(errors.HoldfastError)}
+    assert set(documented) == set(coded)
+    for code, leaf in coded.items():
+        status, retry = documented[code][:2]
+        assert int(status) == leaf.status, code
+        assert leaf.retry in retry, code
