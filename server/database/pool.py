@@ -1,0 +1,180 @@
+"""The one way to PostgreSQL: a pool whose troubles all come out as Unavailable, and that heals by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+import asyncpg
+import msgspec
+
+from server.errors import Unavailable
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+
+ACQUIRE_SECONDS = 2.0
+COMMAND_SECONDS = 3.0
+PROBE_SECONDS = 0.5
+
+_AWAY = (OSError, TimeoutError, asyncpg.PostgresConnectionError)
+# Connection trouble, rollbacks that a second try cures, no room, an administrator's hand, a broken disk, a
+# lock that did not come in time, a standby.
+_PASSING_CLASSES = frozenset({"08", "40", "53", "57", "58"})
+_PASSING_STATES = frozenset({"55P03", "25006"})
+
+
+class Database:
+    """PostgreSQL for all rooms.
+
+    Only database work belongs inside `connection()` and `transaction()`: their OSError and TimeoutError are
+    taken for the database's. A failed commit's outcome is unknown, so whatever is changed must be safe to
+    repeat. With the server silent a request gives up after ACQUIRE_SECONDS + COMMAND_SECONDS at the most.
+    """
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self.pool = pool
+        self._suspicious = False
+        self._proven: set[int] = set()
+
+    @classmethod
+    async def connect(cls, url: str, *, size: int = 10, command_seconds: float = COMMAND_SECONDS) -> Self:
+        """Open the pool with a first connection; Unavailable where there is no database to be had."""
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=size,
+                timeout=ACQUIRE_SECONDS,
+                command_timeout=command_seconds,
+                init=_teach_json,
+                reset=_leave_as_is,
+                server_settings={
+                    "application_name": "holdfast",
+                    "idle_in_transaction_session_timeout": "15000",  # a stopped process frees its locks
+                },
+            )
+        except (*_AWAY, asyncpg.PostgresError) as error:
+            raise Unavailable(f"The database cannot be reached: {_reason(error)}") from error
+        return cls(pool)
+
+    async def close(self) -> None:
+        """Give every connection back to the server; connections in use have two seconds."""
+        try:
+            async with asyncio.timeout(ACQUIRE_SECONDS):
+                await self.pool.close()
+        except _AWAY:
+            self.pool.terminate()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection in autocommit; raises Unavailable for whatever another try may cure."""
+        connection = await self._acquire()
+        try:
+            yield connection
+        except (*_AWAY, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+            if isinstance(error, _AWAY):
+                self._distrust(connection)
+            if isinstance(error, _AWAY) or _is_passing(error, connection):
+                raise Unavailable("The database does not answer", retry_after=1) from error
+            raise
+        finally:
+            await self._release(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """One transaction, read committed; any exception rolls it back."""
+        async with self.connection() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                yield connection
+            except _AWAY:
+                raise  # the connection is thrown away, and its transaction with it
+            except BaseException:
+                await _roll_back(connection, transaction)
+                raise
+            await transaction.commit()
+
+    async def _acquire(self) -> Connection:
+        try:
+            async with asyncio.timeout(ACQUIRE_SECONDS):
+                while True:
+                    connection = await self.pool.acquire()
+                    if await self._answers(connection):
+                        return connection
+        except (*_AWAY, asyncpg.PostgresError) as error:
+            raise Unavailable("The database does not answer", retry_after=1) from error
+        except asyncpg.InterfaceError as error:
+            raise Unavailable("The database pool is closed") from error
+
+    async def _answers(self, connection: Connection) -> bool:
+        """Since the last trouble every connection is tried once before it is trusted again."""
+        if not self._suspicious:
+            return True
+        try:
+            process = connection.get_server_pid()
+            if process not in self._proven:
+                await connection.execute("select 1", timeout=PROBE_SECONDS)
+                self._proven.add(process)
+        except (*_AWAY, asyncpg.InterfaceError, asyncpg.PostgresError):
+            _terminate(connection)
+            await self._release(connection)
+            return False
+        except BaseException:
+            _terminate(connection)
+            await self._release(connection)
+            raise
+        return True
+
+    def _distrust(self, connection: Connection) -> None:
+        self._suspicious = True
+        self._proven.clear()
+        _terminate(connection)
+
+    async def _release(self, connection: Connection) -> None:
+        # What was asked of the connection has its answer by now; the pool replaces one that can't go back.
+        with suppress(*_AWAY, asyncpg.InterfaceError, asyncpg.PostgresError):
+            await self.pool.release(connection, timeout=1.0)
+
+
+async def _teach_json(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    await connection.set_type_codec(
+        "jsonb", encoder=_encode_json, decoder=msgspec.json.decode, schema="pg_catalog"
+    )
+
+
+def _encode_json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+async def _leave_as_is(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """No room changes a connection's own state, so the reset between two uses is a round trip saved."""
+
+
+async def _roll_back(connection: Connection, transaction: "asyncpg.transaction.Transaction") -> None:
+    try:
+        await transaction.rollback()
+    except (*_AWAY, asyncpg.InterfaceError, asyncpg.PostgresError):
+        _terminate(connection)
+
+
+def _terminate(connection: Connection) -> None:
+    with suppress(asyncpg.InterfaceError):  # it went back to the pool by itself when it broke
+        connection.terminate()
+
+
+def _is_passing(error: BaseException, connection: Connection) -> bool:
+    if isinstance(error, asyncpg.PostgresError):
+        state = error.sqlstate or ""
+        return state[:2] in _PASSING_CLASSES or state in _PASSING_STATES
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__
