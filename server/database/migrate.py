@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -66,7 +67,7 @@ async def migrate(url: str, *, folder: Path = MIGRATIONS, wait_seconds: float = 
     except (OSError, asyncpg.PostgresConnectionError) as error:
         raise Unavailable(f"The database went away while it was migrated: {error}") from error
     finally:
-        connection.terminate()  # frees the lock whatever state the connection is in
+        await _close(connection)
 
 
 async def require_current(connection: Connection, *, folder: Path = MIGRATIONS) -> None:
@@ -114,10 +115,16 @@ async def _connect(url: str) -> Connection:
     return connection
 
 
+async def _close(connection: Connection) -> None:
+    """Frees the lock whatever state the connection is in."""
+    with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        await connection.close(timeout=ACQUIRE_SECONDS)
+
+
 async def _require_version(connection: Connection) -> None:
     version = int(await connection.fetchval("show server_version_num"))
     if version < _OLDEST_SERVER:
-        connection.terminate()
+        await _close(connection)
         raise MigrationError(f"PostgreSQL {version // 10000} is too old; Holdfast needs 15 or later")
 
 
