@@ -1,0 +1,101 @@
+"""Idempotency-Key: the same key and body have one effect and one answer for a day (CONTRACT section 4)."""
+
+import hashlib
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+
+from server.accounts.rules import Caller
+from server.errors import BadRequest, Conflict, FieldError, InvalidFields
+from server.ops.redis_errors import redis_away
+
+KEPT_SECONDS: Final = 24 * 3600
+RUN_SECONDS: Final = 60
+_FINISH: Final = Path(__file__).with_name("idempotency.lua").read_text(encoding="utf-8")
+
+
+class _Record(msgspec.Struct, array_like=True):
+    fingerprint: bytes
+    state: Literal["running", "done"]
+    run: str
+    status: int = 0
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+
+
+def idempotency_key(headers: Headers) -> str | None:
+    """The request's key; BadRequest unless it is one of 1 to 255 printable ASCII characters."""
+    found = headers.getlist("idempotency-key")
+    if not found:
+        return None
+    key = found[0]
+    if len(found) > 1 or not 1 <= len(key) <= 255 or not all(" " <= character <= "~" for character in key):
+        raise BadRequest("an Idempotency-Key has 1 to 255 printable ASCII characters")
+    return key
+
+
+class Idempotency:
+    """The records of what ran under a key, in Redis; raises Unavailable while that is away."""
+
+    def __init__(self, redis: Any) -> None:
+        self._redis = redis
+
+    async def answer(
+        self, request: Request, caller: Caller, key: str, body: bytes, run: Callable[[], Awaitable[Response]]
+    ) -> Response:
+        """Run once, or answer as before.
+
+        Raises InvalidFields for another body and Conflict with `retry_after` while the first is still
+        running. An answer of 500 or more, and a run that raised, leave nothing behind.
+        """
+        name = _name(request, caller, key)
+        ours = _Record(hashlib.sha256(body).digest(), "running", secrets.token_hex(8))
+        earlier = await self._begin(name, ours)
+        if earlier is not None:
+            return _repeat(earlier, ours)
+        try:
+            response = await run()
+        except BaseException:
+            await self._finish(name, ours, None)
+            raise
+        await self._finish(name, ours, response if response.status_code < 500 else None)
+        return response
+
+    async def _begin(self, name: str, ours: _Record) -> _Record | None:
+        with redis_away():
+            found = await self._redis.set(
+                name, msgspec.msgpack.encode(ours), nx=True, get=True, ex=RUN_SECONDS
+            )
+        return None if found is None else msgspec.msgpack.decode(found, type=_Record)
+
+    async def _finish(self, name: str, ours: _Record, response: Response | None) -> None:
+        kept = b"" if response is None else msgspec.msgpack.encode(_done(ours, response))
+        with redis_away():
+            await self._redis.eval(_FINISH, 1, name, msgspec.msgpack.encode(ours), kept, KEPT_SECONDS)
+
+
+def _name(request: Request, caller: Caller, key: str) -> str:
+    scope = msgspec.msgpack.encode((caller.session, caller.user, request.method, request.url.path, key))
+    return f"holdfast:idempotency:{hashlib.sha256(scope).hexdigest()}"
+
+
+def _done(ours: _Record, response: Response) -> _Record:
+    headers = tuple(response.raw_headers)
+    return _Record(ours.fingerprint, "done", ours.run, response.status_code, headers, bytes(response.body))
+
+
+def _repeat(earlier: _Record, ours: _Record) -> Response:
+    if earlier.fingerprint != ours.fingerprint:
+        said = FieldError("Idempotency-Key", "came with another body before")
+        raise InvalidFields("the Idempotency-Key belongs to another request", errors=[said])
+    if earlier.state == "running":
+        raise Conflict("the first request with this key is still running", retry_after=1)
+    response = Response(earlier.body, status_code=earlier.status)
+    response.raw_headers = list(earlier.headers)
+    return response
