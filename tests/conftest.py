@@ -1,0 +1,85 @@
+"""What every test may ask for. Each worker has one Redis and one PostgreSQL; each test finds them empty."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from redis.asyncio import Redis as RedisClient
+
+from server.database.pool import Database
+from server.settings import Settings
+from tests.support.servers import Databases, PostgreSQL, Redis, fast_postgresql, open_redis
+
+SECRET_KEY = "a-secret-of-the-tests-0123456789abcdef"
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """This worker's Redis. Most tests want `redis`, which empties it first."""
+    server = Redis(tmp_path_factory.mktemp("redis"))
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[RedisClient]:
+    """A client of this worker's Redis, which is empty."""
+    async with open_redis(redis_url) as client:
+        await client.flushall()
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Databases]:
+    """This worker's PostgreSQL, with a migrated template to copy."""
+    server = fast_postgresql(tmp_path_factory.mktemp("postgresql"))
+    server.start()
+    made = Databases(server)
+    await made.create_template()
+    yield made
+    server.stop()
+
+
+@pytest.fixture
+async def database_url(databases: Databases) -> AsyncIterator[str]:
+    """A database of the test's own, migrated and without a row."""
+    async with databases.fresh() as url:
+        yield url
+
+
+@pytest.fixture
+async def empty_database_url(databases: Databases) -> AsyncIterator[str]:
+    """A database of the test's own that nobody has migrated."""
+    async with databases.fresh("template0") as url:
+        yield url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The rooms' way to the test's own database."""
+    opened = await Database.connect(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def settings(redis: RedisClient, redis_url: str, database_url: str) -> Settings:  # noqa: ARG001  # emptied first
+    """Settings of a process on this test's servers, with the sandbox's payments."""
+    return Settings(redis_url=redis_url, database_url=database_url, secret_key=SECRET_KEY, payments="sandbox")
+
+
+@pytest.fixture
+def spare_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """A Redis of the test's own, started, to be killed, restarted, frozen (`freeze(server)`) and thawed."""
+    server = Redis(tmp_path_factory.mktemp("spare-redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def spare_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
+    """An unmigrated PostgreSQL of the test's own, started, to be treated like `spare_redis`."""
+    server = fast_postgresql(tmp_path_factory.mktemp("spare-postgresql"))
+    server.start()
+    yield server
+    server.stop()
