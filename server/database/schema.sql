@@ -58,3 +58,183 @@ create table slot (
 ) with (fillfactor = 80); -- room beside each row: `taken` changes in place, without touching an index
 
 create index slot_starts_at on slot (starts_at) where starts_at is not null;
+
+-- What was sold.
+
+-- `position` is the order of lists. One cart has one live booking. `version` rises with every change;
+-- what Redis and the listeners were told of is `applied_version`. `release_at` is when the pending one's
+-- release is tried next: its `expires_at`, later only while the provider cannot be asked.
+create table booking (
+  id uuid primary key,
+  position bigint generated always as identity unique,
+  reference text not null check (reference <> ''),
+  session text not null,
+  user_id text,
+  owner text not null,
+  status text not null check (status in ('pending', 'confirmed', 'cancelled', 'completed')),
+  payment_status text not null check (payment_status in (
+    'pending', 'authorized', 'paid', 'failed', 'refunded', 'partially_refunded', 'disputed')),
+  currency text not null check (currency ~ '^[a-z]{3}$'),
+  total bigint not null check (total >= 0),
+  customer jsonb not null,
+  attendees jsonb not null default '[]',
+  special_requests text not null default '',
+  driver_location jsonb,
+  created_at timestamptz not null,
+  expires_at timestamptz not null,
+  release_at timestamptz not null,
+  confirmed_at timestamptz,
+  confirmed_by uuid,
+  cancelled_at timestamptz,
+  cancel_reason text check (cancel_reason in (
+    'expired', 'returned', 'released', 'hold_expired', 'refunded', 'payment_failed')),
+  version integer not null default 1,
+  applied_version integer not null default 0,
+  touched_at timestamptz not null,
+  check ((status = 'cancelled') = (cancelled_at is not null)),
+  check ((status = 'cancelled') = (cancel_reason is not null)),
+  check (status not in ('confirmed', 'completed') or confirmed_at is not null)
+) with (fillfactor = 80);
+
+create unique index booking_live_reference on booking (reference) where status <> 'cancelled';
+create index booking_session on booking (session, position);
+create index booking_user on booking (user_id, position) where user_id is not null;
+create index booking_owner on booking (owner, position);
+create index booking_due on booking (release_at) where status = 'pending';
+create index booking_unapplied on booking (touched_at) where applied_version < version;
+
+-- The price is what it was when it was held. `applied` is the state that Redis was last told of;
+-- null is nothing yet, or something begun of which nobody knows how far it came.
+create table booking_line (
+  booking_id uuid not null references booking (id),
+  position integer not null,
+  resource_id text not null,
+  slot_index integer not null,
+  slot_id text not null,
+  label text not null,
+  quantity integer not null check (quantity > 0),
+  unit_price integer not null check (unit_price >= 0),
+  hold_id text not null,
+  hold_range text[],
+  state text not null check (state in ('pending', 'confirmed', 'released')),
+  applied text check (applied in ('pending', 'confirmed', 'released')),
+  primary key (booking_id, position),
+  foreign key (resource_id, slot_index) references slot (resource_id, index)
+) with (fillfactor = 80);
+
+create index booking_line_live on booking_line (resource_id, slot_index) where state <> 'released';
+create index booking_line_unapplied on booking_line (resource_id) where applied is distinct from state;
+
+-- Money in, money back.
+
+-- One attempt to pay a booking. `requested_at` is written before the provider is first asked. `extra` is a
+-- success nobody asked for (a page sent twice); `unwanted` is decided once: this money goes back.
+create table payment (
+  id uuid primary key,
+  booking_id uuid not null references booking (id),
+  attempt integer not null check (attempt > 0),
+  extra boolean not null default false,
+  provider text not null,
+  provider_id text,
+  status text not null check (status in (
+    'pending', 'authorized', 'paid', 'failed', 'refunded', 'partially_refunded', 'disputed')),
+  unwanted boolean not null default false,
+  flag text,
+  amount bigint not null check (amount >= 0),
+  currency text not null check (currency ~ '^[a-z]{3}$'),
+  client_secret text,
+  redirect_url text,
+  requested_at timestamptz,
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  check_at timestamptz,
+  unique (booking_id, attempt),
+  unique (provider, provider_id)
+) with (fillfactor = 80);
+
+create unique index payment_live on payment (booking_id) where status in ('pending', 'authorized') and not extra;
+create index payment_check on payment (check_at) where check_at is not null;
+
+alter table booking add constraint booking_confirmed_by foreign key (confirmed_by) references payment (id);
+
+-- A refund is owed from the moment its row stands, and tried until the provider has done it. `purpose`
+-- makes the provider's idempotency key: the same purpose is never refunded twice.
+create table refund (
+  id uuid primary key,
+  payment_id uuid not null references payment (id),
+  purpose text not null,
+  amount bigint not null check (amount > 0),
+  reason text not null,
+  status text not null default 'requested' check (status in ('requested', 'succeeded')),
+  provider_id text,
+  attempts integer not null default 0,
+  due_at timestamptz not null,
+  created_at timestamptz not null,
+  done_at timestamptz,
+  last_error text,
+  unique (payment_id, purpose)
+);
+
+create index refund_due on refund (due_at) where status = 'requested';
+
+-- Providers' events, stored before they are acknowledged. Dead letters keep their row.
+create table inbox (
+  provider text not null,
+  event_id text not null,
+  kind text not null,
+  object_id text not null,
+  body jsonb not null,
+  received_at timestamptz not null,
+  attempts integer not null default 0,
+  due_at timestamptz not null,
+  done_at timestamptz,
+  dead_at timestamptz,
+  last_error text,
+  primary key (provider, event_id)
+);
+
+create index inbox_due on inbox (due_at) where done_at is null and dead_at is null;
+
+-- The sandbox provider is a third party that happens to live here: nothing of ours reads these tables.
+create schema sandbox;
+
+create table sandbox.intent (
+  id text primary key,
+  secret text not null,
+  idempotency_key text not null unique,
+  amount bigint not null check (amount > 0),
+  currency text not null,
+  capture text not null check (capture in ('manual', 'automatic')),
+  metadata jsonb not null,
+  status text not null check (status in ('open', 'declined', 'authorised', 'captured', 'cancelled')),
+  outcome text check (outcome in ('succeed', 'decline', 'cancel')),
+  outcome_at timestamptz,
+  created_at timestamptz not null,
+  updated_at timestamptz not null
+);
+
+create index intent_outcome on sandbox.intent (outcome_at) where outcome_at is not null;
+create index intent_updated on sandbox.intent (updated_at);
+
+create table sandbox.movement (
+  id bigint generated always as identity primary key,
+  intent_id text not null references sandbox.intent (id),
+  kind text not null check (kind in ('capture', 'refund')),
+  amount bigint not null check (amount > 0),
+  idempotency_key text not null unique,
+  made_at timestamptz not null
+);
+
+create index movement_intent on sandbox.movement (intent_id);
+
+create table sandbox.event (
+  id text primary key,
+  intent_id text not null references sandbox.intent (id),
+  kind text not null,
+  created_at timestamptz not null,
+  attempts integer not null default 0,
+  due_at timestamptz not null,
+  delivered_at timestamptz
+);
+
+create index event_due on sandbox.event (due_at) where delivered_at is null;
