@@ -1,0 +1,148 @@
+"""Sessions and users as the rest of Holdfast meets them: credentials in, a proven Caller out."""
+
+from collections.abc import Callable
+from http.cookies import CookieError, SimpleCookie
+from typing import Any, Final
+
+import msgspec
+from starlette.datastructures import Headers
+
+from server.accounts.rules import Caller, Credentials, Opened, User
+from server.accounts.tokens import PREFIX, SESSION_SECONDS, SessionToken, Signer, new_session
+from server.accounts.users import SharedSecret, Users
+from server.errors import BadRequest, Forbidden, Unauthorized
+from server.http.times import now_milliseconds
+from server.ops.redis_errors import redis_away
+from server.settings import Settings
+
+COOKIE: Final = "holdfast_session"
+BOUND_CHANNEL: Final = "holdfast:bound"
+_BOUND_SECONDS: Final = SESSION_SECONDS + 24 * 3600
+
+
+def bound_key(session: str) -> str:
+    """Where Redis keeps the user of a bound session, beside what else it keeps of that session."""
+    return f"{{session:{session}}}:user"
+
+
+class Sessions:
+    """Opens, renews and proves sessions. Only the binding of a session to a user is stored, in Redis."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        redis: Any,
+        *,
+        users: Users | None = None,
+        clock: Callable[[], int] = now_milliseconds,
+    ) -> None:
+        self._signer = Signer(settings.secret_key)
+        self._redis = redis
+        self._users = users or Users(settings, SharedSecret(settings.jwt_secret))
+        self._clock = clock
+
+    async def open(self, caller: Caller | None = None) -> Opened:
+        """A new session, or `caller`'s own for another SESSION_SECONDS; bound if the caller is a user."""
+        session = new_session() if caller is None or not caller.session else caller.session
+        user = None if caller is None else caller.user
+        if user is not None:
+            await self._bind(session, user)
+            with redis_away():
+                await self._redis.expire(bound_key(session), _BOUND_SECONDS)
+        expires_at = (self._clock() // 1000 + SESSION_SECONDS) * 1000
+        token = self._signer.sign(session, needs_user=user is not None, expires_at=expires_at)
+        return Opened(session, token, self.csrf(session), expires_at, user)
+
+    def csrf(self, session: str) -> str:
+        """The token that a page of `session` sends with its changes."""
+        return self._signer.csrf(session)
+
+    def require_csrf(self, caller: Caller, token: str | None) -> None:
+        """Raise Forbidden unless `token` is the caller's."""
+        if not token or not self._signer.csrf_holds(caller.session, token):
+            raise Forbidden("this needs the session's CSRF token")
+
+    async def caller_of(self, headers: Headers) -> Caller | None:
+        """Who sent a request: by `Authorization: Bearer`, else by cookie; None if it shows neither."""
+        return await self.identify(credentials_of(headers))
+
+    async def identify(self, credentials: Credentials) -> Caller | None:
+        """The proven Caller; None if nothing was shown.
+
+        Raises Unauthorized and TokenExpired for what does not hold, Unavailable while Redis cannot say
+        whether a session is bound.
+        """
+        if credentials.token is not None and not credentials.token.startswith(PREFIX):
+            return await self._user(credentials.token, credentials.session)
+        if credentials.token is not None:
+            if credentials.session is not None:
+                raise BadRequest("two sessions at once")
+            return await self._session(credentials.token, by_cookie=False)
+        if credentials.cookie is not None:
+            return await self._session(credentials.cookie, by_cookie=True)
+        return None
+
+    async def bound_to(self, session: str) -> str | None:
+        """The user whose JWT `session` needs; None while it is anonymous."""
+        with redis_away():
+            user = await self._redis.get(bound_key(session))
+        return None if user is None else _text(user)
+
+    async def _session(self, token: str, *, by_cookie: bool) -> Caller:
+        found = self._signer.verify(token, self._clock())
+        if found.needs_user or await self.bound_to(found.session) is not None:
+            raise Unauthorized("this session belongs to a user; show the user's token with it")
+        return Caller(found.session, by_cookie=by_cookie, expires_at=found.expires_at)
+
+    async def _user(self, token: str, session_token: str | None) -> Caller:
+        user = await self._users.verify(token, self._clock())
+        if session_token is None:
+            return _caller("", user)
+        found: SessionToken = self._signer.verify(session_token, self._clock())
+        await self._bind(found.session, user.id)
+        return _caller(found.session, user)
+
+    async def _bind(self, session: str, user: str) -> None:
+        """Bind for good; everybody's sockets hear of a new binding. Unauthorized if it is another user's."""
+        with redis_away():
+            before = await self._redis.set(bound_key(session), user, nx=True, get=True, ex=_BOUND_SECONDS)
+            if before is None:
+                await self._redis.publish(BOUND_CHANNEL, msgspec.msgpack.encode((session, user)))
+        if before is not None and _text(before) != user:
+            raise Unauthorized("this session belongs to another user")
+
+
+def _caller(session: str, user: User) -> Caller:
+    return Caller(session, user.id, user.name, user.roles, expires_at=user.expires_at)
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def credentials_of(headers: Headers) -> Credentials:
+    """What a request shows; BadRequest for a header given twice, Unauthorized if it is not a Bearer."""
+    token = _single(headers, "authorization")
+    session = _single(headers, "holdfast-session")
+    if token is None:
+        return Credentials(cookie=session_cookie(headers.get("cookie", "")))
+    scheme, _, value = token.partition(" ")
+    if scheme.lower() != "bearer" or not value.strip():
+        raise Unauthorized("send Authorization: Bearer and a token")
+    return Credentials(token=value.strip(), session=session)
+
+
+def _single(headers: Headers, name: str) -> str | None:
+    found = headers.getlist(name)
+    if len(found) > 1:
+        raise BadRequest(f"{name} came more than once")
+    return found[0] if found else None
+
+
+def session_cookie(header: str) -> str | None:
+    """The session's token out of a Cookie header, None if it has none."""
+    try:
+        found = SimpleCookie(header).get(COOKIE)
+    except CookieError:
+        return None
+    return None if found is None else found.value
