@@ -1,0 +1,112 @@
+/**
+ * What this session holds, as all its tabs know it: the server's truth, and over it what this tab has asked for and not been
+ * answered yet. Pure but for the event `change`.
+ */
+
+import { HELD, PAYING } from "./protocol.js";
+
+const LIVE = new Set([HELD, PAYING]);
+
+function key(resource, slot) {
+  return `${resource}\u0000${slot}`;
+}
+
+export class Cart extends EventTarget {
+  reference = null;
+  expiresAt = null;
+  total = null;
+  #holds = new Map();
+  #asked = new Map();
+  #quantities = new Map();
+  #pending = new Map();
+
+  /** @returns {object[]} the holds of the cart, oldest first */
+  get held() {
+    return this.#with(HELD);
+  }
+
+  /** @returns {object[]} the holds whose payment is under way */
+  get paying() {
+    return this.#with(PAYING);
+  }
+
+  #with(status) {
+    return [...this.#holds.values()].filter((hold) => hold.status === status);
+  }
+
+  /** @returns {number} how much of a slot this session has, unanswered wishes included */
+  quantity(resource, slot) {
+    return Math.max(0, (this.#quantities.get(key(resource, slot)) ?? 0) + (this.#pending.get(key(resource, slot)) ?? 0));
+  }
+
+  /** @returns {boolean} whether the server has yet to answer about this slot */
+  waiting(resource, slot) {
+    return this.#pending.has(key(resource, slot));
+  }
+
+  /** @returns {object | undefined} the hold of this cart that has this slot and can be given back */
+  holdOf(resource, slot) {
+    return this.held.find((hold) => hold.resource === resource && hold.items.some(([id]) => id === slot));
+  }
+
+  /** A `welcome` replaces what was known; unanswered wishes stay, for they are asked again. */
+  welcomed({ cart, holds }) {
+    this.#holds = new Map((holds ?? []).map((hold) => [hold.id, hold]));
+    this.#describe(cart);
+    this.#changed();
+  }
+
+  /** The answer to a `hold`. */
+  took({ hold, cart }) {
+    this.#holds.set(hold.id, hold);
+    this.#describe(cart);
+    this.#changed();
+  }
+
+  /** A change of one hold, in whichever tab it was made. */
+  holdChanged(hold) {
+    if (LIVE.has(hold.status)) this.#holds.set(hold.id, hold);
+    else this.#holds.delete(hold.id);
+    this.#changed();
+  }
+
+  /** A `cart` message: its holds are the whole cart. */
+  cartChanged(cart) {
+    const kept = this.paying.map((hold) => [hold.id, hold]);
+    this.#holds = new Map([...kept, ...(cart.holds ?? []).map((hold) => [hold.id, hold])]);
+    this.#describe(cart);
+    this.#changed();
+  }
+
+  #describe(cart) {
+    this.reference = cart?.reference ?? null;
+    this.expiresAt = cart?.expires_at ?? null;
+    this.total = cart?.total ?? null;
+  }
+
+  /** Shows a wish before it is granted: quantities to add, negative to give back. `op` takes the wish away again. */
+  wish(op, resource, items) {
+    this.#asked.set(op, { resource, items });
+    this.#changed();
+  }
+
+  /** The wish `op` has been answered: the truth stands in the holds, or it was refused and is rolled back. */
+  answered(op) {
+    if (this.#asked.delete(op)) this.#changed();
+  }
+
+  #changed() {
+    this.#quantities.clear();
+    this.#pending.clear();
+    for (const hold of this.#holds.values()) add(this.#quantities, hold.resource, hold.items);
+    for (const { resource, items } of this.#asked.values()) add(this.#pending, resource, items);
+    this.dispatchEvent(new CustomEvent("change"));
+  }
+}
+
+function add(sums, resource, items) {
+  for (const [slot, quantity] of items ?? []) {
+    const name = key(resource, slot);
+    sums.set(name, (sums.get(name) ?? 0) + quantity);
+  }
+}

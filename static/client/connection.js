@@ -1,0 +1,212 @@
+/**
+ * One socket to the server that comes back by itself. Knows the conversation's frame: hello and welcome, refs and ops,
+ * heartbeats, goodbye, close codes. Knows nothing of seats.
+ *
+ * Events: `state` when `state` has changed, `welcome` and `message` with the message as `detail`.
+ */
+
+import { afterGoodbye, fullJitter } from "./backoff.js";
+import { msgpack } from "./codec.js";
+import { After, ANSWERS, CONNECT_TIMEOUT, HEARTBEAT_PERIODS, REQUEST_TIMEOUT, State, afterClose } from "./protocol.js";
+import { Refusal } from "./refusal.js";
+import { Requests } from "./requests.js";
+import { Watch } from "./watch.js";
+
+const LOST = 1006;
+const GOING_AWAY = 1000;
+
+/** What a connection needs of the world; tests give their own. */
+export function browserWorld() {
+  return {
+    openSocket: (url, subprotocol) => new WebSocket(url, subprotocol),
+    setTimeout: (task, wait) => setTimeout(task, wait),
+    clearTimeout: (timer) => clearTimeout(timer),
+    now: () => performance.now(),
+    random: Math.random,
+    online: () => navigator.onLine !== false,
+  };
+}
+
+export class Connection extends EventTarget {
+  state = State.STOPPED;
+  #hello = {};
+  #url;
+  #codec;
+  #credentials;
+  #world;
+  #socket = null;
+  #welcomed = false;
+  #requests = new Requests();
+  #watch;
+  #timer = null;
+  #attempt = 0;
+  #turn = 0;
+  #delay = null;
+  #needsCredentials = true;
+
+  /**
+   * @param {string} url of `/ws`
+   * @param {{credentials: () => Promise<{token?: string}>, codec?: object, world?: object}} options `credentials` is asked
+   *   before the first connection and whenever the server wants a new token; what it gives goes into `hello`
+   */
+  constructor(url, { credentials, codec = msgpack, world = browserWorld() }) {
+    super();
+    this.#url = url;
+    this.#codec = codec;
+    this.#credentials = credentials;
+    this.#world = world;
+    this.#watch = new Watch(world, () => this.#lost(LOST));
+  }
+
+  start() {
+    if (this.state !== State.STOPPED) return;
+    this.#become(State.CONNECTING);
+    this.#connect();
+  }
+
+  /** Ends it; `start` begins again. What was asked and carries an `op` is asked again then. */
+  stop() {
+    this.#turn += 1;
+    this.#world.clearTimeout(this.#timer);
+    this.#drop();
+    this.#become(State.STOPPED);
+  }
+
+  /** Tells the server something that has no answer. @returns {boolean} whether there was a line to say it on */
+  tell(message) {
+    if (!this.#welcomed) return false;
+    this.#send(message);
+    return true;
+  }
+
+  /**
+   * Asks, and asks again over the next line when it carries an `op`.
+   * @returns {Promise<object>} the answer @throws {Refusal} the server's, or `offline` when none comes in time
+   */
+  ask(message) {
+    const { message: asked, answer } = this.#requests.add(message);
+    const late = this.#world.setTimeout(() => this.#requests.refuse(asked.ref, Refusal.offline()), REQUEST_TIMEOUT);
+    if (this.#welcomed) this.#send(asked);
+    else if (!asked.op) this.#requests.refuse(asked.ref, Refusal.offline());
+    return answer.finally(() => this.#world.clearTimeout(late));
+  }
+
+  /** The browser says that the network is gone. Only silence proves it, so the socket is kept until then. */
+  networkLost() {
+    if (this.state !== State.STOPPED) this.#become(State.OFFLINE);
+  }
+
+  /** The network is back, or the page is: look whether the line still stands, and take a new one at once if not. */
+  networkBack() {
+    if (this.state === State.STOPPED || (this.state === State.LIVE && !this.#watch.overdue)) return;
+    this.#attempt = 0;
+    this.#drop();
+    this.#become(State.RECONNECTING);
+    this.#retryIn(0);
+  }
+
+  /** A later turn, or a stop, overtakes one that still waits for its credentials. */
+  async #connect() {
+    this.#turn += 1;
+    const turn = this.#turn;
+    try {
+      if (this.#needsCredentials) await this.#prove();
+      if (turn === this.#turn) this.#open();
+    } catch {
+      if (turn === this.#turn) this.#again(After.BACKOFF);
+    }
+  }
+
+  async #prove() {
+    this.#hello = await this.#credentials();
+    this.#needsCredentials = false;
+  }
+
+  #open() {
+    const socket = this.#world.openSocket(this.#url, this.#codec.subprotocol);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    this.#watch.start(CONNECT_TIMEOUT);
+    socket.onopen = () => this.#send(this.#requests.add({ type: "hello", ...this.#hello }).message);
+    socket.onmessage = (event) => this.#receive(event.data);
+    socket.onclose = (event) => this.#lost(event.code);
+  }
+
+  #send(message) {
+    this.#socket.send(this.#codec.encode(message));
+  }
+
+  #receive(frame) {
+    this.#watch.feed();
+    const message = this.#codec.decode(frame);
+    if (message.type === "welcome") this.#welcome(message);
+    else if (message.type === "goodbye") this.#delay = afterGoodbye(message, this.#world.random);
+    else if (message.type === "heartbeat") this.#attempt = 0;
+    if (this.#welcomed) this.#become(State.LIVE);
+    if (ANSWERS.has(message.type)) this.#requests.settle(message);
+    this.#announce("message", message);
+  }
+
+  #welcome(message) {
+    this.#watch.start(message.heartbeat_seconds * 1000 * HEARTBEAT_PERIODS);
+    this.#delay = null;
+    this.#welcomed = true;
+    this.#become(State.LIVE);
+    this.#announce("welcome", message);
+    for (const asked of this.#requests.unanswered()) if (asked.op) this.#send(asked);
+  }
+
+  /** Lets go of the socket without waiting for its close, which a dead network may delay for minutes. */
+  #drop() {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#welcomed = false;
+    this.#watch.stop();
+    this.#requests.lose();
+    if (!socket) return;
+    socket.onopen = null;
+    socket.onmessage = null;
+    socket.onclose = null;
+    socket.close(GOING_AWAY);
+  }
+
+  #lost(code) {
+    this.#drop();
+    this.#again(afterClose(code));
+  }
+
+  #again(what) {
+    if (this.state === State.STOPPED) return;
+    if (what === After.NEVER) {
+      this.#become(State.STOPPED);
+      return;
+    }
+    if (what === After.TOKEN) this.#needsCredentials = true;
+    this.#become(this.#world.online() ? State.RECONNECTING : State.OFFLINE);
+    this.#retryIn(this.#wait(what));
+  }
+
+  #wait(what) {
+    const asked = this.#delay;
+    this.#delay = null;
+    if (asked !== null) return asked;
+    const attempt = what === After.DELAY ? this.#attempt + 1 : this.#attempt;
+    this.#attempt += 1;
+    return fullJitter(attempt, this.#world.random);
+  }
+
+  #retryIn(wait) {
+    this.#world.clearTimeout(this.#timer);
+    this.#timer = this.#world.setTimeout(() => this.#connect(), wait);
+  }
+
+  #become(state) {
+    if (state === this.state) return;
+    this.state = state;
+    this.#announce("state", state);
+  }
+
+  #announce(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}

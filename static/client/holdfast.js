@@ -1,0 +1,94 @@
+/**
+ * The whole of it for a page of this origin: one session, one connection, one cart.
+ *
+ *     const holdfast = new Holdfast();
+ *     holdfast.start();
+ *     const availability = holdfast.follow(resource);
+ *     await holdfast.holds.take({ resource: resource.id, items: [["A-12", 1]] });
+ *
+ * Events: `state` (of the connection), `ended` with `{hold, reason}`, `booking` with the booking.
+ */
+
+import { Availability } from "./availability.js";
+import { Cart } from "./cart.js";
+import { ServerClock } from "./clock.js";
+import { Connection } from "./connection.js";
+import { Holds } from "./holds.js";
+import { Session } from "./session.js";
+
+function socketAddress() {
+  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
+}
+
+export class Holdfast extends EventTarget {
+  clock = new ServerClock();
+  cart = new Cart();
+  session = new Session();
+  connection;
+  holds;
+
+  /** @param {{url?: string, codec?: object, watching?: boolean}} [options] `watching`: a screen that never holds and never leaves */
+  constructor({ url = socketAddress(), codec, watching = false } = {}) {
+    super();
+    this.connection = new Connection(url, { credentials: () => this.#credentials(), codec });
+    this.holds = new Holds(this.connection, this.cart);
+    this.connection.addEventListener("welcome", ({ detail }) => this.cart.welcomed(detail));
+    this.connection.addEventListener("message", ({ detail }) => this.#hear(detail));
+    this.connection.addEventListener("state", () => this.dispatchEvent(new CustomEvent("state")));
+    this.#followPage(watching);
+  }
+
+  get state() {
+    return this.connection.state;
+  }
+
+  start() {
+    this.connection.start();
+  }
+
+  /** @returns {Availability} the live slots of a resource, or of some sections of it */
+  follow(resource, view) {
+    return new Availability(this.connection, resource, view);
+  }
+
+  async #credentials() {
+    await this.session.open();
+    return {};
+  }
+
+  #hear(message) {
+    if (message.server_time) this.clock.observe(message.server_time);
+    if (message.type === "hold") this.#holdChanged(message);
+    else if (message.type === "cart") this.cart.cartChanged(message);
+    else if (message.type === "booking") this.#tell("booking", message.booking ?? message);
+  }
+
+  #holdChanged(message) {
+    const hold = message.hold ?? message;
+    this.cart.holdChanged(hold);
+    if (hold.status !== "held" && hold.status !== "paying") this.#tell("ended", { hold, reason: message.reason });
+  }
+
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  /** The page's own life: leaving, coming back from the back/forward cache, waking up, losing the network. */
+  #followPage(watching) {
+    addEventListener("pagehide", () => this.#leave(watching));
+    addEventListener("pageshow", (event) => event.persisted && this.start());
+    addEventListener("offline", () => this.connection.networkLost());
+    addEventListener("online", () => this.connection.networkBack());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.connection.networkBack();
+    });
+  }
+
+  #leave(watching) {
+    if (!watching) {
+      this.connection.tell({ type: "leave" });
+      if (this.cart.held.length > 0) this.session.beaconLeave();
+    }
+    this.connection.stop();
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Takes holds and gives them back. Each change is shown at once and rolled back when it is refused; each carries an `op`, under
+ * which it is asked again after a lost line and counts once.
+ */
+
+import { ulid } from "./ulid.js";
+
+export class Holds {
+  #connection;
+  #cart;
+
+  constructor(connection, cart) {
+    this.#connection = connection;
+    this.#cart = cart;
+  }
+
+  /**
+   * @param {{resource: string, items?: [string, number][], range?: [string, string], best?: object}} request
+   * @returns {Promise<object>} the hold @throws {Refusal}
+   */
+  async take(request) {
+    const op = ulid();
+    this.#cart.wish(op, request.resource, request.items ?? []);
+    try {
+      const answer = await this.#connection.ask({ type: "hold", op, ...request });
+      this.#cart.took(answer);
+      return answer.hold;
+    } finally {
+      this.#cart.answered(op);
+    }
+  }
+
+  /** @param {object} hold @param {[string, number][]} [items] a part of it; all of it if not given @throws {Refusal} */
+  async giveBack(hold, items) {
+    const op = ulid();
+    const less = (items ?? hold.items).map(([slot, quantity]) => [slot, -quantity]);
+    this.#cart.wish(op, hold.resource, less);
+    try {
+      await this.#connection.ask({ type: "release", op, hold: hold.id, items });
+      this.#cart.holdChanged(without(hold, items));
+    } finally {
+      this.#cart.answered(op);
+    }
+  }
+
+  /** Moves the cart's deadline as far as its rules allow. @throws {Refusal} */
+  async extend() {
+    const { cart } = await this.#connection.ask({ type: "extend", op: ulid() });
+    if (cart) this.#cart.cartChanged({ holds: this.#cart.held, ...cart });
+  }
+}
+
+/** @returns {object} the hold as it is once `items` are given back; `released` when nothing is left */
+export function without(hold, items) {
+  if (!items) return { ...hold, status: "released" };
+  const less = new Map(items);
+  const left = hold.items
+    .map(([slot, quantity]) => [slot, quantity - (less.get(slot) ?? 0)])
+    .filter(([, quantity]) => quantity > 0);
+  return { ...hold, items: left, status: left.length > 0 ? hold.status : "released" };
+}

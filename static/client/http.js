@@ -1,0 +1,42 @@
+/** HTTP as this API speaks it: JSON in and out, problems as `Refusal`, changes with CSRF token and Idempotency-Key. */
+
+import { Refusal } from "./refusal.js";
+import { ulid } from "./ulid.js";
+
+const TIMEOUT = 15_000;
+
+async function problemOf(response) {
+  const text = await response.text();
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}
+
+async function send(path, options) {
+  let response;
+  try {
+    response = await fetch(path, { credentials: "same-origin", signal: AbortSignal.timeout(TIMEOUT), ...options });
+  } catch {
+    throw Refusal.offline();
+  }
+  if (!response.ok) throw Refusal.ofProblem(await problemOf(response), response.status);
+  return response.status === 204 ? null : response.json();
+}
+
+/** @returns {Promise<any>} the decoded answer @throws {Refusal} */
+export function get(path) {
+  return send(path, { headers: { Accept: "application/json" } });
+}
+
+/**
+ * @param {"POST" | "PUT" | "PATCH" | "DELETE"} method
+ * @param {{csrf?: string, key?: string}} [marks] the session's CSRF token, and the key under which this may be repeated
+ * @returns {Promise<any>} the decoded answer, null for 204 @throws {Refusal}
+ */
+export function change(method, path, body, { csrf, key = ulid() } = {}) {
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
+  if (csrf) headers["X-CSRF-Token"] = csrf;
+  return send(path, { method, headers, body: JSON.stringify(body ?? {}) });
+}

@@ -1,0 +1,38 @@
+/** What can be booked, fetched once per layout. */
+
+import { get } from "./http.js";
+
+const kept = new Map();
+
+/** @returns {Promise<object[]>} all resources, without their slots @throws {Refusal} */
+export async function listResources() {
+  const items = [];
+  let next = "/api/resources";
+  while (next) {
+    const page = await get(next);
+    items.push(...page.items);
+    next = page.next && (page.next.startsWith("/") ? page.next : `/api/resources?after=${encodeURIComponent(page.next)}`);
+  }
+  return items;
+}
+
+/** @returns {Promise<object>} one resource with its slots; asked for again after `forget` @throws {Refusal} */
+export function resource(id) {
+  if (!kept.has(id)) kept.set(id, fetchResource(id));
+  return kept.get(id);
+}
+
+/** Its layout has changed. */
+export function forget(id) {
+  kept.delete(id);
+}
+
+async function fetchResource(id) {
+  try {
+    const answer = await get(`/api/resources/${encodeURIComponent(id)}`);
+    return answer.resource ?? answer;
+  } catch (refusal) {
+    kept.delete(id);
+    throw refusal;
+  }
+}
