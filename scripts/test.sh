@@ -1,0 +1,15 @@
+#!/bin/sh
+# All tests: JavaScript's, Python's under coverage, the browser's. Arguments go to pytest.
+set -eu
+cd "$(dirname "$0")/.."
+export PATH="$PWD/.venv/bin:$PATH"
+CHROME="$(python scripts/browser.py)"
+export CHROME
+
+if [ -n "$(find tests/js -name '*.test.*js' 2>/dev/null)" ]; then
+    sh scripts/node.sh --test 'tests/js/**/*.test.*js'
+fi
+coverage erase
+coverage run -m pytest -n 2 "$@"
+coverage combine -q
+coverage report
