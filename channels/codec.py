@@ -1,0 +1,220 @@
+"""Between messages and frames, in both codecs; a client's frames are read strictly.
+
+`holdfast.v1.msgpack` packs with msgpack, arrays of numbers as one `bin` each. `holdfast.v1.json` writes text,
+arrays of numbers as lists. Reading refuses, with FrameError and no other exception: what is cut short or has
+something after its end, is nested too deep, declares more than it brings, repeats a key, has keys that are
+not text, extension types, NaN or Infinity, a float or a boolean where an integer belongs, bytes where text
+belongs, lone surrogates or control characters in text, text over its length, unknown types and fields.
+"""
+
+import json
+import re
+import sys
+from array import array
+from collections.abc import Sequence
+from enum import Enum
+from functools import cached_property
+from typing import Any, NoReturn
+
+import msgpack
+import msgspec
+
+from channels.protocol import (
+    ERRORS,
+    MAX_FRAME_BYTES,
+    AnyClientMessage,
+    BookingChanged,
+    Delta,
+    Error,
+    ServerMessage,
+    Snapshot,
+)
+
+TYPECODES = {1: "B", 2: "H", 4: "I"}
+"""The `array` typecode of a number of so many bytes."""
+
+
+_BAD_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class Codec(Enum):
+    """A subprotocol; its value is the name that the handshake agrees on."""
+
+    MSGPACK = "holdfast.v1.msgpack"
+    JSON = "holdfast.v1.json"
+
+
+def negotiate(offered: Sequence[str]) -> Codec | None:
+    """The first offered subprotocol that is ours, or None: then the handshake is refused."""
+    ours = {codec.value: codec for codec in Codec}
+    return next((ours[name] for name in offered if name in ours), None)
+
+
+class FrameError(Exception):
+    """A client's frame that can't be read; `answer` is what to send, with its `ref` if that was read."""
+
+    def __init__(self, detail: str, ref: str | int | None = None) -> None:
+        super().__init__(detail)
+        self.answer = Error(
+            ref=msgspec.UNSET if ref is None else ref,
+            code="bad_request",
+            message=detail,
+            retry=ERRORS["bad_request"][1],
+        )
+
+
+class Frame:
+    """An encoded message that sockets share: its payload `data`, and `wire`, a whole WebSocket frame."""
+
+    def __init__(self, data: bytes, codec: Codec) -> None:
+        self.data = data
+        self.codec = codec
+
+    @cached_property
+    def wire(self) -> bytes:
+        """One whole unmasked frame of RFC 6455, section 5.2: final, uncompressed, text for JSON."""
+        opcode = 0x81 if self.codec is Codec.JSON else 0x82
+        size = len(self.data)
+        if size < 126:
+            head = bytes((opcode, size))
+        elif size < 1 << 16:
+            head = bytes((opcode, 126)) + size.to_bytes(2, "big")
+        else:
+            head = bytes((opcode, 127)) + size.to_bytes(8, "big")
+        return head + self.data
+
+
+def frame(message: ServerMessage, codec: Codec) -> Frame:
+    """The message as a frame, encoded once."""
+    return Frame(encode(message, codec), codec)
+
+
+def encode(message: ServerMessage, codec: Codec) -> bytes:
+    """The message's payload: msgpack, or JSON as UTF-8."""
+    if codec is Codec.MSGPACK:
+        packed: bytes = msgpack.packb(_plain(message))
+        return packed
+    if isinstance(message, Snapshot):
+        return msgspec.json.encode(_with_lists(message))
+    return msgspec.json.encode(_plain(message))
+
+
+def _plain(message: ServerMessage) -> dict[str, Any]:
+    if isinstance(message, Delta):
+        return {
+            "type": "delta",
+            "channel": message.channel,
+            "epoch": message.epoch,
+            "from": message.from_,
+            "to": message.to,
+            "changes": message.changes,
+        }
+    if isinstance(message, BookingChanged):
+        return {**message.fields, "type": "booking"}
+    plain: dict[str, Any] = msgspec.to_builtins(message, builtin_types=(bytes,))
+    return plain
+
+
+def _with_lists(snapshot: Snapshot) -> dict[str, Any]:
+    plain = _plain(snapshot)
+    for name in ("available", "held"):
+        plain[name] = numbers(plain[name], snapshot.width).tolist()
+    return plain
+
+
+def numbers(data: bytes, width: int) -> "array[int]":
+    """The numbers in little-endian `data`, `width` bytes each."""
+    values = array(TYPECODES[width])
+    values.frombytes(data)
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values
+
+
+def little_endian(values: "array[int]") -> bytes:
+    """The array as bytes, little-endian."""
+    if sys.byteorder == "big":
+        values = values[:]
+        values.byteswap()
+    return values.tobytes()
+
+
+def decode(data: bytes | str, codec: Codec) -> AnyClientMessage:
+    """A client's message, strictly read; raise FrameError for anything else."""
+    size = len(data) if isinstance(data, bytes) else len(data.encode("utf-8", "surrogatepass"))
+    if size > MAX_FRAME_BYTES:
+        raise FrameError(f"a frame has at most {MAX_FRAME_BYTES} bytes")
+    try:
+        value = _unpack(data) if codec is Codec.MSGPACK else _parse(data)
+    except RecursionError:
+        raise FrameError("the frame is nested too deep") from None
+    except ValueError as error:
+        raise FrameError(f"the frame is not {codec.name.lower()}: {_short(error)}") from None
+    return _typed(value)
+
+
+def _unpack(data: bytes | str) -> Any:
+    if isinstance(data, str):
+        raise ValueError("a msgpack frame is binary")  # noqa: TRY004 - reported as every unreadable frame
+    return msgpack.unpackb(data, object_pairs_hook=_map, ext_hook=_no_extension, strict_map_key=True)
+
+
+def _parse(data: bytes | str) -> Any:
+    text = data if isinstance(data, str) else data.decode("utf-8")
+    return json.loads(text, object_pairs_hook=_map, parse_constant=_no_constant)
+
+
+def _map(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a key stands twice in one map")
+    if not all(isinstance(key, str) for key in result):
+        raise ValueError("a key is not text")
+    return result
+
+
+def _no_extension(code: int, data: bytes) -> NoReturn:
+    raise ValueError(f"extension type {code} of {len(data)} bytes is not used here")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _typed(value: Any) -> AnyClientMessage:
+    ref = _ref(value)
+    if _has_bad_text(value):
+        raise FrameError("text holds a control character or a lone surrogate", ref)
+    try:
+        message: AnyClientMessage = msgspec.convert(value, AnyClientMessage)
+    except msgspec.ValidationError as error:
+        raise FrameError(_short(error), ref) from None
+    return message
+
+
+def _ref(value: Any) -> str | int | None:
+    """The `ref` of a map that may be wrong elsewhere, if the ref itself is right."""
+    ref = value.get("ref") if isinstance(value, dict) else None
+    if isinstance(ref, str) and len(ref) <= 128 and not _has_bad_text(ref):
+        return ref
+    return ref if type(ref) is int and abs(ref) < 2**53 else None
+
+
+def _has_bad_text(value: Any) -> bool:
+    """Whether any text in the value holds what no identifier or token has."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            if _BAD_TEXT.search(item):
+                return True
+        elif isinstance(item, dict):
+            stack.extend(item.keys())
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+    return False
+
+
+def _short(error: Exception) -> str:
+    return str(error)[:200] or type(error).__name__
