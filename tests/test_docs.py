@@ -4,6 +4,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+from channels.protocol import CLIENT_MESSAGES, SERVER_MESSAGES
 from server import errors
 from server.settings import Settings
 
@@ -23,7 +24,7 @@ def rows(page: str) -> dict[str, list[str]]:
 
 def test_every_setting_is_documented_with_its_default() -> None:
     documented = {name: cells[0].strip("`") for name, cells in rows("settings.md").items()}
-    defaults = {item.name.upper(): item.default or "–" for item in fields(Settings)}
+    defaults = {item.name.upper(): item.default or "none" for item in fields(Settings)}
     assert set(documented) == set(defaults)
     for name, default in defaults.items():
         # 0 is a real default: a limit of 0 is none
@@ -43,3 +44,8 @@ def test_every_error_is_documented_with_its_status_and_what_to_do_next() -> None
         status, retry = documented[code][:2]
         assert int(status) == leaf.status, code
         assert leaf.retry in retry, code
+
+
+def test_every_message_of_the_protocol_is_documented() -> None:
+    types = {str(message.__struct_config__.tag) for message in (*CLIENT_MESSAGES, *SERVER_MESSAGES)}
+    assert set(rows("protocol.md")) == types
