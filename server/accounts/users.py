@@ -121,7 +121,10 @@ def mint(
     roles: Iterable[Role] = (),
     seconds: int = 86_400,
 ) -> str:
-    """A JWT for `user` from `now` (ms) for `seconds`, as `holdfast token` makes it; ValueError without a secret."""
+    """A JWT for `user` from `now` (ms) for `seconds`, as `holdfast token` makes it.
+
+    Raises ValueError where there is no secret to sign it with.
+    """
     if not secret:
         raise ValueError("JWT_SECRET is empty; users' tokens are signed with it")
     claims = {

@@ -17,7 +17,7 @@ from server.http import cross_site
 from server.http.answers import Answer, respond
 from server.http.idempotency import Idempotency, idempotency_key
 from server.http.json_body import BODY_LIMIT, decode_json, read_body, require_json
-from server.http.problems import problem
+from server.http.problems import failed, problem
 
 Access = Literal["open", "session", "user"]
 Limit = Literal["commands", "bookings"]
@@ -99,6 +99,8 @@ def endpoint(
             return await _admit(request, handler, rules)
         except HoldfastError as error:
             return problem(error)
+        except Exception as error:  # noqa: BLE001  # any fault of ours is logged and becomes one answer
+            return await failed(request, error)
 
     return run
 

@@ -64,6 +64,9 @@ async def not_routed(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     code = _CODES.get(status, "bad_request" if status < 500 else "internal")
+    if status == HTTPStatus.NOT_FOUND and _wants_page(request):
+        page: Response = request.app.state.pages.not_found(request)
+        return page
     headers = dict(error.headers or {})
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_methods(request))
@@ -74,6 +77,13 @@ async def failed(request: Request, error: Exception) -> Response:
     """Starlette's handler for a fault of ours; the log has the details, the answer has none."""
     _log.error("request failed", path=request.url.path, method=request.method, exc_info=error)
     return problem(Internal())
+
+
+def _wants_page(request: Request) -> bool:
+    """Whether a person looks at the answer: a browser's navigation outside of the API."""
+    has_pages = getattr(request.app.state, "pages", None) is not None
+    asks_for_one = "text/html" in request.headers.get("accept", "")
+    return has_pages and asks_for_one and not request.url.path.startswith("/api/")
 
 
 def _methods(request: Request) -> list[str]:

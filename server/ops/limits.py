@@ -1,4 +1,4 @@
-"""How often one session or address may ask, over all processes: a Redis script, so that nobody asks elsewhere instead."""
+"""How often one session or address may ask, counted over all processes by a Redis script."""
 
 import math
 from dataclasses import dataclass

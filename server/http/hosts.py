@@ -1,0 +1,54 @@
+"""The Host allow-list: with PUBLIC_URL set, nobody reaches us under a foreign name (DNS rebinding)."""
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from server.errors import BadRequest
+from server.http.refusals import refuse
+from server.settings import Settings
+
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_.-]{1,253})(:[0-9]{1,5})?")
+PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked by machines next door, by address."""
+
+
+def host_of(origin: str) -> str:
+    """The Host header that a browser sends to an origin or URL: lower case, without a default port."""
+    parts = urlsplit(origin)
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    name = (parts.hostname or "").lower()
+    name = f"[{name}]" if ":" in name else name
+    return name if parts.port in {None, default} else f"{name}:{parts.port}"
+
+
+class Hosts:
+    """Refuses requests and handshakes with a foreign, missing or second Host with 400."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._hosts = {host_of(origin) for origin in settings.origins} if settings.public_url else set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan" and not self._knows(scope):
+            await refuse(scope, receive, send, BadRequest("the Host header names somebody else"))
+            return
+        await self._app(scope, receive, send)
+
+    def _knows(self, scope: Scope) -> bool:
+        hosts = Headers(scope=scope).getlist("host")
+        if len(hosts) != 1:
+            return False
+        if not self._hosts or scope["path"] in PROBES:
+            return True
+        return plain_host(hosts[0]) in self._hosts
+
+
+def plain_host(host: str) -> str | None:
+    """A Host header in lower case and without a default port; None if it is more than a name and a port."""
+    if not _HOST.fullmatch(host):
+        return None
+    return host.lower().removesuffix(":80").removesuffix(":443")
