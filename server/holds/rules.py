@@ -17,7 +17,10 @@ class HeldItem(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """Some of a resource's capacity until `expires_at` (ms). `reference` is its cart's `BK-…`."""
+    """Some of a resource's capacity until `expires_at` (ms). `reference` is its cart's `BK-…`.
+
+    `first_hold_at` (ms) is when that cart's first hold was made; 0 says as much as `created_at`.
+    """
 
     id: str
     session: str
@@ -28,6 +31,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     status: HoldStatus
     created_at: int
     expires_at: int
+    first_hold_at: int = 0
     booking: str | None = None
     range: tuple[str, str] | None = None
 

@@ -1,0 +1,55 @@
+"""What holds need from the other rooms, as protocols: the inventory's slots and what is booked of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from server.holds.rules import Hold
+from server.inventory.blocks import Block
+from server.inventory.rules import Resource, Slot
+
+
+class Loaded(Protocol):
+    """A resource with its slots by index, their ids, and its blocks, best first."""
+
+    @property
+    def resource(self) -> Resource: ...
+    @property
+    def slots(self) -> Sequence[Slot]: ...
+    @property
+    def by_id(self) -> Mapping[str, int]: ...
+    @property
+    def blocks(self) -> Sequence[Block]: ...
+
+
+class Resources(Protocol):
+    """server.inventory.service.Inventory, as far as holds know it."""
+
+    async def get(self, resource_id: str, layout: int | None = None) -> Loaded:
+        """The resource, at `layout` or newer; raises UnknownResource, or Unavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What PostgreSQL knows of a resource, under the epoch it has just been given.
+
+    `lines` maps slot index → places of confirmed lines; `pending` are the holds of pending ones, each
+    `paying`, with its booking's id and with `expires_at` at the end of its payment.
+    """
+
+    epoch: str
+    layout: int
+    lines: Mapping[int, int]
+    pending: Sequence[Hold]
+
+
+class BookedSource(Protocol):
+    """PostgreSQL's side of a rebuild; bookings implement it."""
+
+    async def bump_epoch_and_read(self, resource_id: str) -> Booked:
+        """In one transaction: a new epoch, all lines, and their bookings marked as applied.
+
+        Raises UnknownResource, or Unavailable.
+        """
+        ...
