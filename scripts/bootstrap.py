@@ -21,7 +21,7 @@ STAMP = VENV / "holdfast.stamp"
 
 def main(kind: str) -> None:
     require_python()
-    if stamp_of("dev").partition("\n")[0] == read_stamp().partition("\n")[0]:
+    if read_stamp().startswith("dev\n"):
         kind = "dev"  # it holds all that the demo needs
     wanted = stamp_of(kind)
     if read_stamp() != wanted:

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from server.embedded.place import Place, find_place, usual_users
+from server.embedded.place import Place, find_place, shared_folder, usual_users
 from server.embedded.process import EmbeddedError, Server, command_line, is_alive, write_secret
 
 OLDEST = 15
@@ -98,6 +98,10 @@ class PostgreSQL(Server):
                 "start with --reset, or bring that version back"
             )
         self._password = (self.state / "password").read_text()
+
+    def forget(self) -> None:
+        super().forget()
+        shutil.rmtree(shared_folder(self.state), ignore_errors=True)
 
     def _initialise(self) -> None:
         """Make the data beside its final place, so that a crash leaves nothing half made there."""

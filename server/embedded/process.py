@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -195,6 +196,11 @@ class Server(ABC):
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def forget(self) -> None:
+        """Remove all it kept; the next start begins anew."""
+        self._end_orphan()
+        shutil.rmtree(self.state, ignore_errors=True)
 
     def _end_orphan(self) -> None:
         pid = self._orphan()
