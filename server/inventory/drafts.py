@@ -1,0 +1,216 @@
+"""Reads a resource as a request's body or a catalogue's entry describes it, and checks it as a whole."""
+
+import re
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from server.inventory.currencies import DIGITS
+from server.inventory.decoration import read_plan
+from server.inventory.fields import Fields, Problems, shown
+from server.inventory.rules import (
+    MAX_CAPACITY,
+    MAX_PRICE,
+    MAX_SLOTS,
+    Category,
+    HoldPolicy,
+    Kind,
+    Money,
+    ResourceDraft,
+    SlotDraft,
+)
+from server.inventory.times import is_time_zone
+
+SUPPORTED_KINDS: tuple[Kind, ...] = ("seats", "sessions")
+ID_HINT = "an id has 1 to 64 letters, digits, - _ or ., and starts with a letter or digit"
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_WEEK = 7 * 24 * 3600
+_MAX_CATEGORIES = 100
+
+
+def read_head(fields: Fields, *, new_id: Callable[[], str] | None = None) -> ResourceDraft:
+    """Everything of a resource but its slots; `new_id` makes an id where none is given.
+
+    Times without an offset are the clock's of the resource's zone. Call `fields.done()` afterwards.
+    """
+    zone_name = _time_zone(fields)
+    zone = ZoneInfo(zone_name)
+    currency = read_currency(fields)
+    return ResourceDraft(
+        id=read_id(fields, new_id),
+        kind=_kind(fields),
+        title=fields.text("title"),
+        owner=fields.text("owner", hint="the user who owns it is wanted"),
+        time_zone=zone_name,
+        currency=currency,
+        description=fields.text("description", "", limit=5000, lines=True),
+        starts_at=fields.instant_or_none("starts_at", zone),
+        ends_at=fields.instant_or_none("ends_at", zone),
+        policy=_policy(fields.child("policy")),
+        categories=_categories(fields, currency),
+        plan=read_plan(fields.child("plan")),
+    )
+
+
+def read_slots(fields: Fields, head: ResourceDraft) -> tuple[SlotDraft, ...]:
+    """The list `slots` of an entry."""
+    slots = []
+    for path, value in fields.items("slots", limit=MAX_SLOTS):
+        slot = Fields(value, path, fields.problems)
+        slots.append(read_slot(slot, head))
+        slot.done(what="a slot")
+    return tuple(slots)
+
+
+def read_slot(fields: Fields, head: ResourceDraft) -> SlotDraft:
+    """One slot; its price may come from its category, its label from its id."""
+    zone = ZoneInfo(head.time_zone)
+    slot_id = fields.text("id", limit=100)
+    category = fields.text("category", "")
+    return SlotDraft(
+        id=slot_id,
+        label=fields.text("label", slot_id),
+        capacity=fields.whole("capacity", 1, highest=MAX_CAPACITY),
+        price=_price_or_category(fields, head, category),
+        category=category,
+        section=fields.text("section", ""),
+        row=fields.text("row", ""),
+        starts_at=fields.instant_or_none("starts_at", zone),
+        ends_at=fields.instant_or_none("ends_at", zone),
+        x=fields.number_or_none("x"),
+        y=fields.number_or_none("y"),
+        accessible=fields.flag("accessible"),
+        blocked=fields.flag("blocked"),
+    )
+
+
+def check_whole(draft: ResourceDraft, path: str, problems: Problems) -> None:
+    """What no field shows alone: doubled ids, unknown categories, ends before beginnings."""
+    prefix = f"{path}." if path else ""
+    _check_order(draft, path, problems)
+    names = {category.name for category in draft.categories}
+    seen: dict[str, int] = {}
+    for place, slot in enumerate(draft.slots):
+        at = f"{prefix}slots[{place}]"
+        first = seen.setdefault(slot.id, place)
+        if first != place and slot.id:
+            problems.add(
+                f"{at}.id", f"{shown(slot.id)} is the id of {prefix}slots[{first}] too; ids are unique"
+            )
+        if slot.category and names and slot.category not in names:
+            problems.add(f"{at}.category", f"{shown(slot.category)} is none of {', '.join(sorted(names))}")
+        _check_order(slot, at, problems)
+
+
+def read_id(fields: Fields, new_id: Callable[[], str] | None) -> str:
+    """An id that can stand in an address and in a key."""
+    if new_id is not None and "id" not in fields:
+        fields.take("id")
+        return new_id()
+    given = fields.text("id", limit=64, hint=ID_HINT)
+    if given and not is_id(given):
+        fields.wrong("id", f"is {shown(given)}; {ID_HINT}")
+    return given
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be a resource's id."""
+    return bool(_ID.fullmatch(text))
+
+
+def read_currency(fields: Fields) -> str:
+    """An ISO 4217 code in lower case."""
+    given = fields.text("currency", hint='an ISO 4217 code in lower case is wanted, such as "usd"')
+    if given and given not in DIGITS:
+        hint = f'; "{given.lower()}" would be right' if given.lower() in DIGITS else ""
+        fields.wrong("currency", f"{shown(given)} is no ISO 4217 code in lower case{hint}")
+    return given
+
+
+def read_price(value: object, currency: str) -> int | str:
+    """Minor units of `currency`, or what is wrong; a number or `{amount, currency}`."""
+    if isinstance(value, dict) and set(value) == {"amount", "currency"}:
+        if value["currency"] != currency:
+            return f"is in {shown(value['currency'])}; the resource's currency is {currency!r}"
+        value = value["amount"]
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_PRICE:
+        return value
+    return f"is {shown(value)}; a whole number of minor units up to {MAX_PRICE} is wanted: 8500 for 85.00"
+
+
+def _price_or_category(fields: Fields, head: ResourceDraft, category: str) -> int:
+    value = fields.take("price")
+    if value is None:
+        price = next((each.price for each in head.categories if each.name == category), None)
+        if price is None:
+            fields.wrong("price", "is missing; a whole number of minor units is wanted, 8500 for 85.00")
+        return price.amount if price else 0
+    return _price(fields, "price", value, head.currency)
+
+
+def _price(fields: Fields, name: str, value: object, currency: str) -> int:
+    price = read_price(value, currency)
+    if isinstance(price, str):
+        fields.wrong(name, price)
+        return 0
+    return price
+
+
+def _time_zone(fields: Fields) -> str:
+    given = fields.text("time_zone", hint='an IANA time zone is wanted, such as "Europe/Berlin"')
+    if given and not is_time_zone(given):
+        fields.wrong("time_zone", f"{shown(given)} is no IANA time zone; one looks like Europe/Berlin")
+    return given if is_time_zone(given) else "UTC"
+
+
+def _kind(fields: Fields) -> Kind:
+    given = fields.text("kind", hint=f"one of {', '.join(SUPPORTED_KINDS)} is wanted")
+    if given == "grid":
+        fields.wrong("kind", f"grid is not supported yet; this version has {' and '.join(SUPPORTED_KINDS)}")
+    elif given and given not in SUPPORTED_KINDS:
+        fields.wrong("kind", f"is {shown(given)}; one of {', '.join(SUPPORTED_KINDS)} is wanted")
+    return "sessions" if given == "sessions" else "seats"
+
+
+def _policy(fields: Fields | None) -> HoldPolicy:
+    if fields is None:
+        return HoldPolicy()
+    policy = HoldPolicy(
+        hold_seconds=fields.whole_or_none("hold_seconds", lowest=1, highest=_WEEK),
+        hold_max_seconds=fields.whole_or_none("hold_max_seconds", lowest=1, highest=_WEEK),
+        payment_seconds=fields.whole_or_none("payment_seconds", lowest=1, highest=_WEEK),
+        disconnect_grace_seconds=fields.whole_or_none("disconnect_grace_seconds", lowest=0, highest=_WEEK),
+        max_hold_items=fields.whole_or_none("max_hold_items", lowest=0, highest=MAX_SLOTS),
+    )
+    longest = policy.hold_max_seconds
+    if longest is not None and policy.hold_seconds is not None and longest < policy.hold_seconds:
+        fields.wrong("hold_max_seconds", f"is {longest}; it is at least hold_seconds, {policy.hold_seconds}")
+    fields.done(what="a policy")
+    return policy
+
+
+def _categories(fields: Fields, currency: str) -> tuple[Category, ...]:
+    categories: list[Category] = []
+    for path, value in fields.items("categories", limit=_MAX_CATEGORIES):
+        item = Fields(value, path, fields.problems)
+        category = _category(item, currency)
+        if category.name in {each.name for each in categories}:
+            item.wrong("name", f"{shown(category.name)} stands twice; categories have different names")
+        categories.append(category)
+        item.done(what="a category")
+    return tuple(categories)
+
+
+def _category(item: Fields, currency: str) -> Category:
+    price = item.take("price")
+    colour = item.text("colour", "", limit=40)
+    return Category(
+        name=item.text("name"),
+        colour=colour,
+        price=None if price is None else Money(_price(item, "price", price, currency), currency),
+    )
+
+
+def _check_order(part: ResourceDraft | SlotDraft, path: str, problems: Problems) -> None:
+    if part.starts_at and part.ends_at and part.ends_at <= part.starts_at:
+        problems.add(f"{path}.ends_at" if path else "ends_at", "is not after starts_at")
