@@ -115,11 +115,13 @@ create table booking_line (
   quantity integer not null check (quantity > 0),
   unit_price integer not null check (unit_price >= 0),
   hold_id text not null,
-  hold_range text[],
+  range_start text,
+  range_end text,
   state text not null check (state in ('pending', 'confirmed', 'released')),
   applied text check (applied in ('pending', 'confirmed', 'released')),
   primary key (booking_id, position),
-  foreign key (resource_id, slot_index) references slot (resource_id, index)
+  foreign key (resource_id, slot_index) references slot (resource_id, index),
+  check ((range_start is null) = (range_end is null))
 ) with (fillfactor = 80);
 
 create index booking_line_live on booking_line (resource_id, slot_index) where state <> 'released';

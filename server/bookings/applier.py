@@ -1,0 +1,172 @@
+"""Makes Redis and the listeners say what PostgreSQL says of a booking, however often it is asked to.
+
+Each change of a booking raises its version; here Redis follows and `applied_version` after it. Whatever a
+crash leaves in between, the loop finds. A rebuild of Redis may run at the same time: nothing is applied
+unless Redis stands at the epoch that PostgreSQL names, so a rebuild's older reading never overwrites it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from server.bookings import moves, store
+from server.bookings.live import LiveHolds
+from server.bookings.rules import Booking, Line, LineState, holds_of
+from server.bookings.worker import Clock, Worker
+from server.database.pool import Connection, Database
+from server.errors import Unavailable
+from server.holds.rules import Hold
+
+Announce = Callable[[Booking], Awaitable[None]]
+
+# A change younger than this is being applied by whoever made it.
+LEFT_ALONE_MS: Final = 800
+BATCH: Final = 50
+AT_ONCE: Final = 4
+IDLE_SECONDS: Final = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Stale(Exception):
+    """Redis stands at another epoch than PostgreSQL: a rebuild is under way, or one was cut short."""
+
+    def __init__(self, resources: list[str]) -> None:
+        super().__init__(", ".join(resources))
+        self.resources = resources
+
+
+class Applier:
+    """`apply(booking)` after each change; `worker` for what was left undone."""
+
+    def __init__(self, database: Database, holds: LiveHolds, announce: Announce, clock: Clock) -> None:
+        self._database = database
+        self._holds = holds
+        self._announce = announce
+        self._clock = clock
+        self._stale: set[str] = set()
+        self.worker = Worker("bookings.apply", self.work, idle=IDLE_SECONDS)
+
+    async def apply(self, booking_id: UUID) -> list[Hold]:
+        """Bring Redis and the listeners up to date; answers the holds that turned out to have ended.
+
+        A pending booking one of whose holds had ended is cancelled by this. Unavailable while Redis or
+        PostgreSQL is away or Redis is being rebuilt; the loop takes it up then.
+        """
+        try:
+            ended = await self._apply(booking_id)
+        except Stale as stale:
+            await self._rebuild(stale.resources)
+            raise Unavailable("the live state is being rebuilt", retry_after=1) from stale
+        if ended:
+            await self._apply(booking_id)
+        return ended
+
+    async def work(self) -> float:
+        """One round of the loop: a batch of what was left undone."""
+        async with self._database.transaction() as connection:
+            before = self._clock() - LEFT_ALONE_MS
+            ids = await store.unapplied(connection, before, BATCH)
+        gate = asyncio.Semaphore(AT_ONCE)
+        outcomes = await asyncio.gather(*(self._heal(gate, booking_id) for booking_id in ids))
+        return 0.0 if len(ids) == BATCH and all(outcomes) else IDLE_SECONDS
+
+    async def _heal(self, gate: asyncio.Semaphore, booking_id: UUID) -> bool:
+        async with gate:
+            try:
+                await self.apply(booking_id)
+            except Unavailable:
+                return False
+            except Exception:  # noqa: BLE001  # one booking's trouble must not keep the others waiting
+                _log.exception("booking_not_applied", booking=str(booking_id))
+                return False
+        return True
+
+    async def _rebuild(self, resources: list[str]) -> None:
+        """First wait for the one who may be rebuilding; a second time in a row, do it."""
+        for resource in resources:
+            if resource in self._stale:
+                self._stale.discard(resource)
+                await self._holds.load(resource)
+            else:
+                self._stale.add(resource)
+                await self._holds.ensure(resource)
+
+    async def _apply(self, booking_id: UUID) -> list[Hold]:
+        async with self._database.transaction() as connection:
+            booking = await store.lock(connection, booking_id)
+            if booking is None or booking.applied_version == booking.version:
+                return []
+            ended = await self._follow(connection, booking)
+            if not ended:
+                await self._announce(booking)
+                await store.mark_applied(connection, booking)
+                return []
+        await self._cancel(booking)
+        return ended
+
+    async def _follow(self, connection: Connection, booking: Booking) -> list[Hold]:
+        """Redis does what the lines say; answers the holds that had ended."""
+        behind = tuple(line for line in booking.lines if line.applied != line.state)
+        if not behind:
+            return []
+        current = await self._current_epochs(connection, behind)
+        ended = await self._tell(booking, behind, current)
+        if not ended:
+            for state in {line.state for line in behind}:
+                await store.mark_lines(connection, booking.id, [b for b in behind if b.state == state], state)
+        return ended
+
+    async def _current_epochs(self, connection: Connection, lines: Sequence[Line]) -> dict[str, str]:
+        wanted = await store.epochs(connection, sorted({line.resource for line in lines}))
+        stale = [name for name, epoch in wanted.items() if await self._holds.epoch(name) != epoch]
+        if stale:
+            raise Stale(stale)
+        self._stale.difference_update(wanted)
+        return wanted
+
+    async def _tell(self, booking: Booking, lines: tuple[Line, ...], current: dict[str, str]) -> list[Hold]:
+        state: LineState = lines[0].state  # a booking's lines move together
+        holds, name = holds_of(booking, lines), str(booking.id)
+        if state == "pending":
+            return await self._holds.begin_paying(holds, name, booking.expires_at)
+        if state == "confirmed":
+            await self._holds.confirm(holds, name)
+        else:
+            await self._release(booking, holds, current)
+        return []
+
+    async def _release(self, booking: Booking, holds: list[Hold], current: dict[str, str]) -> None:
+        name = str(booking.id)
+        match booking.cancel_reason:
+            case "refunded" | "payment_failed":
+                for hold in holds:
+                    await self._holds.unbook([hold], name, current[hold.resource])
+            case "returned":
+                await self._holds.give_back(holds, name)
+            case "expired":
+                await self._holds.end(holds, name, "expired", "deadline")
+            case "released":
+                await self._holds.end(holds, name, "released", "cancelled")
+            case _:
+                pass  # hold_expired: none of them was ever paying
+
+    async def _cancel(self, booking: Booking) -> None:
+        """A hold had ended before paying began: there is no such booking."""
+        async with self._database.transaction() as connection:
+            current = await store.lock_with_resources(connection, booking.id)
+            if current is None or current.status != "pending":
+                return
+            now = self._clock()
+            await release(connection, moves.cancelled(current, "hold_expired", "failed", now), now)
+
+
+async def release(connection: Connection, booking: Booking, now: int) -> None:
+    """Write a cancelled booking and give its lines' slots back; its resources are locked."""
+    await store.update(connection, booking, now)
+    await store.update_lines(connection, booking.id, "released")
+    await store.slots(connection, [(line.resource, line.index) for line in booking.lines], lock=True)
+    await store.add_to_taken(connection, booking.lines, -1)

@@ -1,0 +1,39 @@
+"""What PostgreSQL knows of one resource, read whole for a rebuild of its live state."""
+
+from uuid import uuid4
+
+from server.bookings import store
+from server.bookings.rules import Booking, holds_of
+from server.database.pool import Database
+from server.errors import UnknownResource
+from server.holds.rules import Hold
+from server.holds.sources import Booked
+
+
+class PostgresBooked:
+    """The BookedSource of server.holds."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def bump_epoch_and_read(self, resource_id: str) -> Booked:
+        """A new epoch and what stands under it, in one transaction.
+
+        The resource's row is had alone: every change of a booking's lines holds a share of it, so each is
+        either in this reading or is applied to Redis after it. Lines that are read are marked as applied.
+        """
+        epoch = uuid4().hex
+        async with self._database.transaction() as connection:
+            layout = await store.bump_epoch(connection, resource_id, epoch)
+            if layout is None:
+                raise UnknownResource
+            confirmed = await store.confirmed_counts(connection, resource_id)
+            bookings = await store.pending_bookings(connection, resource_id)
+            await store.mark_resource_lines(connection, resource_id)
+        pending = [hold for booking in bookings for hold in _pending(booking, resource_id)]
+        return Booked(epoch, layout, confirmed, pending)
+
+
+def _pending(booking: Booking, resource_id: str) -> list[Hold]:
+    lines = (line for line in booking.lines if line.resource == resource_id and line.state == "pending")
+    return holds_of(booking, tuple(lines))

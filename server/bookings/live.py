@@ -1,0 +1,60 @@
+"""What bookings ask of the live state; `server.holds.service.Holds` is one of these."""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from server.holds.rules import Cart, EndReason, Hold
+
+
+class LiveHolds(Protocol):
+    """Holds in Redis. Every call raises Unavailable while Redis is away and is safe to repeat."""
+
+    async def cart(self, session: str) -> Cart | None:
+        """The session's cart of `held` holds."""
+        ...
+
+    async def ended(self, session: str) -> list[Hold]:
+        """What the session's cart lost by its deadline or by no act of ours, until it opens a new one."""
+        ...
+
+    async def epoch(self, resource_id: str) -> str | None:
+        """The epoch Redis was last built for; None: it knows nothing of the resource."""
+        ...
+
+    async def ensure(self, resource_id: str) -> None:
+        """Build the resource's live state if there is none."""
+        ...
+
+    async def load(self, resource_id: str) -> None:
+        """Build it anew in any case, under a new epoch."""
+        ...
+
+    async def begin_paying(self, holds: Sequence[Hold], booking: str, until_ms: int) -> list[Hold]:
+        """From held to paying, all or none; answers those that had ended."""
+        ...
+
+    async def confirm(self, holds: Sequence[Hold], booking: str) -> None:
+        """To booked; what Redis does not know was counted when it was built."""
+        ...
+
+    async def retake(self, holds: Sequence[Hold], booking: str, until_ms: int) -> bool:
+        """Take the same again as paying; False if somebody has any of it, and then nothing changed."""
+        ...
+
+    async def give_back(self, holds: Sequence[Hold], booking: str) -> Cart | None:
+        """From paying to held, in the cart under its reference."""
+        ...
+
+    async def end(
+        self,
+        holds: Sequence[Hold],
+        booking: str,
+        status: Literal["released", "expired"],
+        reason: EndReason,
+    ) -> None:
+        """From paying to free."""
+        ...
+
+    async def unbook(self, holds: Sequence[Hold], booking: str, epoch: str) -> None:
+        """From booked to free, once, if Redis still has this epoch."""
+        ...

@@ -1,0 +1,131 @@
+"""Bookings as values, and the table of what may follow what. Pure: time is an argument, in milliseconds."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+from uuid import UUID
+
+import msgspec
+
+from server.accounts.rules import Caller
+from server.holds.rules import HeldItem, Hold
+
+BookingStatus = Literal["pending", "confirmed", "cancelled", "completed"]
+PaymentStatus = Literal[
+    "pending", "authorized", "paid", "failed", "refunded", "partially_refunded", "disputed"
+]
+LineState = Literal["pending", "confirmed", "released"]
+# expired: the deadline came · returned: cancelled, the holds went back to the cart · released: cancelled,
+# the holds were given up · hold_expired: a hold had ended before it was begun · refunded: cancelled after
+# it was confirmed · payment_failed: confirmed, and then the authorised money could not be taken.
+CancelReason = Literal["expired", "returned", "released", "hold_expired", "refunded", "payment_failed"]
+
+# A late payment may confirm a booking that was cancelled because it expired: see may_revive.
+BOOKING_MOVES: Final[Mapping[BookingStatus, frozenset[BookingStatus]]] = {
+    "pending": frozenset({"confirmed", "cancelled"}),
+    "confirmed": frozenset({"cancelled", "completed"}),
+    "cancelled": frozenset(),
+    "completed": frozenset(),
+}
+
+# `failed` is where an attempt ends that took nothing, until it turns out that it did.
+PAYMENT_MOVES: Final[Mapping[PaymentStatus, frozenset[PaymentStatus]]] = {
+    "pending": frozenset({"authorized", "paid", "failed"}),
+    "authorized": frozenset({"paid", "failed"}),
+    "failed": frozenset({"authorized", "paid"}),
+    "paid": frozenset({"refunded", "partially_refunded", "disputed"}),
+    "partially_refunded": frozenset({"refunded", "disputed"}),
+    "disputed": frozenset({"refunded", "partially_refunded"}),
+    "refunded": frozenset(),
+}
+
+LINE_MOVES: Final[Mapping[LineState, frozenset[LineState]]] = {
+    "pending": frozenset({"confirmed", "released"}),
+    "confirmed": frozenset({"released"}),
+    "released": frozenset({"confirmed"}),  # by may_revive alone
+}
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of one slot, at the price it had when it was held (minor units)."""
+
+    position: int
+    resource: str
+    index: int
+    slot: str
+    label: str
+    quantity: int
+    price: int
+    hold: str
+    range: tuple[str, str] | None = None
+    state: LineState = "pending"
+    applied: LineState | None = None
+
+
+class Booking(msgspec.Struct, frozen=True, kw_only=True):
+    """A booking with its lines. Times in milliseconds; `payment` is the latest attempt's id."""
+
+    id: UUID
+    reference: str
+    session: str
+    user: str | None
+    owner: str
+    status: BookingStatus
+    payment_status: PaymentStatus
+    currency: str
+    total: int
+    customer: dict[str, Any]
+    created_at: int
+    expires_at: int
+    lines: tuple[Line, ...]
+    attendees: tuple[dict[str, Any], ...] = ()
+    special_requests: str = ""
+    driver_location: dict[str, Any] | None = None
+    confirmed_at: int | None = None
+    confirmed_by: UUID | None = None
+    cancelled_at: int | None = None
+    cancel_reason: CancelReason | None = None
+    payment: UUID | None = None
+    version: int = 1
+    applied_version: int = 0
+
+    @property
+    def resources(self) -> list[str]:
+        """The ids of its resources, sorted: the order in which they are locked."""
+        return sorted({line.resource for line in self.lines})
+
+    def is_of(self, caller: Caller) -> bool:
+        """Whether the caller made it: by the session, or as the user."""
+        by_session = bool(caller.session) and caller.session == self.session
+        return by_session or (caller.user is not None and caller.user == self.user)
+
+    def is_seen_by(self, caller: Caller) -> bool:
+        """Whether the caller may read it: its buyer, and the owner of what was booked."""
+        return self.is_of(caller) or (caller.user is not None and caller.user == self.owner)
+
+    def may_revive(self) -> bool:
+        """The one way back: a late payment may confirm what was cancelled because it expired."""
+        return self.status == "cancelled" and self.cancel_reason == "expired" and self.confirmed_by is None
+
+
+def holds_of(booking: Booking, lines: tuple[Line, ...] | None = None) -> list[Hold]:
+    """The booking's holds as Redis knows them, made anew from its lines."""
+    grouped: dict[str, list[Line]] = {}
+    for line in booking.lines if lines is None else lines:
+        grouped.setdefault(line.hold, []).append(line)
+    return [_hold(booking, hold_id, parts) for hold_id, parts in grouped.items()]
+
+
+def _hold(booking: Booking, hold_id: str, lines: list[Line]) -> Hold:
+    return Hold(
+        id=hold_id,
+        session=booking.session,
+        resource=lines[0].resource,
+        reference=booking.reference,
+        items=tuple(HeldItem(line.index, line.quantity, line.price) for line in lines),
+        currency=booking.currency,
+        status="paying",
+        created_at=booking.created_at,
+        expires_at=booking.expires_at,
+        booking=str(booking.id),
+        range=lines[0].range,
+    )

@@ -1,0 +1,412 @@
+"""Bookings: made from carts, confirmed by payments, given up. PostgreSQL decides who has a place."""
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+import structlog
+
+from server.accounts.rules import Caller
+from server.bookings import details, moves, store
+from server.bookings.applier import Announce, Applier, release
+from server.bookings.details import BookingRequest
+from server.bookings.live import LiveHolds
+from server.bookings.rules import Booking, CancelReason, Line, PaymentStatus, holds_of
+from server.bookings.worker import Clock, Worker, wall_clock
+from server.database.pool import Connection, Database
+from server.errors import (
+    BadRequest,
+    Conflict,
+    HoldExpired,
+    NotFound,
+    SelfBooking,
+    SlotTaken,
+    Unavailable,
+)
+from server.holds.rules import Cart, Hold
+from server.inventory.rules import HoldPolicy
+
+Within = Callable[[Connection, Booking], Awaitable[None]]
+PolicyOf = Callable[[str], Awaitable[HoldPolicy]]
+
+PAGE: Final = 50
+PAGE_LIMIT: Final = 200
+RETAKE_MS: Final = 60_000
+_FIRST: Final = 2**62
+
+_log = structlog.get_logger(__name__)
+
+
+class Superseded(Exception):
+    """A rebuild of Redis came between the two halves of a step: the step is to be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Bookings, newest first, and where the next page begins (None: there is none)."""
+
+    items: list[Booking]
+    next: str | None
+
+
+class Bookings:
+    """What the other rooms call. Times come from `clock`, in milliseconds."""
+
+    def __init__(
+        self,
+        database: Database,
+        holds: LiveHolds,
+        policy_of: PolicyOf,
+        announce: Announce,
+        *,
+        payment_seconds: int,
+        clock: Clock = wall_clock,
+    ) -> None:
+        self._database = database
+        self._holds = holds
+        self._policy_of = policy_of
+        self._payment_seconds = payment_seconds
+        self._clock = clock
+        self._applier = Applier(database, holds, announce, clock)
+
+    def workers(self) -> list[Worker]:
+        """The loops to be run beside the server."""
+        return [self._applier.worker]
+
+    async def open(self, caller: Caller, request: BookingRequest, within: Within) -> tuple[Booking, bool]:
+        """The pending booking of the caller's cart, and whether it is new; `within` joins its transaction.
+
+        HoldExpired names the slots that ended, SlotTaken those that somebody else has after all; Conflict
+        where there is no cart. In each case nothing stays booked.
+        """
+        cart = await self._cart(caller)
+        if cart is None:
+            return await self._pending_of(caller), False
+        booking = await self._draft(caller, request, cart)
+        opened, created = await self._insert(booking, within)
+        await self._require_holds(opened)
+        return opened, created
+
+    async def quote(self, caller: Caller, request: BookingRequest) -> tuple[Booking, bool]:
+        """What `open` would answer, with everything checked and nothing changed."""
+        cart = await self._cart(caller)
+        if cart is None:
+            return await self._pending_of(caller), False
+        booking = await self._draft(caller, request, cart)
+        async with self._database.connection() as connection:
+            found = await store.live_by_reference(connection, booking.reference)
+            if found is not None:
+                return await self._same_cart(connection, booking, found), False
+            return await _filled(connection, booking, lock=False), True
+
+    async def find(self, caller: Caller, booking_id: str) -> Booking:
+        """A booking that the caller may read; NotFound for every other."""
+        booking = await self.get(_uuid(booking_id))
+        if not booking.is_seen_by(caller):
+            raise NotFound
+        return booking
+
+    async def find_own(self, caller: Caller, booking_id: str) -> Booking:
+        """A booking that the caller made; NotFound for every other."""
+        booking = await self.get(_uuid(booking_id))
+        if not booking.is_of(caller):
+            raise NotFound
+        return booking
+
+    async def get(self, booking_id: UUID) -> Booking:
+        """A booking by its id, whoever asks; NotFound if there is none."""
+        async with self._database.connection() as connection:
+            booking = await store.read(connection, booking_id)
+        if booking is None:
+            raise NotFound
+        return booking
+
+    async def page(self, caller: Caller, after: str | None, limit: int = PAGE) -> Page:
+        """The caller's bookings and those on the caller's resources; BadRequest for a cursor of no ours."""
+        below = _FIRST if after is None else _position(after)
+        if not 1 <= limit <= PAGE_LIMIT:
+            raise BadRequest(f"limit is between 1 and {PAGE_LIMIT}")
+        async with self._database.connection() as connection:
+            rows = await store.page(connection, caller.session, caller.user, below, limit + 1)
+            items = await store.read_all(connection, [booking_id for booking_id, _ in rows[:limit]])
+        return Page(items, _cursor(rows[limit - 1][1]) if len(rows) > limit else None)
+
+    async def apply(self, booking_id: UUID) -> None:
+        """Tell Redis and the listeners of a committed change; what can't be told now, the loop tells."""
+        try:
+            await self._applier.apply(booking_id)
+        except Unavailable as error:
+            _log.info("booking_applied_later", booking=str(booking_id), reason=error.detail)
+
+    # What follows runs inside a caller's transaction; the caller applies after its commit.
+
+    async def lock(self, connection: Connection, booking_id: UUID) -> Booking:
+        """The booking for this transaction alone, its resources shared."""
+        booking = await store.lock_with_resources(connection, booking_id)
+        assert booking is not None, "payments refer to their booking"
+        return booking
+
+    async def confirm(
+        self, connection: Connection, booking: Booking, payment: UUID, status: PaymentStatus
+    ) -> None:
+        """Confirm a pending, locked booking by a payment: its lines are there already."""
+        now = self._clock()
+        await store.update(connection, moves.confirmed(booking, payment, status, now), now)
+        await store.update_lines(connection, booking.id, "confirmed")
+
+    async def set_payment_status(
+        self, connection: Connection, booking: Booking, status: PaymentStatus
+    ) -> None:
+        """Another payment status for a locked booking, if it is another."""
+        if status != booking.payment_status:
+            await store.update(connection, moves.paid(booking, status), self._clock())
+
+    async def cancel(
+        self, connection: Connection, booking: Booking, reason: CancelReason, status: PaymentStatus
+    ) -> None:
+        """Cancel a locked booking; its slots are free from the commit on."""
+        now = self._clock()
+        await release(connection, moves.cancelled(booking, reason, status, now), now)
+
+    async def prepare_retake(self, booking_id: UUID) -> bool:
+        """Write down that Redis is about to be changed; False: not to be revived (any more)."""
+        async with self._database.transaction() as connection:
+            booking = await store.lock(connection, booking_id)
+            if booking is None or not booking.may_revive():
+                return False
+            await store.forget_applied(connection, booking_id)
+            await store.touch(connection, booking_id, self._clock())
+        return True
+
+    async def retake(
+        self, connection: Connection, booking_id: UUID, payment: UUID, status: PaymentStatus
+    ) -> bool:
+        """Take an expired booking's slots again, in Redis and under the constraint, and confirm it.
+
+        False if somebody has any of them; the caller then rolls back. Superseded where prepare_retake must
+        be done again first.
+        """
+        booking = await store.lock(connection, booking_id)
+        assert booking is not None, "payments refer to their booking"
+        if any(line.applied is not None for line in booking.lines):
+            raise Superseded
+        before = await store.epochs(connection, booking.resources)
+        await self._require_epochs(before)
+        until = max(booking.expires_at, self._clock() + RETAKE_MS)
+        if not await self._holds.retake(holds_of(booking), str(booking.id), until):
+            return False
+        # Only now: the rebuild that Redis may have asked for needs the resources for itself.
+        if await store.lock_resources(connection, booking.resources) != before:
+            raise Superseded
+        if not await _take_again(connection, booking):
+            return False
+        now = self._clock()
+        await store.update(connection, moves.confirmed(booking, payment, status, now), now)
+        await store.update_lines(connection, booking.id, "confirmed")
+        return True
+
+    async def take_due(self, lease_ms: int, limit: int) -> list[Booking]:
+        """Pending bookings whose deadline has come, given to nobody else for `lease_ms`."""
+        now = self._clock()
+        async with self._database.transaction() as connection:
+            ids = await store.take_due(connection, now, now + lease_ms, limit)
+            return await store.read_all(connection, ids)
+
+    async def next_due(self) -> int | None:
+        """When the next pending booking is due, in milliseconds."""
+        async with self._database.connection() as connection:
+            return await store.next_due(connection)
+
+    async def postpone_release(self, booking_id: UUID, until: int) -> None:
+        """The provider can't be asked just now: try its release again at `until`."""
+        async with self._database.connection() as connection:
+            await store.postpone_release(connection, booking_id, until)
+
+    # Inside.
+
+    async def _cart(self, caller: Caller) -> Cart | None:
+        """The cart to book; HoldExpired if it lost anything, even all of it."""
+        if not caller.session:
+            return None
+        lost = await self._holds.ended(caller.session)
+        if lost:
+            raise HoldExpired(slots=await self._slot_ids(lost))
+        cart = await self._holds.cart(caller.session)
+        if cart is not None and caller.user is not None and caller.user == cart.owner:
+            raise SelfBooking
+        return cart
+
+    async def _pending_of(self, caller: Caller) -> Booking:
+        """The session's pending booking, for whom has no cart (any more)."""
+        async with self._database.connection() as connection:
+            found = caller.session and await store.pending_of_session(connection, caller.session)
+            booking = await store.read(connection, found) if isinstance(found, UUID) else None
+        if booking is None:
+            raise Conflict("there is no cart to book")
+        await self._require_holds(booking)
+        return booking
+
+    async def _require_holds(self, booking: Booking) -> None:
+        """Redis has its holds as paying, or there is no booking."""
+        if booking.applied_version >= booking.version:
+            return
+        ended = await self._applier.apply(booking.id)
+        if ended:
+            names = {(line.resource, line.index): line.slot for line in booking.lines}
+            slots = {names[hold.resource, item.index] for hold in ended for item in hold.items}
+            raise HoldExpired(slots=sorted(slots))
+
+    async def _draft(self, caller: Caller, request: BookingRequest, cart: Cart) -> Booking:
+        lines = _lines(cart)
+        checked = details.check(request, places=sum(line.quantity for line in lines))
+        now = self._clock()
+        return Booking(
+            id=uuid4(),
+            reference=cart.reference,
+            session=caller.session,
+            user=caller.user,
+            owner=cart.owner,
+            status="pending",
+            payment_status="pending",
+            currency=cart.currency,
+            total=sum(line.quantity * line.price for line in lines),
+            customer=checked.customer,
+            attendees=checked.attendees,
+            special_requests=checked.special_requests,
+            driver_location=checked.driver_location,
+            created_at=now,
+            expires_at=now + 1000 * await self._seconds_to_pay(cart),
+            lines=lines,
+        )
+
+    async def _seconds_to_pay(self, cart: Cart) -> int:
+        """Of different resources, the shortest."""
+        policies = [await self._policy_of(name) for name in {hold.resource for hold in cart.holds}]
+        return min(policy.payment_seconds or self._payment_seconds for policy in policies)
+
+    async def _insert(self, booking: Booking, within: Within) -> tuple[Booking, bool]:
+        """The booking first, its slots after it: another tab waits here and finds this one."""
+        try:
+            async with self._database.transaction() as connection:
+                await store.lock_resources(connection, booking.resources)
+                await store.insert(connection, booking)
+                filled = await _filled(connection, booking, lock=True)
+                await store.add_to_taken(connection, filled.lines, 1)
+                await store.insert_lines(connection, filled)
+                await within(connection, filled)
+        except asyncpg.UniqueViolationError:
+            return await self._other_tabs(booking), False
+        except SlotTaken as taken:
+            await self._distrust(booking, taken)
+            raise
+        return filled, True
+
+    async def _other_tabs(self, booking: Booking) -> Booking:
+        async with self._database.connection() as connection:
+            found = await store.live_by_reference(connection, booking.reference)
+            return await self._same_cart(connection, booking, found)
+
+    async def _same_cart(self, connection: Connection, booking: Booking, found: UUID | None) -> Booking:
+        other = None if found is None else await store.read(connection, found)
+        if other is None or other.status != "pending" or other.session != booking.session:
+            raise Conflict("this cart was booked already", retry_after=1)
+        return other
+
+    async def _distrust(self, booking: Booking, taken: SlotTaken) -> None:
+        """Redis said they were held, PostgreSQL says they are sold: Redis is wrong and built anew."""
+        _log.warning("live_state_wrong", resources=booking.resources, slots=taken.slots)
+        for resource in booking.resources:
+            with suppress(Unavailable):
+                await self._holds.load(resource)
+
+    async def _slot_ids(self, holds: Sequence[Hold]) -> list[str]:
+        pairs = [(hold.resource, item.index) for hold in holds for item in hold.items]
+        async with self._database.connection() as connection:
+            found = await store.slots(connection, pairs, lock=False)
+        return sorted({slot.id for slot in found.values()})
+
+    async def _require_epochs(self, wanted: dict[str, str]) -> None:
+        for resource, epoch in wanted.items():
+            if await self._holds.epoch(resource) != epoch:
+                raise Superseded
+
+
+def _lines(cart: Cart) -> tuple[Line, ...]:
+    """The cart's items at the prices they were held at; ids and labels are filled in from PostgreSQL."""
+    items = [(hold, item) for hold in cart.holds for item in hold.items]
+    return tuple(
+        Line(
+            position=position,
+            resource=hold.resource,
+            index=item.index,
+            slot="",
+            label="",
+            quantity=item.quantity,
+            price=item.price,
+            hold=hold.id,
+            range=hold.range,
+        )
+        for position, (hold, item) in enumerate(items)
+    )
+
+
+async def _filled(connection: Connection, booking: Booking, *, lock: bool) -> Booking:
+    """The booking with its lines' slots named; SlotTaken for those without room."""
+    pairs = [(line.resource, line.index) for line in booking.lines]
+    slots = await store.slots(connection, pairs, lock=lock)
+    _require_room(booking, slots)
+    return msgspec.structs.replace(booking, lines=tuple(_named(line, slots) for line in booking.lines))
+
+
+def _named(line: Line, slots: dict[store.Pair, store.SlotRow]) -> Line:
+    slot = slots[line.resource, line.index]
+    return msgspec.structs.replace(line, slot=slot.id, label=slot.label)
+
+
+def _require_room(booking: Booking, slots: dict[store.Pair, store.SlotRow]) -> None:
+    full = _full(booking, slots)
+    if full:
+        raise SlotTaken(slots=full)
+
+
+def _full(booking: Booking, slots: dict[store.Pair, store.SlotRow]) -> list[str]:
+    wanted: dict[store.Pair, int] = {}
+    for line in booking.lines:
+        pair = (line.resource, line.index)
+        wanted[pair] = wanted.get(pair, 0) + line.quantity
+    return sorted(slots[pair].id for pair, quantity in wanted.items() if not slots[pair].has_room(quantity))
+
+
+async def _take_again(connection: Connection, booking: Booking) -> bool:
+    slots = await store.slots(connection, [(line.resource, line.index) for line in booking.lines], lock=True)
+    if _full(booking, slots):
+        return False
+    await store.add_to_taken(connection, booking.lines, 1)
+    return True
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound from None
+
+
+def _cursor(position: int) -> str:
+    return base64.urlsafe_b64encode(f"b{position}".encode()).decode().rstrip("=")
+
+
+def _position(cursor: str) -> int:
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (ValueError, binascii.Error):
+        raise BadRequest("there is no such page") from None
+    if not (text[:1] == "b" and text[1:].isdigit() and len(text) < 20):
+        raise BadRequest("there is no such page")
+    return int(text[1:])

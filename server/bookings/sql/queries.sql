@@ -1,0 +1,171 @@
+-- Lock order, everywhere: resources by id (key share), the booking, slots by (resource, index), payments.
+
+-- name: lock_resources
+-- $1 text[] ids → id, epoch. Keeps a rebuild of Redis (which takes the row for update) out of this transaction.
+select id, epoch from resource where id = any($1::text[]) order by id for key share;
+
+-- name: resources_of_booking
+-- $1 uuid → id, epoch of its resources, locked as above.
+select id, epoch from resource
+where id in (select resource_id from booking_line where booking_id = $1)
+order by id for key share;
+
+-- name: epochs
+-- $1 text[] ids → id, epoch, without a lock.
+select id, epoch from resource where id = any($1::text[]);
+
+-- name: lock_slots
+-- $1 text[], $2 integer[] pairs → every one of them, locked in order.
+select s.resource_id, s.index, s.id, s.label, s.capacity, s.taken, s.blocked
+from slot s
+join (select distinct * from unnest($1::text[], $2::integer[]) as pair (resource_id, index)) wanted
+  using (resource_id, index)
+order by s.resource_id, s.index
+for no key update of s;
+
+-- name: read_slots
+-- The same without a lock.
+select s.resource_id, s.index, s.id, s.label, s.capacity, s.taken, s.blocked
+from slot s
+join (select distinct * from unnest($1::text[], $2::integer[]) as pair (resource_id, index)) wanted
+  using (resource_id, index);
+
+-- name: add_to_taken
+-- $1 text[], $2 integer[], $3 integer[]: resource, index, how many more (or fewer).
+update slot s set taken = s.taken + wanted.quantity
+from (
+  select resource_id, index, sum(quantity)::integer as quantity
+  from unnest($1::text[], $2::integer[], $3::integer[]) as item (resource_id, index, quantity)
+  group by resource_id, index
+) wanted
+where s.resource_id = wanted.resource_id and s.index = wanted.index;
+
+-- name: insert_booking
+insert into booking (
+  id, reference, session, user_id, owner, status, payment_status, currency, total, customer, attendees,
+  special_requests, driver_location, created_at, expires_at, release_at, touched_at
+) values ($1, $2, $3, $4, $5, 'pending', 'pending', $6, $7, $8, $9, $10, $11, $12, $13, $13, $12);
+
+-- name: insert_lines
+-- $1 uuid, then one array for each column.
+insert into booking_line (
+  booking_id, position, resource_id, slot_index, slot_id, label, quantity, unit_price, hold_id,
+  range_start, range_end, state
+)
+select $1, item.*, 'pending'
+from unnest(
+  $2::integer[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::integer[], $8::integer[],
+  $9::text[], $10::text[], $11::text[]
+) as item;
+
+-- name: bookings
+-- $1 uuid[] → bookings with their lines and their latest attempt to pay, newest first.
+select b.*,
+  (select p.id from payment p where p.booking_id = b.id and not p.extra order by p.attempt desc limit 1)
+    as payment,
+  (select jsonb_agg(jsonb_build_object(
+      'position', l.position, 'resource', l.resource_id, 'index', l.slot_index, 'slot', l.slot_id,
+      'label', l.label, 'quantity', l.quantity, 'price', l.unit_price, 'hold', l.hold_id,
+      'range', case when l.range_start is null then null else jsonb_build_array(l.range_start, l.range_end) end,
+      'state', l.state, 'applied', l.applied) order by l.position)
+   from booking_line l where l.booking_id = b.id) as lines
+from booking b
+where b.id = any($1::uuid[])
+order by b.position desc;
+
+-- name: lock_booking
+select id from booking where id = $1 for no key update;
+
+-- name: live_by_reference
+select id from booking where reference = $1 and status <> 'cancelled';
+
+-- name: pending_of_session
+-- $1 session → its latest pending booking.
+select id from booking where session = $1 and status = 'pending' order by position desc limit 1;
+
+-- name: page
+-- $1 session, $2 user, $3 position below which, $4 how many → id, position: the caller's own bookings and
+-- those on the caller's resources. What never came to be for want of a hold is left out.
+select id, position from booking
+where ((session = $1 and $1 <> '') or user_id = $2 or owner = $2)
+  and position < $3 and cancel_reason is distinct from 'hold_expired'
+order by position desc limit $4;
+
+-- name: update_booking
+-- $1 id; the rest is the whole of what changes in a booking's life.
+update booking set
+  status = $2, payment_status = $3, confirmed_at = $4, confirmed_by = $5, cancelled_at = $6,
+  cancel_reason = $7, version = version + 1, touched_at = $8
+where id = $1;
+
+-- name: touch_booking
+-- $1 id, $2 now: something about it is to be told anew.
+update booking set version = version + 1, touched_at = $2 where id = $1;
+
+-- name: update_lines
+-- $1 booking, $2 state: all lines that are not there yet.
+update booking_line set state = $2 where booking_id = $1 and state <> $2;
+
+-- name: forget_applied
+-- $1 booking: Redis is about to be changed outside of apply.
+update booking_line set applied = null where booking_id = $1;
+
+-- name: mark_lines
+-- $1 booking, $2 integer[] positions, $3 the state that Redis has now.
+update booking_line set applied = $3 where booking_id = $1 and position = any($2::integer[]);
+
+-- name: mark_applied
+-- $1 booking, $2 the version that was applied.
+update booking set applied_version = $2 where id = $1 and applied_version < $2;
+
+-- name: unapplied
+-- $1 touched before, $2 how many → ids, oldest first, of bookings that nobody works on just now.
+select id from booking
+where applied_version < version and touched_at <= $1
+order by touched_at limit $2
+for no key update skip locked;
+
+-- name: due
+-- $1 now, $2 until when they are taken, $3 how many → ids of pending bookings whose release is due.
+update booking set release_at = $2
+where id in (
+  select id from booking where status = 'pending' and release_at <= $1
+  order by release_at limit $3 for no key update skip locked
+)
+returning id;
+
+-- name: next_due
+-- → when the next pending booking's release is due, null if there is none.
+select min(release_at) from booking where status = 'pending';
+
+-- name: postpone_release
+-- $1 booking, $2 when.
+update booking set release_at = $2 where id = $1 and status = 'pending';
+
+-- name: bump_epoch
+-- $1 resource, $2 epoch → its layout.
+update resource set epoch = $2 where id = $1 returning layout;
+
+-- name: lock_resource_alone
+-- Waits for every transaction that has the resource locked for its lines.
+select id from resource where id = $1 for update;
+
+-- name: confirmed_counts
+-- $1 resource → index, quantity: what is confirmed.
+select slot_index as index, sum(quantity)::integer as quantity from booking_line
+where resource_id = $1 and state = 'confirmed' group by slot_index order by slot_index;
+
+-- name: pending_bookings
+-- $1 resource → ids of bookings with pending lines in it.
+select distinct booking_id as id from booking_line where resource_id = $1 and state = 'pending';
+
+-- name: mark_resource_lines
+-- $1 resource: Redis is about to be written from these lines. A booking that somebody is applying is left to them.
+with free as (
+  select b.id from booking b
+  where b.id in (select l.booking_id from booking_line l
+                 where l.resource_id = $1 and l.applied is distinct from l.state)
+  for no key update skip locked
+)
+update booking_line l set applied = l.state
+from free where l.booking_id = free.id and l.resource_id = $1 and l.applied is distinct from l.state;

@@ -1,0 +1,279 @@
+"""The only one in this room that talks to PostgreSQL; its queries stand in sql/queries.sql."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from server.bookings.rules import Booking, Line, LineState
+from server.database.pool import Connection
+from server.database.queries import load
+from server.http.times import milliseconds
+
+_queries = load(__file__, "sql/queries.sql")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+Pair = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRow:
+    """A slot as PostgreSQL has it; `taken` counts pending and confirmed lines."""
+
+    resource: str
+    index: int
+    id: str
+    label: str
+    capacity: int
+    taken: int
+    blocked: bool
+
+    def has_room(self, quantity: int) -> bool:
+        """Whether so much more of it can be sold."""
+        return not self.blocked and self.taken + quantity <= self.capacity
+
+
+def moment(time: int) -> datetime:
+    """Milliseconds since the Unix epoch as PostgreSQL takes them."""
+    return _EPOCH + timedelta(milliseconds=time)
+
+
+async def lock_resources(connection: Connection, resources: Sequence[str]) -> dict[str, str]:
+    """Keep Redis from being rebuilt meanwhile; answers their epochs."""
+    return {row["id"]: row["epoch"] for row in await connection.fetch(_queries.lock_resources, resources)}
+
+
+async def epochs(connection: Connection, resources: Sequence[str]) -> dict[str, str]:
+    """The resources' epochs just now."""
+    return {row["id"]: row["epoch"] for row in await connection.fetch(_queries.epochs, resources)}
+
+
+async def slots(connection: Connection, pairs: Iterable[Pair], *, lock: bool) -> dict[Pair, SlotRow]:
+    """The slots of (resource, index) pairs, locked in order if asked."""
+    wanted = sorted(set(pairs))
+    query = _queries.lock_slots if lock else _queries.read_slots
+    rows = await connection.fetch(query, [pair[0] for pair in wanted], [pair[1] for pair in wanted])
+    return {(row["resource_id"], row["index"]): SlotRow(*row.values()) for row in rows}
+
+
+async def add_to_taken(connection: Connection, lines: Sequence[Line], sign: int) -> None:
+    """Count the lines into their slots (sign 1) or out of them (-1)."""
+    await connection.execute(
+        _queries.add_to_taken,
+        [line.resource for line in lines],
+        [line.index for line in lines],
+        [sign * line.quantity for line in lines],
+    )
+
+
+async def insert(connection: Connection, booking: Booking) -> None:
+    """A new pending booking, without its lines; asyncpg's UniqueViolationError if its cart has one."""
+    await connection.execute(
+        _queries.insert_booking,
+        booking.id,
+        booking.reference,
+        booking.session,
+        booking.user,
+        booking.owner,
+        booking.currency,
+        booking.total,
+        booking.customer,
+        booking.attendees,
+        booking.special_requests,
+        booking.driver_location,
+        moment(booking.created_at),
+        moment(booking.expires_at),
+    )
+
+
+async def insert_lines(connection: Connection, booking: Booking) -> None:
+    """The booking's lines, pending."""
+    lines = booking.lines
+    await connection.execute(
+        _queries.insert_lines,
+        booking.id,
+        [line.position for line in lines],
+        [line.resource for line in lines],
+        [line.index for line in lines],
+        [line.slot for line in lines],
+        [line.label for line in lines],
+        [line.quantity for line in lines],
+        [line.price for line in lines],
+        [line.hold for line in lines],
+        [line.range[0] if line.range else None for line in lines],
+        [line.range[1] if line.range else None for line in lines],
+    )
+
+
+async def read(connection: Connection, booking_id: UUID) -> Booking | None:
+    """One booking, None if there is none."""
+    found = await read_all(connection, [booking_id])
+    return found[0] if found else None
+
+
+async def read_all(connection: Connection, ids: Sequence[UUID]) -> list[Booking]:
+    """Bookings with their lines, newest first."""
+    return [_booking(row) for row in await connection.fetch(_queries.bookings, ids)]
+
+
+async def lock(connection: Connection, booking_id: UUID) -> Booking | None:
+    """One booking for this transaction alone, as it is once the lock is had."""
+    if await connection.fetchval(_queries.lock_booking, booking_id) is None:
+        return None
+    return await read(connection, booking_id)
+
+
+async def lock_with_resources(connection: Connection, booking_id: UUID) -> Booking | None:
+    """The same for a change of lines: its resources are locked first."""
+    await connection.execute(_queries.resources_of_booking, booking_id)
+    return await lock(connection, booking_id)
+
+
+async def live_by_reference(connection: Connection, reference: str) -> UUID | None:
+    """The booking of a cart that is not cancelled."""
+    found: UUID | None = await connection.fetchval(_queries.live_by_reference, reference)
+    return found
+
+
+async def pending_of_session(connection: Connection, session: str) -> UUID | None:
+    """The session's latest pending booking."""
+    found: UUID | None = await connection.fetchval(_queries.pending_of_session, session)
+    return found
+
+
+async def page(
+    connection: Connection, session: str, user: str | None, below: int, limit: int
+) -> list[tuple[UUID, int]]:
+    """(id, position) of the caller's bookings and of those on the caller's resources, newest first."""
+    rows = await connection.fetch(_queries.page, session, user, below, limit)
+    return [(row["id"], row["position"]) for row in rows]
+
+
+async def update(connection: Connection, booking: Booking, now: int) -> None:
+    """Write a booking's changed states; raises its version."""
+    await connection.execute(
+        _queries.update_booking,
+        booking.id,
+        booking.status,
+        booking.payment_status,
+        _optional(booking.confirmed_at),
+        booking.confirmed_by,
+        _optional(booking.cancelled_at),
+        booking.cancel_reason,
+        moment(now),
+    )
+
+
+async def touch(connection: Connection, booking_id: UUID, now: int) -> None:
+    """Raise its version: it is to be applied and told anew."""
+    await connection.execute(_queries.touch_booking, booking_id, moment(now))
+
+
+async def update_lines(connection: Connection, booking_id: UUID, state: LineState) -> None:
+    """Bring all its lines to one state."""
+    await connection.execute(_queries.update_lines, booking_id, state)
+
+
+async def forget_applied(connection: Connection, booking_id: UUID) -> None:
+    """From here on nobody can say what Redis has of it."""
+    await connection.execute(_queries.forget_applied, booking_id)
+
+
+async def mark_lines(
+    connection: Connection, booking_id: UUID, lines: Sequence[Line], state: LineState
+) -> None:
+    """Redis has these lines so."""
+    await connection.execute(_queries.mark_lines, booking_id, [line.position for line in lines], state)
+
+
+async def mark_applied(connection: Connection, booking: Booking) -> None:
+    """Redis and the listeners know this version."""
+    await connection.execute(_queries.mark_applied, booking.id, booking.version)
+
+
+async def unapplied(connection: Connection, touched_before: int, limit: int) -> list[UUID]:
+    """Bookings whose last change was not applied, left alone since `touched_before`."""
+    rows = await connection.fetch(_queries.unapplied, moment(touched_before), limit)
+    return [row["id"] for row in rows]
+
+
+async def take_due(connection: Connection, now: int, until: int, limit: int) -> list[UUID]:
+    """Pending bookings whose release is due; nobody else is given them before `until`."""
+    rows = await connection.fetch(_queries.due, moment(now), moment(until), limit)
+    return [row["id"] for row in rows]
+
+
+async def next_due(connection: Connection) -> int | None:
+    """When the next release is due."""
+    found = await connection.fetchval(_queries.next_due)
+    return None if found is None else milliseconds(found)
+
+
+async def postpone_release(connection: Connection, booking_id: UUID, until: int) -> None:
+    """Try its release again at `until`."""
+    await connection.execute(_queries.postpone_release, booking_id, moment(until))
+
+
+async def bump_epoch(connection: Connection, resource: str, epoch: str) -> int | None:
+    """Give the resource a new epoch, alone with it until the transaction ends; answers its layout."""
+    if await connection.fetchval(_queries.lock_resource_alone, resource) is None:
+        return None
+    layout: int | None = await connection.fetchval(_queries.bump_epoch, resource, epoch)
+    return layout
+
+
+async def confirmed_counts(connection: Connection, resource: str) -> dict[int, int]:
+    """How much of each slot is confirmed; slots with nothing are left out."""
+    rows = await connection.fetch(_queries.confirmed_counts, resource)
+    return {row["index"]: row["quantity"] for row in rows}
+
+
+async def pending_bookings(connection: Connection, resource: str) -> list[Booking]:
+    """The bookings with pending lines in the resource."""
+    rows = await connection.fetch(_queries.pending_bookings, resource)
+    return await read_all(connection, [row["id"] for row in rows])
+
+
+async def mark_resource_lines(connection: Connection, resource: str) -> None:
+    """Redis is about to be written from the resource's lines."""
+    await connection.execute(_queries.mark_resource_lines, resource)
+
+
+def _optional(time: int | None) -> datetime | None:
+    return None if time is None else moment(time)
+
+
+def _since(value: datetime | None) -> int | None:
+    return None if value is None else milliseconds(value)
+
+
+def _booking(row: asyncpg.Record) -> Booking:
+    return Booking(
+        id=row["id"],
+        reference=row["reference"],
+        session=row["session"],
+        user=row["user_id"],
+        owner=row["owner"],
+        status=row["status"],
+        payment_status=row["payment_status"],
+        currency=row["currency"],
+        total=row["total"],
+        customer=row["customer"],
+        attendees=tuple(row["attendees"]),
+        special_requests=row["special_requests"],
+        driver_location=row["driver_location"],
+        created_at=milliseconds(row["created_at"]),
+        expires_at=milliseconds(row["expires_at"]),
+        confirmed_at=_since(row["confirmed_at"]),
+        confirmed_by=row["confirmed_by"],
+        cancelled_at=_since(row["cancelled_at"]),
+        cancel_reason=row["cancel_reason"],
+        payment=row["payment"],
+        version=row["version"],
+        applied_version=row["applied_version"],
+        lines=msgspec.convert(row["lines"] or [], tuple[Line, ...]),
+    )
