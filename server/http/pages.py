@@ -1,4 +1,6 @@
-"""The pages: plain HTML files whose `__STATIC__` becomes the present name of the static tree."""
+"""The pages: plain HTML files. `__STATIC__` in them becomes the present name of the static tree,
+`__PAYMENTS__` the name of who takes the money: pages say so when that is the sandbox.
+"""
 
 import gzip
 import hashlib
@@ -32,6 +34,7 @@ class Pages:
 
     def __init__(self, tree: StaticTree, settings: Settings) -> None:
         self._tree = tree
+        self._payments = settings.payments or ""
         self._paths = PAGES | (SANDBOX_PAGES if settings.payments == "sandbox" else {})
         self._not_found = self._page(NOT_FOUND) or _file(_PLAIN_NOT_FOUND)
 
@@ -50,7 +53,8 @@ class Pages:
         path = self._tree.folder / "pages" / name
         if not path.is_file():
             return None
-        return _file(path.read_text(encoding="utf-8").replace("__STATIC__", self._tree.prefix))
+        text = path.read_text(encoding="utf-8")
+        return _file(text.replace("__STATIC__", self._tree.prefix).replace("__PAYMENTS__", self._payments))
 
 
 def _file(text: str) -> StaticFile:

@@ -46,15 +46,13 @@ class StaticFile:
 
 
 class StaticTree:
-    """All files below a folder, in memory, under one hash. `pages/` is left out: pages.py serves those."""
+    """All files below a folder, in memory, under one hash. Pages are left out: pages.py serves those."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         paths = sorted(path for path in folder.rglob("*") if path.suffix in TYPES and path.is_file())
         self._files = {
-            name: _read(path)
-            for path in paths
-            if not (name := path.relative_to(folder).as_posix()).startswith("pages/")
+            name: _read(path) for path in paths if not _is_page(name := path.relative_to(folder).as_posix())
         }
         self.hash = self._hash()
 
@@ -72,6 +70,10 @@ class StaticTree:
         for name, file in self._files.items():
             digest.update(f"{name}\0{len(file.content)}\0".encode() + file.content)
         return digest.hexdigest()[:16]
+
+
+def _is_page(name: str) -> bool:
+    return name.startswith("pages/") and name.endswith(".html")
 
 
 def _read(path: Path) -> StaticFile:
