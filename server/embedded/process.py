@@ -16,6 +16,7 @@ from typing import ClassVar
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 POLL_SECONDS = 0.01
+PROC = Path("/proc")
 LAUNCHER = Path(__file__).with_name("child.py")
 # Below every system's ephemeral range: a client that retries a dead port there could connect to itself.
 PORTS = range(20_000, 32_000)
@@ -78,10 +79,11 @@ def is_alive(pid: int) -> bool:
 
 def command_line(pid: int) -> str:
     """What the process was started with; empty where it is gone or cannot be known."""
-    entry = Path(f"/proc/{pid}/cmdline")
-    if entry.parent.parent.joinpath("self").exists():
+    if PROC.joinpath("self").exists():
         with contextlib.suppress(OSError):
-            return entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            return (
+                PROC.joinpath(str(pid), "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            )
         return ""
     listed = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, check=False)
     return listed.stdout.decode(errors="replace")
@@ -204,12 +206,16 @@ class Server(ABC):
 
     def _end_orphan(self) -> None:
         pid = self._orphan()
-        if pid is None or str(self._home) not in command_line(pid):
+        if pid is None or not self._runs_on_our_state(pid):
             return
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, self.stop_signal)
         deadline = time.monotonic() + STOP_SECONDS
-        while is_alive(pid):
+        while self._runs_on_our_state(pid):
             if time.monotonic() > deadline:
                 raise EmbeddedError(f"{self.name} (pid {pid}) still runs on {self.state} and does not end")
             time.sleep(POLL_SECONDS)
+
+    def _runs_on_our_state(self, pid: int) -> bool:
+        """By its command line, which a process that waits for its parent to bury it no longer has."""
+        return str(self._home) in command_line(pid)
