@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from server.accounts.rules import Caller
-from server.errors import BadRequest, Conflict, FieldError, InvalidFields
+from server.errors import BadRequest, Conflict, FieldError, InvalidFields, Unavailable
 from server.ops.redis_errors import redis_away
 
 KEPT_SECONDS: Final = 24 * 3600
@@ -75,8 +76,9 @@ class Idempotency:
         return None if found is None else msgspec.msgpack.decode(found, type=_Record)
 
     async def _finish(self, name: str, ours: _Record, response: Response | None) -> None:
+        """Keep the answer, or forget the run. A Redis that went away meanwhile changes no answer."""
         kept = b"" if response is None else msgspec.msgpack.encode(_done(ours, response))
-        with redis_away():
+        with suppress(Unavailable), redis_away():
             await self._redis.eval(_FINISH, 1, name, msgspec.msgpack.encode(ours), kept, KEPT_SECONDS)
 
 

@@ -1,7 +1,7 @@
 """Structured logs: one JSON object a line, so that CR, LF and ANSI in what clients send stay escaped text."""
 
 import logging
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import structlog
 
@@ -21,8 +21,8 @@ def without_secrets(
     return event
 
 
-def configure(level: LogLevel) -> None:
-    """Set structlog and the standard library's loggers up for the whole process; lines go to stderr.
+def configure(level: LogLevel, stream: TextIO | None = None) -> None:
+    """Set structlog and the standard loggers up for the whole process; lines go to `stream`, or stderr.
 
     Tracebacks are plain text without local variables, which may hold tokens.
     """
@@ -41,7 +41,7 @@ def configure(level: LogLevel) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler()
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -54,8 +54,8 @@ def configure(level: LogLevel) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # uvicorn logs a handshake with its whole query string at INFO; our own access log says what is needed.
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+    # These log whole addresses at INFO, queries included; our own access log says what is needed.
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "httpx"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
