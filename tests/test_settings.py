@@ -1,0 +1,180 @@
+"""Every variable of CONTRACT section 2: its default, its shape, and what is said where it does not hold."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from server.settings import Settings, SettingsError, from_environment, problems_for_run
+
+GOOD: dict[str, tuple[str, object]] = {
+    "HOST": ("0.0.0.0", "0.0.0.0"),
+    "PORT": ("8123", 8123),
+    "REDIS_URL": ("redis://cache:6379/1", "redis://cache:6379/1"),
+    "DATABASE_URL": ("postgresql://me@db/holdfast", "postgresql://me@db/holdfast"),
+    "SECRET_KEY": ("k" * 32, "k" * 32),
+    "PUBLIC_URL": ("https://tickets.example/", "https://tickets.example"),
+    "ALLOWED_ORIGINS": (
+        "https://A.example, http://b.example:81/ https://c.example",
+        ("https://a.example", "http://b.example:81", "https://c.example"),
+    ),
+    "JWT_SECRET": ("j" * 32, "j" * 32),
+    "JWT_JWKS_URL": ("https://id.example/keys", "https://id.example/keys"),
+    "PAYMENTS": ("Sandbox", "sandbox"),
+    "STRIPE_SECRET_KEY": ("sk_test_1", "sk_test_1"),
+    "STRIPE_PUBLISHABLE_KEY": ("pk_test_1", "pk_test_1"),
+    "STRIPE_WEBHOOK_SECRET": ("whsec_1", "whsec_1"),
+    "STRIPE_API_BASE": ("http://127.0.0.1:9", "http://127.0.0.1:9"),
+    "STRIPE_JS_URL": ("http://127.0.0.1:9/v3", "http://127.0.0.1:9/v3"),
+    "SMTP_URL": ("smtps://mail.example", "smtps://mail.example"),
+    "HOLD_SECONDS": ("60", 60),
+    "HOLD_MAX_SECONDS": ("600", 600),
+    "PAYMENT_SECONDS": ("120", 120),
+    "DISCONNECT_GRACE_SECONDS": ("0", 0),
+    "LIVENESS_SECONDS": ("3", 3),
+    "HEARTBEAT_SECONDS": ("1", 1),
+    "MAX_HOLD_ITEMS": ("0", 0),
+    "RATE_COMMANDS": ("0", 0),
+    "RATE_BOOKINGS": ("100", 100),
+    "RATE_ADDRESS": ("20", 20),
+    "MAX_SOCKETS_PER_ADDRESS": ("7", 7),
+    "LOG_LEVEL": ("WARNING", "warning"),
+}
+
+DEFAULTS = {
+    "hold_seconds": 900,
+    "hold_max_seconds": 3600,
+    "payment_seconds": 1800,
+    "disconnect_grace_seconds": 10,
+    "liveness_seconds": 30,
+    "heartbeat_seconds": 10,
+    "max_hold_items": 50,
+    "rate_commands": 50,
+    "rate_bookings": 10,
+    "rate_address": 0,
+    "max_sockets_per_address": 0,
+}
+
+
+def test_every_variable_is_tried_here() -> None:
+    assert set(GOOD) == {field.name.upper() for field in fields(Settings)}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_good_value_is_taken(name: str) -> None:
+    text, value = GOOD[name]
+    assert getattr(from_environment({name: text}), name.lower()) == value
+
+
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_variable_is_none_at_all(name: str, text: str) -> None:
+    assert from_environment({name: text}) == from_environment({}) == Settings()
+
+
+def test_the_defaults_are_the_contracts() -> None:
+    assert {name: getattr(Settings(), name) for name in DEFAULTS} == DEFAULTS
+
+
+def test_variables_of_others_are_ignored() -> None:
+    assert from_environment({"HOME": "/", "hold_seconds": "1"}) == Settings()
+
+
+BAD = [
+    ("PORT", "65536", "at most 65535"),
+    ("PORT", "eight", "whole number"),
+    ("PORT", "-1", "whole number"),
+    ("PORT", "80.5", "whole number"),
+    ("PORT", "٣", "whole number"),
+    ("HOLD_SECONDS", "0", "at least 1"),
+    ("HOLD_SECONDS", "9" * 10, "whole number"),
+    ("HOLD_MAX_SECONDS", "0", "at least 1"),
+    ("PAYMENT_SECONDS", "0", "at least 1"),
+    ("LIVENESS_SECONDS", "0", "at least 1"),
+    ("HEARTBEAT_SECONDS", "0", "at least 1"),
+    ("RATE_COMMANDS", "many", "whole number"),
+    ("REDIS_URL", "cache:6379", "redis://"),
+    ("DATABASE_URL", "mysql://db", "postgresql://"),
+    ("PUBLIC_URL", "tickets.example", "https://"),
+    ("JWT_JWKS_URL", "file:///etc/passwd", "https://"),
+    ("STRIPE_API_BASE", "ftp://x", "https://"),
+    ("STRIPE_JS_URL", "x", "https://"),
+    ("SMTP_URL", "mail.example", "smtp://"),
+    ("PAYMENTS", "cash", "sandbox, stripe"),
+    ("LOG_LEVEL", "loud", "debug, info, warning, error"),
+    ("ALLOWED_ORIGINS", "tickets.example", "https://tickets.example"),
+    ("ALLOWED_ORIGINS", "https://a.example/page", "not an origin"),
+    ("ALLOWED_ORIGINS", "https://me@a.example", "not an origin"),
+    ("ALLOWED_ORIGINS", "https://", "not an origin"),
+    ("ALLOWED_ORIGINS", "*", "not an origin"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "hint"), BAD)
+def test_a_bad_value_is_named_with_what_would_be_right(name: str, text: str, hint: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name}: .*{re.escape(hint)}"):
+        from_environment({name: text})
+
+
+def test_every_bad_value_is_named_at_once() -> None:
+    with pytest.raises(SettingsError) as refused:
+        from_environment({"PORT": "x", "HOLD_SECONDS": "0", "PAYMENTS": "cash"})
+    assert [problem.partition(":")[0] for problem in refused.value.problems] == [
+        "PORT",
+        "PAYMENTS",
+        "HOLD_SECONDS",
+    ]
+    assert str(refused.value) == "\n".join(refused.value.problems)
+
+
+def test_the_origins_are_the_public_one_and_the_allowed() -> None:
+    settings = from_environment({"PUBLIC_URL": "https://a.example/", "ALLOWED_ORIGINS": "https://b.example"})
+    assert settings.origins == {"https://a.example", "https://b.example"}
+    assert Settings().origins == frozenset()
+
+
+def test_no_secret_is_shown() -> None:
+    secrets = ("SECRET_KEY", "JWT_SECRET", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "REDIS_URL")
+    shown = repr(from_environment({name: GOOD[name][0] for name in (*secrets, "DATABASE_URL", "SMTP_URL")}))
+    assert not any(GOOD[name][0] in shown for name in (*secrets, "DATABASE_URL", "SMTP_URL"))
+
+
+COMPLETE = Settings(
+    redis_url="redis://r", database_url="postgresql://d", secret_key="k" * 32, payments="sandbox"
+)
+
+
+def test_production_starts_with_all_it_needs() -> None:
+    assert problems_for_run(COMPLETE) == []
+
+
+@pytest.mark.parametrize("missing", ["REDIS_URL", "DATABASE_URL", "SECRET_KEY"])
+def test_production_names_what_is_missing(missing: str) -> None:
+    given = {"REDIS_URL": "redis://r", "DATABASE_URL": "postgresql://d", "SECRET_KEY": "k" * 32}
+    del given[missing]
+    problems = problems_for_run(from_environment({**given, "PAYMENTS": "sandbox"}))
+    assert [problem.partition(": is missing")[0] for problem in problems] == [missing]
+
+
+def test_production_refuses_a_short_secret() -> None:
+    settings = Settings(
+        redis_url="redis://r", database_url="postgresql://d", secret_key="k", payments="sandbox"
+    )
+    assert problems_for_run(settings) == ["SECRET_KEY: is too short; it has 32 characters or more"]
+
+
+def test_production_does_not_take_the_sandbox_unasked() -> None:
+    settings = Settings(redis_url="redis://r", database_url="postgresql://d", secret_key="k" * 32)
+    assert problems_for_run(settings) == [
+        "STRIPE_SECRET_KEY: is missing; give it, or say PAYMENTS=sandbox outright"
+    ]
+
+
+def test_the_page_on_settings_has_every_variable_and_default() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "settings.md").read_text()
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `?([^`|]*)`? \|", page, re.MULTILINE))
+    assert set(rows) == set(GOOD)
+    assert {name: rows[name.upper()] for name in DEFAULTS} == {
+        name: str(value) for name, value in DEFAULTS.items()
+    }
