@@ -1,0 +1,95 @@
+"""Figures for Prometheus. Labels are routes, methods and statuses of ours alone: their number is bounded."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5)
+Reading = Callable[[], float]
+
+
+class Metrics:
+    """One process' figures. Gauges are read when they are asked for; nobody keeps them up to date."""
+
+    def __init__(self, gauges: Mapping[str, tuple[str, Reading]]) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "holdfast_http_requests",
+            "HTTP requests answered.",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "holdfast_http_request_seconds",
+            "Seconds from a request to its answer.",
+            ("route",),
+            registry=self.registry,
+            buckets=SECONDS,
+        )
+        self.hold_events = Counter(
+            "holdfast_hold_events",
+            "Changes of holds that this process heard of, its own and others'.",
+            ("status",),
+            registry=self.registry,
+        )
+        self.registry.register(_Gauges(gauges))
+
+    def text(self) -> bytes:
+        """All figures in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class _Gauges(Collector):
+    def __init__(self, gauges: Mapping[str, tuple[str, Reading]]) -> None:
+        self._gauges = gauges
+
+    def collect(self) -> Iterable[Metric]:
+        for name, (meaning, read) in self._gauges.items():
+            yield GaugeMetricFamily(f"holdfast_{name}", meaning, read())
+
+
+class MeasureRequests:
+    """ASGI middleware: counts each answer by its route's pattern, never by the path it was asked for."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+
+        async def observe(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, observe)
+        finally:
+            self._count(scope, status, time.perf_counter() - started)
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "other")
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        self.metrics.requests.labels(method, route, str(status)).inc()
+        self.metrics.seconds.labels(route).observe(seconds)
+
+
+async def _metrics(request: Request) -> Response:
+    text = request.app.state.parts.metrics.text()
+    return Response(text, media_type="text/plain; version=0.0.4")
+
+
+routes = [Route("/metrics", _metrics, methods=["GET"])]

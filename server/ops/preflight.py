@@ -1,0 +1,51 @@
+"""What `holdfast run` looks at before it listens: that both servers are there and are what it needs."""
+
+import asyncpg
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from server.database.migrate import MigrationError, require_current
+from server.settings import Settings
+
+SECONDS = 5.0
+OLDEST_REDIS = 7
+
+
+async def problems_of_servers(settings: Settings) -> list[str]:
+    """One line for each server that is away, too old, or not migrated; it names the setting to look at."""
+    found = [await _problem_of_redis(settings.redis_url), await _problem_of_database(settings.database_url)]
+    return [problem for problem in found if problem]
+
+
+async def _problem_of_redis(url: str) -> str:
+    try:
+        client = Redis.from_url(
+            url, retry=Retry(NoBackoff(), 0), socket_timeout=SECONDS, socket_connect_timeout=SECONDS
+        )
+    except (ValueError, TypeError) as error:
+        return f"REDIS_URL: cannot be read ({error})"
+    try:
+        version = str((await client.info("server"))["redis_version"])
+    except (RedisError, OSError) as error:
+        return f"REDIS_URL: Redis does not answer ({error})"
+    finally:
+        await client.aclose()
+    if int(version.partition(".")[0]) < OLDEST_REDIS:
+        return f"REDIS_URL: Redis {version} is too old; Holdfast needs {OLDEST_REDIS} or later"
+    return ""
+
+
+async def _problem_of_database(url: str) -> str:
+    try:
+        connection = await asyncpg.connect(url, timeout=SECONDS, command_timeout=SECONDS)
+    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        return f"DATABASE_URL: PostgreSQL does not answer ({error or type(error).__name__})"
+    try:
+        await require_current(connection)
+    except MigrationError as error:
+        return f"DATABASE_URL: {error}"
+    finally:
+        await connection.close()
+    return ""
