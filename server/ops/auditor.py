@@ -22,7 +22,7 @@ _queries = load(__file__)
 
 
 async def audit(database: Database, redis: Redis, *, settle_seconds: float = SETTLE_SECONDS) -> list[Finding]:
-    """Every invariant broken in both of two readings; a second reading is made only where the first has findings.
+    """Every invariant broken in both of two readings; the second is made only where the first has findings.
 
     Raises Unavailable where a server is away.
     """
@@ -78,7 +78,7 @@ async def _live(store: HoldStore, redis: Redis, resource: str) -> Live | None:
 async def _holds(store: HoldStore, redis: Redis, resource: str) -> list[Hold]:
     ids: list[str] = []
     for live in ("deadlines", "paying"):
-        found = await or_unavailable(redis.zrange(key(resource, live), 0, -1))
+        found: list[bytes] = await or_unavailable(redis.zrange(key(resource, live), 0, -1))  # type: ignore[arg-type]  # redis-py's answer depends on its options
         ids += [each.decode() for each in found]
     holds = (await store.holds({resource: ids})).values() if ids else ()
     return [hold for hold in holds if hold.status in ("held", "paying")]
