@@ -234,8 +234,8 @@ class Welcome(ServerMessage, tag="welcome", frozen=True, kw_only=True):
 class Snapshot(ServerMessage, tag="snapshot", frozen=True, kw_only=True):
     """All numbers of a view at a position; it replaces what the client had.
 
-    Without `sections`, slot `first + i` has the i-th numbers. With `sections`, the arrays hold those
-    sections' slots in index order, and `count` is how many they are.
+    `width` is 1, 2 or 4. Without `sections`, slot `first + i` has the i-th numbers. With `sections`, the
+    arrays hold those sections' slots in index order, and `count` is how many they are.
     """
 
     channel: str
@@ -244,7 +244,7 @@ class Snapshot(ServerMessage, tag="snapshot", frozen=True, kw_only=True):
     version: int
     first: int
     count: int
-    width: Literal[1, 2, 4]
+    width: int
     available: bytes
     held: bytes
     sections: tuple[str, ...] | UnsetType = UNSET

@@ -1,0 +1,117 @@
+"""From moved replicas to frames in sockets, in ticks.
+
+The first change after a quiet time goes out at once. Those that follow are merged for as long as it takes
+to keep sending below its share of a core: between 20 and 500 ms, by what the last tick cost.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from channels.channel import Broadcast, Channel, Group, Subscription
+from channels.codec import Frame
+from channels.source import Subscriber
+
+SHORTEST_TICK = 0.020
+LONGEST_TICK = 0.500
+SEND_SHARE = 0.4
+"""The part of a core that sending may take before ticks get longer."""
+
+REPEAT_SECONDS = 10.0
+"""How long a group hears nothing before its position is said again."""
+
+YIELD_EVERY = 256
+"""How many followers are served before others get their turn on the event loop."""
+
+_log = logging.getLogger("holdfast.hub")
+
+
+class Fanout:
+    """Sends. `broken(subscriber)` is told of one whose push failed; times are seconds of `clock`."""
+
+    def __init__(self, clock: Callable[[], float], broken: Callable[[Subscriber], None]) -> None:
+        self._clock = clock
+        self._broken = broken
+        self._dirty: dict[Channel, None] = {}
+        self._marked = asyncio.Event()
+        self.tick = SHORTEST_TICK
+        self.frames_sent = 0
+
+    def mark(self, channel: Channel) -> None:
+        """The channel's replica moved."""
+        self._dirty[channel] = None
+        self._marked.set()
+
+    async def run(self) -> None:
+        """Send for ever."""
+        while True:
+            await self._marked.wait()
+            cost = await self.send_news()
+            self.tick = min(LONGEST_TICK, max(SHORTEST_TICK, cost / SEND_SHARE))
+            await asyncio.sleep(self.tick)
+
+    async def send_news(self) -> float:
+        """Send what changed since the last time; answers the seconds of work it took."""
+        self._marked.clear()
+        dirty, self._dirty = self._dirty, {}
+        cost = 0.0
+        for channel in dirty:
+            for group in list(channel.groups.values()):
+                started = time.perf_counter()
+                news = group.news(channel.since, self._clock())
+                cost += time.perf_counter() - started
+                cost += await self._broadcast(group, news)
+        return cost
+
+    async def repeat(self, channels: Iterable[Channel]) -> None:
+        """Quiet groups hear their position again."""
+        for channel in channels:
+            for group in list(channel.groups.values()):
+                quiet = self._clock() - group.sent_at >= REPEAT_SECONDS
+                if quiet and group.scanned == group.replica.version:
+                    await self._broadcast(group, group.repeat(self._clock()))
+
+    async def _broadcast(self, group: Group, news: Broadcast | None) -> float:
+        """Give the shared frame to all who can take it; the seconds of work, without the others' turns.
+
+        Without news, those who still lag on a new replica are caught up.
+        """
+        started, away = time.perf_counter(), 0.0
+        replica = group.replica
+        for count, subscription in enumerate(list(group.members.values()), 1):
+            if news is not None and news.start <= subscription.version <= news.last:
+                self._share(subscription, news)
+            elif subscription.lags:
+                self.catch_up(subscription)
+            if count % YIELD_EVERY == 0:
+                before = time.perf_counter()
+                await asyncio.sleep(0)
+                away += time.perf_counter() - before
+                if group.replica is not replica:
+                    break
+        return time.perf_counter() - started - away
+
+    def _share(self, subscription: Subscription, news: Broadcast) -> None:
+        subscriber = subscription.subscriber
+        if subscriber.ready:
+            subscription.version = news.to
+            subscription.fresh = False
+            self._push(subscriber, news.frames[subscriber.codec])
+
+    def catch_up(self, subscription: Subscription) -> None:
+        """Bring one who lags to where shared frames are for it, as far as it can take frames now."""
+        subscriber = subscription.subscriber
+        while subscriber.ready and subscription.lags:
+            frames, version = subscription.group.catch_up(subscription.version, self._clock())
+            subscription.version = version
+            subscription.fresh = False
+            self._push(subscriber, frames[subscriber.codec])
+
+    def _push(self, subscriber: Subscriber, frame: Frame) -> None:
+        self.frames_sent += 1
+        try:
+            subscriber.push(frame)
+        except Exception:  # noqa: BLE001 - one broken subscriber must not end the sending to all
+            _log.exception("a subscriber broke and is dropped")
+            self._broken(subscriber)

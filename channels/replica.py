@@ -1,0 +1,140 @@
+"""One resource's numbers as this process knows them, moved on by changes and never by anything else. Pure.
+
+A change from `from_version` to `to_version` carries the final state of each slot that changed between them.
+It is applied by the clients' own rule: if from <= mine < to. What is older is ignored, what leaves a gap is
+reported.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from channels.codec import little_endian, numbers
+from channels.history import History
+
+_CHUNK = 64
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All of a resource at (epoch, version): slots first to first + count - 1, little-endian."""
+
+    epoch: str
+    version: int
+    layout: int
+    width: int
+    first: int
+    count: int
+    available: bytes
+    held: bytes
+
+    def __post_init__(self) -> None:
+        if not len(self.available) == len(self.held) == self.count * self.width:
+            raise ValueError(f"{self.count} slots of {self.width} bytes need arrays of that length")
+
+    @property
+    def shape(self) -> tuple[str, int, int, int, int]:
+        """What must be equal for two states to be a delta apart."""
+        return self.epoch, self.layout, self.width, self.first, self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The final states, flat and ascending (index, available, held, …), of what changed in (from, to]."""
+
+    from_version: int
+    to_version: int
+    changes: Sequence[int]
+
+
+class Outcome(Enum):
+    """What became of a change."""
+
+    APPLIED = "applied"
+    OLD = "old"
+    GAP = "gap"
+
+
+def difference(old: State, new: State) -> list[int]:
+    """The changes that lead from `old` to `new`, which have the same shape."""
+    step = _CHUNK * old.width
+    found: list[int] = []
+    for start in range(0, len(old.available), step):
+        part = slice(start, start + step)
+        if old.available[part] != new.available[part] or old.held[part] != new.held[part]:
+            found += _chunk_difference(old, new, part, old.first + start // old.width)
+    return found
+
+
+def _chunk_difference(old: State, new: State, part: slice, index: int) -> list[int]:
+    before = zip(numbers(old.available[part], old.width), numbers(old.held[part], old.width), strict=True)
+    after = zip(numbers(new.available[part], new.width), numbers(new.held[part], new.width), strict=True)
+    found: list[int] = []
+    for place, (was, now) in enumerate(zip(before, after, strict=True)):
+        if was != now:
+            found += (index + place, *now)
+    return found
+
+
+class Replica:
+    """A resource's state that changes move on, with its history. `now` is any monotonic clock, in seconds."""
+
+    def __init__(self, state: State, now: float) -> None:
+        self.epoch, self.layout, self.width, self.first, self.count = state.shape
+        self.version = state.version
+        self.available = numbers(state.available, state.width)
+        self.held = numbers(state.held, state.width)
+        self.history = History(state.version, now)
+        self._largest = 256**self.width - 1
+
+    def state(self) -> State:
+        """A copy of all of it."""
+        return State(
+            epoch=self.epoch,
+            version=self.version,
+            layout=self.layout,
+            width=self.width,
+            first=self.first,
+            count=self.count,
+            available=little_endian(self.available),
+            held=little_endian(self.held),
+        )
+
+    def apply(self, change: Change, now: float) -> Outcome:
+        """Move on if from <= mine < to. A change that can't be right is a gap: the truth must be read."""
+        if change.to_version <= self.version:
+            return Outcome.OLD
+        if change.from_version > self.version or not self._fits(change.changes):
+            return Outcome.GAP
+        first, available, held = self.first, self.available, self.held
+        indices = change.changes[0::3]
+        for index, free, taken in zip(indices, change.changes[1::3], change.changes[2::3], strict=True):
+            available[index - first] = free
+            held[index - first] = taken
+        self.version = change.to_version
+        self.history.add(change.to_version, indices, now)
+        return Outcome.APPLIED
+
+    def _fits(self, changes: Sequence[int]) -> bool:
+        if not changes:
+            return True
+        if len(changes) % 3 or not all(type(number) is int for number in changes):
+            return False
+        indices = changes[0::3]
+        if min(indices) < self.first or max(indices) >= self.first + self.count:
+            return False
+        values = (*changes[1::3], *changes[2::3])
+        return min(values) >= 0 and max(values) <= self._largest
+
+    def since(self, version: int) -> list[int]:
+        """All that changed after `version`, merged into one flat list of final states, ascending."""
+        first, available, held = self.first, self.available, self.held
+        found: list[int] = []
+        for index in self.history.since(version):
+            found += (index, available[index - first], held[index - first])
+        return found
+
+    def extend_back(self, changes: Sequence[Change], now: float) -> bool:
+        """Learn of changes before this replica was read, so that clients may resume from there."""
+        steps = [(change.from_version, change.to_version, change.changes[0::3]) for change in changes]
+        return self.history.extend_back(steps, now)

@@ -1,0 +1,259 @@
+"""How one channel's replica is loaded and kept true.
+
+Pub/sub moves it on. Whatever does not fit (a gap, another epoch, a message that makes no sense) is repaired
+here, once for the whole process: by the log, else by reading everything and comparing, which clients see as
+an ordinary delta; only another epoch or layout, or a Redis that went back in time, gives them snapshots.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgpack
+
+from channels.channel import Channel
+from channels.pubsub import Handler
+from channels.replica import Change, Outcome, Replica, State, difference
+from channels.source import Layouts, Source
+from channels.supervisor import stop
+from channels.views import Sections
+
+MAX_BUFFERED = 10_000
+_ATTEMPTS = 3
+_MAX_BACKFILLS = 20
+
+_log = logging.getLogger("holdfast.hub")
+
+
+class Messages(Protocol):
+    """The part of the bus that a channel needs."""
+
+    async def subscribe(self, channel: str, handler: Handler) -> bool:
+        """Hear a channel of Redis."""
+        ...
+
+    async def unsubscribe(self, channel: str, handler: Handler) -> None:
+        """Hear it no more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a resource's pub/sub channel says; without a change, everything must be read again."""
+
+    epoch: str
+    to_version: int
+    change: Change | None
+
+    @classmethod
+    def of(cls, payload: bytes) -> "Message":
+        """Read `[epoch, from, to, changes or null]`; raise ValueError or TypeError for anything else."""
+        epoch, from_version, to_version, changes = msgpack.unpackb(payload)
+        change = Change(int(from_version), int(to_version), changes) if isinstance(changes, list) else None
+        return cls(str(epoch), int(to_version), change)
+
+
+def changes_channel(resource_id: str) -> str:
+    """Where Redis publishes a resource's changes."""
+    return f"holdfast:{{{resource_id}}}:changes"
+
+
+class Upkeep:
+    """One channel's loading and repairing; at most one of either runs at a time.
+
+    While it runs, what pub/sub brings waits in a buffer; a full buffer is emptied, which the next message
+    shows as a gap. `gate` bounds how many run in the process; `changed(channel)` is called whenever a
+    replica moved.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        source: Source,
+        layouts: Layouts,
+        bus: Messages,
+        *,
+        gate: asyncio.Semaphore,
+        clock: Callable[[], float],
+        changed: Callable[[Channel], None],
+    ) -> None:
+        self.channel = channel
+        self._source = source
+        self._layouts = layouts
+        self._bus = bus
+        self._gate = gate
+        self._clock = clock
+        self._changed = changed
+        self._task: asyncio.Task[None] | None = None
+        self._buffer: list[Message] | None = None
+        self._log_reader = LogReader(channel, source, clock)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is loading or repairing."""
+        return self._task is not None
+
+    async def load(self) -> None:
+        """Have a replica; raise what the source raises. All who wait share one reading."""
+        if self.channel.replica is None:
+            task = self._task or self._start(self._load())
+            await asyncio.wait([task])
+            task.result()
+
+    async def _load(self) -> None:
+        await self._bus.subscribe(changes_channel(self.channel.resource_id), self.heard)
+        await self._synchronise()
+
+    def repair(self) -> None:
+        """Make the replica true again, in the background."""
+        if self._task is None and self.channel.replica is not None:
+            self._start(self._repair())
+
+    async def _repair(self) -> None:
+        try:
+            await self._synchronise()
+        except Exception as error:  # noqa: BLE001 - whatever the source says, the next check tries again
+            self.channel.failed = True
+            _log.warning("%s could not be repaired: %s", self.channel.name, error or type(error).__name__)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        self._buffer = []
+        self._task = asyncio.create_task(self._run(work))
+        self._task.add_done_callback(_retrieve)
+        return self._task
+
+    async def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        finally:
+            self._task = None
+            self._buffer = None
+
+    async def close(self) -> None:
+        """Stop, and hear the resource's changes no more."""
+        await stop(self._task)
+        await self._bus.unsubscribe(changes_channel(self.channel.resource_id), self.heard)
+
+    def heard(self, payload: bytes) -> None:
+        """A message of the resource's pub/sub channel."""
+        try:
+            message = Message.of(payload)
+        except (ValueError, TypeError):
+            _log.exception("%s heard what is no change", self.channel.name)
+            self.repair()
+            return
+        if self._buffer is not None:
+            if len(self._buffer) >= MAX_BUFFERED:
+                self._buffer.clear()
+            self._buffer.append(message)
+        elif self.channel.replica is not None and not self._follow(message):
+            self.repair()
+
+    def _follow(self, message: Message) -> bool:
+        """Take one message; False if the replica must be repaired."""
+        if message.epoch != self.channel.current.epoch:
+            return False
+        if message.change is None:
+            return message.to_version <= self.channel.current.version
+        return self._apply(message.change)
+
+    def _apply(self, change: Change) -> bool:
+        outcome = self.channel.current.apply(change, self._clock())
+        if outcome is Outcome.APPLIED:
+            self._changed(self.channel)
+        return outcome is not Outcome.GAP
+
+    async def _synchronise(self) -> None:
+        """Fetch, then follow what was said meanwhile, until nothing is missing."""
+        for _ in range(_ATTEMPTS):
+            async with self._gate:
+                await self._fetch()
+            buffered, self._buffer = self._buffer or [], []
+            if all(self._follow(message) for message in buffered):
+                self.channel.failed = False
+                return
+        raise ConnectionError("changes come faster than they can be followed")
+
+    async def _fetch(self) -> None:
+        channel = self.channel
+        if channel.replica is not None:
+            epoch, version = channel.position
+            known = await self._source.changes_since(channel.resource_id, epoch, version)
+            if known and all(self._apply(change) for change in known):
+                return
+        state = await self._source.read(channel.resource_id)
+        sections = None
+        if any(key is not None for key in channel.groups):
+            sections = await self._sections_of(state.layout)
+        self._adopt(state, sections)
+
+    def _adopt(self, state: State, sections: Sections | None) -> None:
+        """What was read becomes the replica's next change if it can be one, else its new beginning."""
+        replica = self.channel.replica
+        old = None if replica is None else replica.state()
+        if old is not None and old.shape == state.shape and state.version > old.version:
+            self._apply(Change(old.version, state.version, difference(old, state)))
+        elif old != state:
+            self.channel.replace(state, sections, self._clock())
+            self._changed(self.channel)
+
+    async def _sections_of(self, layout: int) -> Sections:
+        resource_id = self.channel.resource_id
+        return Sections(
+            await self._layouts.sections(resource_id, layout),
+            await self._layouts.capacities(resource_id, layout),
+        )
+
+    async def need_sections(self) -> Sections:
+        """The sections of the replica's layout, kept with it."""
+        channel = self.channel
+        while channel.sections is None:
+            replica = channel.current
+            sections = await self._sections_of(replica.layout)
+            if channel.replica is replica:
+                channel.sections = sections
+        return channel.sections
+
+    async def reach_back(self, position: tuple[str, int]) -> None:
+        """Make a position older than the replica known, if Redis' log still knows it."""
+        await self._log_reader.reach_back(position)
+
+
+class LogReader:
+    """Lets clients resume from before this process read the resource; asks little, whatever they claim."""
+
+    def __init__(self, channel: Channel, source: Source, clock: Callable[[], float]) -> None:
+        self._channel = channel
+        self._source = source
+        self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
+        self._replica: Replica | None = None
+        self._unreachable = -1
+        self._asked = 0
+
+    async def reach_back(self, position: tuple[str, int]) -> None:
+        """Extend the replica's history to the position, if the log has it."""
+        epoch, version = position
+        async with self._one_at_a_time:
+            replica = self._channel.current
+            if replica is not self._replica:
+                self._replica, self._unreachable, self._asked = replica, -1, 0
+            older = self._unreachable < version < replica.history.floor
+            if epoch != replica.epoch or not older or self._asked >= _MAX_BACKFILLS:
+                return
+            self._asked += 1
+            try:
+                changes = await self._source.changes_since(self._channel.resource_id, epoch, version)
+            except Exception as error:  # noqa: BLE001 - without the log the client gets a snapshot
+                _log.warning("%s: no log: %s", self._channel.name, error or type(error).__name__)
+                return
+            if not replica.extend_back(changes or (), self._clock()):
+                self._unreachable = version
+
+
+def _retrieve(task: "asyncio.Task[None]") -> None:
+    """Whoever waits for a load is told its error; nobody waiting is no error of its own."""
+    if not task.cancelled():
+        task.exception()
