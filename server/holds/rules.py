@@ -1,8 +1,16 @@
 """Holds and carts as values. Pure: time is an argument, in milliseconds since the Unix epoch."""
 
-from typing import Literal
+import hashlib
+import secrets
+from base64 import b32encode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
 
 import msgspec
+
+from server.inventory.rules import HoldPolicy
+from server.settings import Settings
 
 HoldStatus = Literal["held", "paying", "confirmed", "released", "expired", "lost"]
 EndReason = Literal["released", "left", "deadline", "cancelled", "confirmed", "lost"]
@@ -81,3 +89,75 @@ class HoldEvent(msgspec.Struct, frozen=True, kw_only=True):
     hold: Hold
     reason: str
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms holds are given: durations in ms; `max_items` 0 is no limit."""
+
+    hold_ms: int
+    max_ms: int
+    grace_ms: int
+    max_items: int
+
+
+def terms_of(policy: HoldPolicy, settings: Settings) -> Terms:
+    """A resource's own terms, and the process's where it has none."""
+
+    def chosen(own: int | None, setting: int) -> int:
+        return setting if own is None else own
+
+    return Terms(
+        hold_ms=1000 * chosen(policy.hold_seconds, settings.hold_seconds),
+        max_ms=1000 * chosen(policy.hold_max_seconds, settings.hold_max_seconds),
+        grace_ms=1000 * chosen(policy.disconnect_grace_seconds, settings.disconnect_grace_seconds),
+        max_items=chosen(policy.max_hold_items, settings.max_hold_items),
+    )
+
+
+def shortest(terms: Iterable[Terms]) -> tuple[int, int]:
+    """The hold length and the ceiling (ms) of a cart over resources of these terms."""
+    known = list(terms)
+    return min(each.hold_ms for each in known), min(each.max_ms for each in known)
+
+
+def is_live(hold: Hold, now: int) -> bool:
+    """A hold past its deadline has ended, swept or not; one that is being paid ends by its booking alone."""
+    return hold.status == "paying" or (hold.status == "held" and hold.expires_at > now)
+
+
+def cart_of(holds: Sequence[Hold], *, owner: str) -> Cart | None:
+    """The cart that `held` holds make up, None without any."""
+    if not holds:
+        return None
+    ordered = sorted(holds, key=lambda hold: (hold.created_at, hold.id))
+    return Cart(
+        reference=ordered[0].reference,
+        session=ordered[0].session,
+        owner=owner,
+        currency=ordered[0].currency,
+        first_hold_at=opened_at(ordered),
+        expires_at=min(hold.expires_at for hold in ordered),
+        holds=tuple(ordered),
+    )
+
+
+def opened_at(holds: Sequence[Hold]) -> int:
+    """When the first hold of these holds' cart was made (ms)."""
+    return min(hold.first_hold_at or hold.created_at for hold in holds)
+
+
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: nothing that is misread
+
+
+def new_reference() -> str:
+    """A cart's reference, to be read aloud: 50 random bits."""
+    return "BK-" + "".join(secrets.choice(_ALPHABET) for _ in range(10))
+
+
+def hold_id(session: str, op: str | None) -> str:
+    """A hold's id. The same op of a session always makes the same one, so a repeat finds what it made."""
+    seed = (
+        secrets.token_bytes(20) if op is None else hashlib.sha256(f"{session}\0{op}".encode()).digest()[:20]
+    )
+    return b32encode(seed).decode().lower()

@@ -1,0 +1,107 @@
+"""A session's holds and cart as the resources have them; its index is repaired on the way."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from server.holds.index import ON_ITS_WAY_MS, Entry, Index, Listing
+from server.holds.rules import Cart, Hold, cart_of, is_live
+from server.holds.store import HoldStore
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A session's index and the holds it leads to, ended ones too; `now` in ms."""
+
+    listing: Listing
+    found: dict[str, Hold]
+
+    @property
+    def now(self) -> int:
+        """Redis' clock (ms) when the index was read."""
+        return self.listing.now
+
+    @property
+    def live(self) -> list[Hold]:
+        """Held and paying ones, the oldest first."""
+        return sorted(
+            (hold for hold in self.found.values() if is_live(hold, self.now)),
+            key=lambda hold: (hold.created_at, hold.id),
+        )
+
+    @property
+    def held(self) -> list[Hold]:
+        """Those in the cart."""
+        return [hold for hold in self.live if hold.status == "held"]
+
+    @property
+    def cart(self) -> Cart | None:
+        """The open cart, None without holds."""
+        owner = "" if self.listing.cart is None else self.listing.cart.owner
+        return cart_of(self.held, owner=owner)
+
+    @property
+    def ended(self) -> list[Hold]:
+        """What the open cart had and lost by no act of its buyer."""
+        entries = (self.found.get(entry.hold) for entry in self.listing.of_cart())
+        return [as_ended(hold) for hold in entries if hold is not None and not is_live(hold, self.now)]
+
+    def is_on_its_way(self, entry: Entry) -> bool:
+        """Whether the entry's hold may yet be made."""
+        return entry.hold not in self.found and self.now - entry.written_at < ON_ITS_WAY_MS
+
+    def useless(self) -> list[str]:
+        """Entries that lead nowhere, or to an ended hold of a cart that is no longer open."""
+        in_cart = {entry.hold for entry in self.listing.of_cart() if entry.hold in self.found}
+        live = {hold.id for hold in self.live}
+        return [
+            entry.hold
+            for entry in self.listing.entries
+            if entry.hold not in live | in_cart and not self.is_on_its_way(entry)
+        ]
+
+
+def as_ended(hold: Hold) -> Hold:
+    """The hold, as expired if only the sweep has not come to it yet."""
+    return msgspec.structs.replace(hold, status="expired") if hold.status == "held" else hold
+
+
+def by_resource(holds: Iterable[Hold]) -> dict[str, list[Hold]]:
+    """Holds grouped by their resource, in order."""
+    groups: dict[str, list[Hold]] = {}
+    for hold in holds:
+        groups.setdefault(hold.resource, []).append(hold)
+    return groups
+
+
+def ids(holds: Iterable[Hold]) -> list[str]:
+    """Their ids."""
+    return [hold.id for hold in holds]
+
+
+class Carts:
+    """Reads what a session has."""
+
+    def __init__(self, index: Index, store: HoldStore) -> None:
+        self._index = index
+        self._store = store
+
+    async def read(self, session: str) -> Standing:
+        """All of a session's holds; what its index says wrongly is put right."""
+        standing = await self.look(await self._index.read(session))
+        useless = standing.useless()
+        if useless:
+            await self._index.write(session, drop=useless)
+        return standing
+
+    async def look(self, listing: Listing) -> Standing:
+        """The holds that a listing leads to."""
+        return Standing(listing, await self.find(listing.entries))
+
+    async def find(self, entries: Sequence[Entry]) -> dict[str, Hold]:
+        """The holds of these entries by id, those that are known."""
+        wanted: dict[str, list[str]] = {}
+        for entry in entries:
+            wanted.setdefault(entry.resource, []).append(entry.hold)
+        return await self._store.holds(wanted)

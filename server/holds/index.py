@@ -1,0 +1,116 @@
+"""A session's own side of its holds: where they are, and its cart's reference. The resources decide.
+
+Everything stands under `{session:<id>}:`; an entry is written before its hold is made, so that a crash
+between the two leaves an entry without a hold, never a hold without an entry. Readers repair it.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from server.holds.scripts import Scripts, or_unavailable
+
+# An entry without a hold may still get it for so long; after that its hold was never made.
+ON_ITS_WAY_MS = 5_000
+LASTS_MS = 24 * 3600 * 1000
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """Where a hold is, and under which reference; `written_at` in ms."""
+
+    hold: str
+    reference: str
+    resource: str
+    written_at: int
+
+
+class OpenCart(msgspec.Struct, frozen=True, kw_only=True):
+    """A cart as the session's side has it; `first_hold_at` in ms."""
+
+    reference: str
+    owner: str
+    currency: str
+    first_hold_at: int
+
+
+class Joined(msgspec.Struct, frozen=True, kw_only=True):
+    """What joining answered; `entries` are those of before."""
+
+    status: Literal["joined", "differs"]
+    now: int
+    reference: str
+    first_hold_at: int = 0
+    created: bool = False
+    entries: tuple[Entry, ...] = ()
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole index of one moment; `cart` is None when none is open."""
+
+    now: int
+    cart: OpenCart | None = None
+    entries: tuple[Entry, ...] = ()
+
+    def of_cart(self) -> tuple[Entry, ...]:
+        """The open cart's entries."""
+        reference = None if self.cart is None else self.cart.reference
+        return tuple(entry for entry in self.entries if entry.reference == reference)
+
+
+_joined = msgspec.msgpack.Decoder(Joined)
+_listing = msgspec.msgpack.Decoder(Listing)
+
+
+def _key(session: str, *parts: str) -> str:
+    return ":".join(["{session:" + session + "}", *parts])
+
+
+class Index:
+    """One session's keys are changed by one script; every call raises Unavailable while Redis is away."""
+
+    def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
+
+    async def join(self, session: str, hold: str, resource: str, cart: OpenCart, *, lasts_ms: int) -> Joined:
+        """Say which cart a new hold belongs to; `cart` is the one to open if none is."""
+        content = {
+            "id": hold,
+            "resource": resource,
+            "owner": cart.owner,
+            "currency": cart.currency,
+            "fresh": cart.reference,
+            "lasts_ms": lasts_ms + LASTS_MS,
+        }
+        return _joined.decode(await self._scripts.run("join", _key(session, "cart"), content))
+
+    async def read(self, session: str) -> Listing:
+        """All that is known of a session."""
+        return _listing.decode(await self._scripts.run("listing", _key(session, "cart"), {}))
+
+    async def write(
+        self,
+        session: str,
+        *,
+        drop: Sequence[str] = (),
+        put: Sequence[tuple[str, str, str]] = (),
+        cart: OpenCart | None = None,
+        close: str | None = None,
+    ) -> None:
+        """Drop and put entries (hold, reference, resource); open a cart; close the one called `close`."""
+        content: dict[str, Any] = {"drop": drop, "put": put, "lasts_ms": LASTS_MS}
+        if cart is not None:
+            content["cart"] = cart
+        if close is not None:
+            content["close"] = close
+        await self._scripts.run("index", _key(session, "cart"), content)
+
+    async def resource_of(self, session: str, hold: str) -> str | None:
+        """Where a hold of this session is or, for a while, was."""
+        async with self._scripts.client.pipeline(transaction=False) as pipeline:
+            pipeline.hget(_key(session, "holds"), hold)
+            pipeline.get(_key(session, "ended", hold))
+            entry, ended = await or_unavailable(pipeline.execute())
+        if entry is not None:
+            return msgspec.msgpack.decode(entry, type=tuple[str, str, int])[1]
+        return None if ended is None else bytes(ended).decode()

@@ -1,0 +1,20 @@
+-- A pending booking is cancelled: its paying holds here go back to the cart.
+-- uses: resource loaded steady records commit holds cart
+--
+-- In:  holds [ids], booking; expires_at (ms), or hold_ms, max_ms and first_hold_at to reckon it from; first_hold_at?
+-- Out: status given: holds (those that went back), expires_at, version · unloaded · loading
+
+local expires_at = input.expires_at or shared_deadline(input.first_hold_at)
+local given = {}
+for _, id in ipairs(input.holds) do
+  local hold = read(id)
+  if hold and hold.status == 'paying' and hold.booking == input.booking then
+    hold.status, hold.booking, hold.expires_at = 'held', nil, expires_at
+    hold.first_hold_at = input.first_hold_at or hold.first_hold_at
+    keep(hold)
+    tell(hold, 'cancelled')
+    given[#given + 1] = hold
+  end
+end
+commit()
+return answer({status = 'given', holds = given, expires_at = expires_at, version = meta.version})

@@ -1,0 +1,50 @@
+-- One version, one log entry and one publish for all that a script changed.
+
+local LOG_KEEPS, LOG_TRIMS, LOG_SECONDS, LOG_AT_MOST = 2000, 64, 60, 200000
+local events = {}
+
+-- Let every process hear of a hold that changed. `reason` is '' unless it ended or went back to its cart.
+local function tell(hold, reason)
+  events[#events + 1] = {hold = hold, reason = reason}
+end
+
+local function next_version()
+  return math.max(meta.version + 1, micros)
+end
+
+-- The oldest entries go in lots, once there are twice as many as promised and all of the lot are old enough.
+local function trim_log(log)
+  local length = redis.call('XLEN', log)
+  if length <= LOG_KEEPS or length % LOG_TRIMS ~= 0 then return end
+  local lot = redis.call('XRANGE', log, '-', '+', 'COUNT', LOG_TRIMS)
+  local youngest = tonumber(string.match(lot[#lot][1], '^%d+'))
+  if youngest < micros - LOG_SECONDS * 1000000 then
+    redis.call('XTRIM', log, 'MAXLEN', length - LOG_TRIMS)
+  end
+end
+
+local function log_and_publish(from, flat)
+  local log, packed = key('log'), cmsgpack.pack(flat)
+  redis.call('XADD', log, 'MAXLEN', '~', LOG_AT_MOST, string.format('%.0f-0', meta.version),
+    'from', string.format('%.0f', from), 'changes', packed)
+  trim_log(log)
+  redis.call('PUBLISH', 'holdfast:' .. tag .. ':changes',
+    '\148' .. cmsgpack.pack(meta.epoch) .. cmsgpack.pack(from) .. cmsgpack.pack(meta.version) .. packed)
+end
+
+local function publish_events()
+  if #events == 0 then return end
+  for _, event in ipairs(events) do event.version = meta.version end
+  redis.call('PUBLISH', 'holdfast:sessions', cmsgpack.pack(events))
+end
+
+local function commit()
+  local flat = changes()
+  if #flat > 0 then
+    local from = meta.version
+    meta.version = next_version()
+    redis.call('HSET', KEYS[1], 'version', string.format('%.0f', meta.version))
+    log_and_publish(from, flat)
+  end
+  publish_events()
+end

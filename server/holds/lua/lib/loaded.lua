@@ -1,0 +1,3 @@
+-- A resource that Redis does not know is never made up: it is rebuilt from PostgreSQL first.
+
+if not meta.epoch then return answer({status = 'unloaded'}) end

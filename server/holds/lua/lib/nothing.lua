@@ -1,0 +1,1 @@
+-- For a script that stands by itself.

@@ -1,0 +1,64 @@
+-- A session's own index of its holds; the resources decide, this only says where to look.
+-- KEYS[1] is "{session:<id>}:cart", a hash: reference, owner, currency, first_hold_at (ms).
+-- "{session:<id>}:holds" maps a hold's id to [reference, resource, written at (ms)];
+-- "{session:<id>}:ended:<hold>" says for a while in which resource an ended one was.
+
+local ENDED = 600000 -- ms
+
+local input = cmsgpack.unpack(ARGV[1])
+local tag = string.match(KEYS[1], '^(.*):cart$')
+local holds_key = tag .. ':holds'
+
+local function milliseconds()
+  if input.now then return math.floor(input.now / 1000) end
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local now = milliseconds()
+
+local function answer(content)
+  content.now = now
+  return cmsgpack.pack(content)
+end
+
+local function read_cart()
+  local found = redis.call('HMGET', KEYS[1], 'reference', 'owner', 'currency', 'first_hold_at')
+  if not found[1] then return nil end
+  return {reference = found[1], owner = found[2], currency = found[3], first_hold_at = tonumber(found[4])}
+end
+
+local function write_cart(cart)
+  redis.call('HSET', KEYS[1], 'reference', cart.reference, 'owner', cart.owner, 'currency', cart.currency,
+    'first_hold_at', cart.first_hold_at)
+end
+
+-- All entries as [id, reference, resource, written at (ms)].
+local function read_entries()
+  local flat, entries = redis.call('HGETALL', holds_key), {}
+  for place = 1, #flat, 2 do
+    local entry = cmsgpack.unpack(flat[place + 1])
+    entries[#entries + 1] = {flat[place], entry[1], entry[2], entry[3]}
+  end
+  return entries
+end
+
+local function has_entry_of(entries, reference)
+  for _, entry in ipairs(entries) do
+    if entry[2] == reference then return true end
+  end
+  return false
+end
+
+local function write_entry(id, entry)
+  redis.call('HSET', holds_key, id, cmsgpack.pack(entry))
+end
+
+local function write_entry_once(id, entry)
+  redis.call('HSETNX', holds_key, id, cmsgpack.pack(entry))
+end
+
+local function last(milliseconds_more)
+  redis.call('PEXPIRE', KEYS[1], milliseconds_more)
+  redis.call('PEXPIRE', holds_key, milliseconds_more)
+end

@@ -1,0 +1,104 @@
+-- Builds a resource anew under a new epoch: booked and paying from PostgreSQL, held from what Redis still has.
+-- uses: resource records commit holds
+--
+-- In:  token (the lease), resource, epoch, layout, width, count, currency, run_id
+--      best [[category, candidates], …], pending: the holds of pending bookings, whole
+--      ARGV[2]: the records, nothing held · ARGV[3]: prices, 4 bytes each
+-- Out: status loaded: version · lease_lost: somebody else is at it, nothing changed
+
+local function ids(set)
+  return redis.call('ZRANGE', key(set), 0, -1)
+end
+
+local function stored_holds(set)
+  local found = {}
+  for _, id in ipairs(ids(set)) do found[#found + 1] = read(id) end
+  return found
+end
+
+local function by_age(one, other)
+  if one.created_at ~= other.created_at then return one.created_at < other.created_at end
+  return one.id < other.id
+end
+
+local function put_meta()
+  meta.epoch, meta.layout, meta.width, meta.count = input.epoch, input.layout, input.width, input.count
+  redis.call('HSET', KEYS[1], 'epoch', meta.epoch, 'layout', meta.layout, 'width', meta.width, 'count', meta.count,
+    'currency', input.currency, 'run_id', input.run_id)
+end
+
+local function put_slots()
+  redis.call('SET', key('slots'), ARGV[2])
+  redis.call('SET', key('prices'), ARGV[3])
+  redis.call('DEL', key('best'))
+  for _, list in ipairs(input.best) do redis.call('HSET', key('best'), list[1], cmsgpack.pack(list[2])) end
+end
+
+local function occupy(hold)
+  for _, item in ipairs(hold.items) do change(item[1], item[2], 0) end
+end
+
+local function put_pending()
+  local pending = {}
+  for _, hold in ipairs(input.pending) do
+    local old = read(hold.id)
+    hold.first_hold_at = old and old.first_hold_at or hold.first_hold_at
+    if hold.first_hold_at == 0 then hold.first_hold_at = hold.created_at end
+    pending[hold.id] = true
+    occupy(hold)
+    keep(hold)
+  end
+  return pending
+end
+
+-- PostgreSQL no longer counts it as pending: it is booked by now, or its booking is over.
+local function drop_paid(pending, paying)
+  for _, hold in ipairs(paying) do
+    if not pending[hold.id] then
+      bury(hold, 'released', 'cancelled')
+      redis.call('DEL', key('hold', hold.id))
+    end
+  end
+end
+
+local function fits(hold)
+  for _, item in ipairs(hold.items) do
+    if item[1] >= meta.count or record(item[1]).available < item[2] then return false end
+  end
+  return true
+end
+
+local function keep_what_fits(pending, held)
+  for _, hold in ipairs(held) do
+    if pending[hold.id] then
+      -- it is paying now
+    elseif fits(hold) then
+      occupy(hold)
+    else
+      bury(hold, 'lost', 'lost')
+    end
+  end
+end
+
+-- The log of another epoch helps nobody; everybody reads the resource again.
+local function commit_reset()
+  local from = meta.version
+  meta.version = next_version()
+  redis.call('HSET', KEYS[1], 'version', string.format('%.0f', meta.version))
+  redis.call('DEL', key('log'), key('loading'))
+  redis.call('PUBLISH', 'holdfast:' .. tag .. ':changes',
+    '\148' .. cmsgpack.pack(meta.epoch) .. cmsgpack.pack(from) .. cmsgpack.pack(meta.version) .. '\192')
+  publish_events()
+end
+
+if redis.call('GET', key('loading')) ~= input.token then return answer({status = 'lease_lost'}) end
+
+local held, paying = stored_holds('deadlines'), stored_holds('paying')
+table.sort(held, by_age)
+put_meta()
+put_slots()
+local pending = put_pending()
+drop_paid(pending, paying)
+keep_what_fits(pending, held)
+commit_reset()
+return answer({status = 'loaded', version = meta.version})

@@ -1,0 +1,23 @@
+-- Forgets a resource that is gone from the catalogue; its holds are told `lost`.
+-- uses: resource records commit holds
+--
+-- In:  –
+-- Out: status unloaded (always)
+
+if not meta.epoch then return answer({status = 'unloaded'}) end
+for _, set in ipairs({'deadlines', 'paying'}) do
+  for _, id in ipairs(redis.call('ZRANGE', key(set), 0, -1)) do
+    local hold = read(id)
+    if hold then bury(hold, 'lost', 'lost') end
+  end
+end
+local from = meta.version
+meta.version = next_version()
+publish_events()
+redis.call('PUBLISH', 'holdfast:' .. tag .. ':changes',
+  '\148' .. cmsgpack.pack(meta.epoch) .. cmsgpack.pack(from) .. cmsgpack.pack(meta.version) .. '\192')
+for _, name in ipairs({'slots', 'prices', 'best', 'log', 'deadlines', 'paying', 'lives'}) do
+  redis.call('DEL', key(name))
+end
+redis.call('DEL', KEYS[1])
+return answer({status = 'unloaded'})

@@ -1,0 +1,127 @@
+"""What a buyer asks for, checked against the resource: slot ids become indices, or a refusal says why not."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from server.errors import (
+    BadRequest,
+    FieldError,
+    HoldfastError,
+    InvalidFields,
+    InvalidRange,
+    LimitExceeded,
+    UnknownSlot,
+)
+from server.holds.rules import Best, HoldRequest
+from server.holds.sources import Loaded
+from server.http.times import milliseconds
+
+Items = list[tuple[int, int]]
+
+MOST_ITEMS = 1000  # in one request, whatever the limits say: a script is never busy for long
+_NAMED_AT_MOST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Exactly one of `items` (index, quantity; ascending) and `best`."""
+
+    items: Items | None = None
+    best: Best | None = None
+
+    def content(self) -> dict[str, Any]:
+        """As the hold script's fields."""
+        if self.best is None:
+            return {"items": self.items}
+        best = {
+            "quantity": self.best.quantity,
+            "category": self.best.category,
+            "adjacent": self.best.adjacent,
+        }
+        return {"best": {name: value for name, value in best.items() if value is not None}}
+
+
+def wanted(loaded: Loaded, request: HoldRequest, *, now: int) -> Wanted:
+    """What the request wants of the resource as of `now` (ms), with all refusals that need no Redis."""
+    given = [name for name in ("items", "range", "best") if getattr(request, name) is not None]
+    if len(given) != 1:
+        raise BadRequest("A hold names exactly one of items, range and best")
+    if request.range is not None:
+        raise InvalidRange("This resource is booked by its slots, not by a range of time")
+    if request.best is not None:
+        return Wanted(best=_best(loaded, request.best))
+    items = indices(loaded, request.items or ())
+    _refuse_past(loaded, items, now)
+    _refuse_beyond_capacity(loaded, items)
+    return Wanted(items=items)
+
+
+def indices(loaded: Loaded, items: Sequence[tuple[str, int]]) -> Items:
+    """(slot id, quantity) as (index, quantity), ascending."""
+    if not items:
+        raise BadRequest("There are no items")
+    if len(items) > MOST_ITEMS:
+        raise LimitExceeded(f"At most {MOST_ITEMS} items are taken in one request")
+    _refuse_bad_quantities([quantity for _, quantity in items])
+    twice = [slot for slot, times in Counter(slot for slot, _ in items).items() if times > 1]
+    if twice:
+        raise _about(BadRequest, "A slot may be named once in a request; {} is named twice", twice)
+    unknown = [slot for slot, _ in items if slot not in loaded.by_id]
+    if unknown:
+        raise _about(UnknownSlot, "There is no slot {}", unknown)
+    return sorted((loaded.by_id[slot], quantity) for slot, quantity in items)
+
+
+def names(loaded: Loaded, slots: Sequence[int]) -> list[str]:
+    """Slot ids of indices; one that this layout does not know yet is left out."""
+    return [loaded.slots[index].id for index in slots if index < len(loaded.slots)]
+
+
+def _best(loaded: Loaded, best: Best) -> Best:
+    if not _is_quantity(best.quantity):
+        raise InvalidFields(errors=[FieldError("best.quantity", "is a whole number, 1 or more")])
+    if best.quantity > MOST_ITEMS:
+        raise LimitExceeded(f"At most {MOST_ITEMS} places are taken in one request")
+    if best.category is not None and all(slot.category != best.category for slot in loaded.slots):
+        raise InvalidFields(errors=[FieldError("best.category", "is not a category of this resource")])
+    return best
+
+
+def _is_quantity(quantity: object) -> bool:
+    return type(quantity) is int and quantity > 0
+
+
+def _refuse_bad_quantities(quantities: Sequence[object]) -> None:
+    errors = [
+        FieldError(f"items[{place}][1]", "is a whole number, 1 or more")
+        for place, quantity in enumerate(quantities)
+        if not _is_quantity(quantity)
+    ]
+    if errors:
+        raise InvalidFields("A quantity is a whole number, 1 or more", errors=errors)
+
+
+def _refuse_past(loaded: Loaded, items: Items, now: int) -> None:
+    past = [loaded.slots[index].id for index, _ in items if _has_begun(loaded.slots[index].starts_at, now)]
+    if past:
+        raise _about(InvalidRange, "{} has begun already and can no longer be booked", past)
+
+
+def _has_begun(starts_at: str | None, now: int) -> bool:
+    return starts_at is not None and milliseconds(datetime.fromisoformat(starts_at)) <= now
+
+
+def _refuse_beyond_capacity(loaded: Loaded, items: Items) -> None:
+    over = [loaded.slots[index] for index, quantity in items if quantity > loaded.slots[index].capacity]
+    if over:
+        ids = [slot.id for slot in over]
+        raise _about(LimitExceeded, f"{over[0].id} has room for {over[0].capacity} in all", ids)
+
+
+def _about(error: type[HoldfastError], sentence: str, slots: Sequence[str]) -> HoldfastError:
+    """The error with its slots; the sentence names the first few."""
+    named = ", ".join(slots[:_NAMED_AT_MOST])
+    return error(sentence.format(named), slots=slots)

@@ -1,0 +1,110 @@
+"""The Lua scripts: composed of their pieces, run by their hash, their refusals and failures made errors."""
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import (
+    ClusterDownError,
+    MasterDownError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TryAgainError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from server.errors import Unavailable
+
+FOLDER = Path(__file__).parent / "lua"
+
+Result = TypeVar("Result")
+
+_AWAY = (
+    RedisConnectionError,
+    RedisTimeoutError,
+    OSError,
+    ClusterDownError,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+)
+# The first words of those errors that redis-py has no class for.
+_AWAY_WORDS = frozenset({"BUSY", "MISCONF", "NOREPLICAS"})
+
+
+class Script(msgspec.Struct, frozen=True):
+    """One script's whole text, and the SHA-1 that Redis knows it by."""
+
+    name: str
+    text: str
+    sha: str
+
+
+@cache
+def script(name: str) -> Script:
+    """`lua/<name>.lua` behind the pieces of `lua/lib/` that its line `-- uses:` names."""
+    body = (FOLDER / f"{name}.lua").read_text()
+    uses = re.search(r"^-- uses: (.+)$", body, re.MULTILINE)
+    if uses is None:
+        raise ValueError(f"{name}.lua has no line that says what it uses")
+    pieces = [(FOLDER / "lib" / f"{piece}.lua").read_text() for piece in uses[1].split()]
+    text = "\n".join([*pieces, body])
+    return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def names() -> list[str]:
+    """Every script there is."""
+    return sorted(path.stem for path in FOLDER.glob("*.lua"))
+
+
+async def or_unavailable(work: Awaitable[Result]) -> Result:
+    """What `work` answers; a Redis that is away, or cannot write, is Unavailable."""
+    try:
+        return await work
+    except _AWAY as error:
+        raise Unavailable("Redis does not answer", retry_after=1) from error
+    except ResponseError as error:
+        if str(error).split(" ", 1)[0] in _AWAY_WORDS:
+            raise Unavailable("Redis cannot serve this just now", retry_after=1) from error
+        raise
+
+
+class Scripts:
+    """Runs scripts on one Redis. `clock` (µs) stands in for Redis' own; tests alone give one."""
+
+    def __init__(self, client: Redis, clock: Callable[[], int] | None = None) -> None:
+        self.client = client
+        self._clock = clock
+
+    async def run(self, name: str, key: str, content: Mapping[str, Any], *blobs: bytes) -> bytes:
+        """Run `lua/<name>.lua` on `key` with `content` as its input; its answer as msgpack.
+
+        `blobs` are further arguments as they are, for Lua's msgpack knows no binary strings.
+        """
+        if self._clock is not None:
+            content = {**content, "now": self._clock()}
+        given = (msgspec.msgpack.encode(content), *blobs)
+        return await or_unavailable(self._evaluate(script(name), key, given))
+
+    async def _evaluate(self, it: Script, key: str, given: tuple[bytes, ...]) -> bytes:
+        try:
+            answer = await self.client.evalsha(it.sha, 1, key, *given)
+        except NoScriptError:
+            answer = await self.client.eval(it.text, 1, key, *given)
+        return bytes(answer)
+
+    async def microseconds(self) -> int:
+        """The clock that the scripts go by."""
+        if self._clock is not None:
+            return self._clock()
+        seconds, micros = await or_unavailable(self.client.time())
+        return int(seconds) * 1_000_000 + int(micros)

@@ -1,0 +1,200 @@
+"""A resource's live state in Redis, one method for each script, and the reads beside them.
+
+Indices, counts and times (ms) are numbers; whole holds come and go as `Hold`.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from server.errors import BadRequest
+from server.holds.packing import Packed
+from server.holds.rules import Hold
+from server.holds.scripts import Scripts, or_unavailable
+
+RESOURCES_KEY = "holdfast:resources"
+BATCH = 1000  # holds given back by one call, so that Redis is never busy for long
+
+Status = Literal[
+    "confirmed", "ended", "excess", "expired", "given", "held", "lease_lost", "limit", "loaded", "loading",
+    "moved", "op_reused", "paying", "released", "taken", "unbooked", "unloaded",
+]  # fmt: skip
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a script answers; each script's head says which fields it fills. `now`, `next` in ms."""
+
+    status: Status
+    now: int
+    version: int = 0
+    created: bool = True
+    replayed: bool = False
+    hold: Hold | None = None
+    holds: tuple[Hold, ...] = ()
+    slots: tuple[int, ...] = ()
+    ended: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    has: int = 0
+    expires_at: int = 0
+    next: int | None = None
+    epoch: str = ""
+    layout: int = 0
+    run_id: str = ""
+
+
+class Unloaded(Exception):
+    """Redis does not know the resource: it has to be rebuilt."""
+
+
+class Rebuilding(Exception):
+    """The resource is being rebuilt; what bookings change waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What Redis says of a resource as a whole."""
+
+    epoch: str
+    version: int
+    layout: int
+    width: int
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One version's step: `changes` is flat (index, available, held, …)."""
+
+    from_version: int
+    to_version: int
+    changes: list[int]
+
+
+_decoder = msgspec.msgpack.Decoder(Answer)
+_hold_decoder = msgspec.msgpack.Decoder(Hold)
+
+
+def key(resource: str, *parts: str) -> str:
+    """`{resource}:part:…`: everything of a resource has one hash tag."""
+    return ":".join(["{" + resource + "}", *parts])
+
+
+class HoldStore:
+    """The scripts of server/holds/lua by name. Every call raises Unavailable while Redis is away."""
+
+    def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
+        self._client = scripts.client
+
+    async def run(self, name: str, resource: str, /, **content: Any) -> Answer:
+        """Run a script on a resource. Raises Unloaded, Rebuilding; BadRequest for an op of something else."""
+        return await self._run(name, resource, content)
+
+    async def _run(self, name: str, resource: str, content: Mapping[str, Any], *blobs: bytes) -> Answer:
+        given = {field: value for field, value in content.items() if value is not None}
+        answer = _decoder.decode(await self._scripts.run(name, key(resource, "meta"), given, *blobs))
+        if answer.status == "unloaded":
+            raise Unloaded(resource)
+        if answer.status == "loading":
+            raise Rebuilding(resource)
+        if answer.status == "op_reused":
+            raise BadRequest("This op has been used for another command")
+        return answer
+
+    async def expire(self, resource: str, *, liveness: bool, reference: str | None = None) -> Answer:
+        """Give back one batch of what is due."""
+        return await self.run("expire", resource, limit=BATCH, liveness=liveness, reference=reference)
+
+    async def load(self, resource: str, token: str, packed: Packed, pending: Sequence[Hold]) -> bool:
+        """Build the resource anew under the lease `token`; False if the lease was lost."""
+        content = {"token": token, "pending": pending, **packed.content()}
+        answer = await self._run("load", resource, content, packed.slots, packed.prices)
+        return answer.status == "loaded"
+
+    async def forget(self, resource: str) -> None:
+        """Drop a resource that is gone from the catalogue; its holds are told `lost`."""
+        with suppress(Unloaded):
+            await self.run("unload", resource)
+        await or_unavailable(self._client.srem(RESOURCES_KEY, resource))
+
+    async def remember_resource(self, resource: str) -> None:
+        """Let every process' sweep know of the resource."""
+        await or_unavailable(self._client.sadd(RESOURCES_KEY, resource))
+
+    async def resources(self) -> set[str]:
+        """Every resource that was loaded."""
+        found: set[Any] = await or_unavailable(self._client.smembers(RESOURCES_KEY))
+        return {name.decode() for name in found}
+
+    async def run_id(self) -> str:
+        """Which run of which Redis this is; a restart or a failover changes it."""
+        return str((await or_unavailable(self._client.info("server")))["run_id"])
+
+    async def meta(self, resource: str) -> Meta | None:
+        """What Redis says of the resource, None if it does not know it."""
+        found = await or_unavailable(
+            self._client.hmget(key(resource, "meta"), ["epoch", "version", "layout", "width", "run_id"])
+        )
+        return _meta(found)
+
+    async def slots(self, resource: str) -> tuple[Meta, bytes] | None:
+        """The meta and the records (see packing.py) of one moment."""
+        async with self._client.pipeline(transaction=True) as pipeline:
+            pipeline.hmget(key(resource, "meta"), ["epoch", "version", "layout", "width", "run_id"])
+            pipeline.get(key(resource, "slots"))
+            found, records = await or_unavailable(pipeline.execute())
+        meta = _meta(found)
+        return None if meta is None else (meta, records or b"")
+
+    async def log_after(
+        self, resource: str, version: int, at_most: int
+    ) -> tuple[Meta, list[LogEntry]] | None:
+        """The meta and the log's entries after `version`, of one moment; at most so many entries."""
+        async with self._client.pipeline(transaction=True) as pipeline:
+            pipeline.hmget(key(resource, "meta"), ["epoch", "version", "layout", "width", "run_id"])
+            pipeline.xrange(key(resource, "log"), f"({version}-0", "+", count=at_most)
+            found, entries = await or_unavailable(pipeline.execute())
+        meta = _meta(found)
+        return None if meta is None else (meta, [_log_entry(entry) for entry in entries])
+
+    async def holds(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, Hold]:
+        """Holds by id, ended ones too while they are remembered; `wanted` maps resource → ids."""
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for resource, ids in wanted.items():
+                pipeline.mget([key(resource, "hold", each) for each in ids])
+            answers = await or_unavailable(pipeline.execute()) if wanted else []
+        found = (
+            _hold_decoder.decode(packed) for answer in answers for packed in answer if packed is not None
+        )
+        return {hold.id: hold for hold in found}
+
+    async def take_lease(self, resource: str, token: str, milliseconds: int) -> bool:
+        """Take the right to rebuild the resource for a while; False if somebody has it."""
+        taken = await or_unavailable(
+            self._client.set(key(resource, "loading"), token, nx=True, px=milliseconds)
+        )
+        return bool(taken)
+
+    async def give_lease_back(self, resource: str, token: str) -> None:
+        """Give the lease back after a failure, unless it has run out and is somebody else's."""
+        await self._scripts.run("give_lease_back", key(resource, "loading"), {"token": token})
+
+    async def has_lease(self, resource: str) -> bool:
+        """Whether somebody is rebuilding the resource."""
+        return bool(await or_unavailable(self._client.exists(key(resource, "loading"))))
+
+
+def _meta(found: Sequence[Any]) -> Meta | None:
+    epoch, version, layout, width, run_id = found
+    if epoch is None or version is None or layout is None or width is None:
+        return None
+    return Meta(epoch.decode(), int(version), int(layout), int(width), (run_id or b"").decode())
+
+
+def _log_entry(entry: tuple[bytes, Mapping[bytes, bytes]]) -> LogEntry:
+    name, fields = entry
+    changes = msgspec.msgpack.decode(fields[b"changes"], type=list[int])
+    return LogEntry(int(fields[b"from"]), int(name.split(b"-")[0]), changes)
