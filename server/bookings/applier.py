@@ -17,7 +17,7 @@ from server.bookings.live import LiveHolds
 from server.bookings.rules import Booking, Line, LineState, holds_of
 from server.bookings.worker import Clock, Worker
 from server.database.pool import Connection, Database
-from server.errors import Unavailable
+from server.errors import Conflict, Unavailable
 from server.holds.rules import Hold
 
 Announce = Callable[[Booking], Awaitable[None]]
@@ -143,16 +143,29 @@ class Applier:
         name = str(booking.id)
         match booking.cancel_reason:
             case "refunded" | "payment_failed":
-                for hold in holds:
-                    await self._holds.unbook([hold], name, current[hold.resource])
+                await self._unbook(booking, holds, current)
             case "returned":
-                await self._holds.give_back(holds, name)
+                await self._give_back(holds, name)
             case "expired":
                 await self._holds.end(holds, name, "expired", "deadline")
             case "released":
                 await self._holds.end(holds, name, "released", "cancelled")
             case _:
                 pass  # hold_expired: none of them was ever paying
+
+    async def _unbook(self, booking: Booking, holds: list[Hold], current: dict[str, str]) -> None:
+        """Out of what is booked; what Redis never heard was confirmed, it hears first."""
+        name = str(booking.id)
+        heard = {line.hold for line in booking.lines if line.applied == "confirmed"}
+        await self._holds.confirm([hold for hold in holds if hold.id not in heard], name)
+        for hold in holds:
+            await self._holds.unbook([hold], name, current[hold.resource])
+
+    async def _give_back(self, holds: list[Hold], name: str) -> None:
+        try:
+            await self._holds.give_back(holds, name)
+        except Conflict:  # the cart was filled with something else between the question and now
+            await self._holds.end(holds, name, "released", "cancelled")
 
     async def _cancel(self, booking: Booking) -> None:
         """A hold had ended before paying began: there is no such booking."""

@@ -30,10 +30,9 @@ from server.errors import (
     Unavailable,
 )
 from server.holds.rules import Cart, Hold
-from server.inventory.rules import HoldPolicy
+from server.holds.sources import Resources
 
 Within = Callable[[Connection, Booking], Awaitable[None]]
-PolicyOf = Callable[[str], Awaitable[HoldPolicy]]
 
 PAGE: Final = 50
 PAGE_LIMIT: Final = 200
@@ -62,7 +61,7 @@ class Bookings:
         self,
         database: Database,
         holds: LiveHolds,
-        policy_of: PolicyOf,
+        inventory: Resources,
         announce: Announce,
         *,
         payment_seconds: int,
@@ -70,7 +69,7 @@ class Bookings:
     ) -> None:
         self._database = database
         self._holds = holds
-        self._policy_of = policy_of
+        self._inventory = inventory
         self._payment_seconds = payment_seconds
         self._clock = clock
         self._applier = Applier(database, holds, announce, clock)
@@ -126,6 +125,14 @@ class Bookings:
         if booking is None:
             raise NotFound
         return booking
+
+    async def require_room_in_cart(self, booking: Booking) -> None:
+        """Conflict if the booking's holds can't go back: the cart has other things by now."""
+        cart = await self._holds.cart(booking.session)
+        if cart is not None and (cart.owner, cart.currency) != (booking.owner, booking.currency):
+            raise Conflict(
+                "the cart has things of another owner by now: book or release those, or give these up"
+            )
 
     async def page(self, caller: Caller, after: str | None, limit: int = PAGE) -> Page:
         """The caller's bookings and those on the caller's resources; BadRequest for a cursor of no ours."""
@@ -194,7 +201,7 @@ class Bookings:
         """
         booking = await store.lock(connection, booking_id)
         assert booking is not None, "payments refer to their booking"
-        if any(line.applied is not None for line in booking.lines):
+        if not booking.may_revive() or any(line.applied is not None for line in booking.lines):
             raise Superseded
         before = await store.epochs(connection, booking.resources)
         await self._require_epochs(before)
@@ -287,7 +294,8 @@ class Bookings:
 
     async def _seconds_to_pay(self, cart: Cart) -> int:
         """Of different resources, the shortest."""
-        policies = [await self._policy_of(name) for name in {hold.resource for hold in cart.holds}]
+        names = {hold.resource for hold in cart.holds}
+        policies = [(await self._inventory.get(name)).resource.policy for name in names]
         return min(policy.payment_seconds or self._payment_seconds for policy in policies)
 
     async def _insert(self, booking: Booking, within: Within) -> tuple[Booking, bool]:

@@ -1,0 +1,45 @@
+"""Bookings over HTTP, as far as no money is moved by it; server.payments.routes has the rest."""
+
+from starlette.routing import Route
+
+from server.bookings.details import BookingRequest
+from server.bookings.views import booking_view
+from server.errors import BadRequest
+from server.http.endpoint import Answer, Call, endpoint
+
+PAGE = 50
+
+
+async def validate(call: Call) -> Answer:
+    """Everything that booking would refuse, and the price; changes nothing."""
+    booking, new = await call.parts.bookings.quote(call.caller, call.body)
+    view = booking_view(booking)
+    kept = ("reference", "items", "total", "expires_at")
+    return Answer({"valid": True, "new": new} | {name: view[name] for name in kept})
+
+
+async def list_bookings(call: Call) -> Answer:
+    """The caller's own, and owners those on their resources; newest first."""
+    limit = _limit(call.query.get("limit", str(PAGE)))
+    page = await call.parts.bookings.page(call.caller, call.query.get("next"), limit)
+    return Answer({"items": [booking_view(booking) for booking in page.items], "next": page.next})
+
+
+async def get_booking(call: Call) -> Answer:
+    """One that the caller may read."""
+    return Answer({"booking": booking_view(await call.parts.bookings.find(call.caller, call.path["id"]))})
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 6):
+        raise BadRequest("limit is a whole number")
+    return int(text)
+
+
+routes = [
+    Route(
+        "/api/bookings/validate", endpoint(validate, body=BookingRequest, idempotent=False), methods=["POST"]
+    ),
+    Route("/api/bookings", endpoint(list_bookings), methods=["GET"]),
+    Route("/api/bookings/{id}", endpoint(get_booking), methods=["GET"]),
+]

@@ -1,0 +1,138 @@
+"""A pending booking's end: first nobody can pay it any more, and only then are its places given up."""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from server.bookings.rules import Booking, CancelReason
+from server.bookings.service import Bookings
+from server.bookings.worker import Clock, Worker
+from server.database.pool import Database
+from server.errors import Unavailable
+from server.payments import store
+from server.payments.provider import Intent, ProviderRefused
+from server.payments.providers import Providers
+from server.payments.rules import Payment, mismatch
+from server.payments.settle import Settle
+
+BATCH: Final = 50
+AT_ONCE: Final = 8
+LEASE_MS: Final = 15_000
+RETRY_MS: Final = 2_000
+# A provider that can't be asked keeps the places no longer than this beyond their deadline.
+CEILING_MS: Final = 120_000
+IDLE_SECONDS: Final = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class PaidMeanwhile(Exception):
+    """The booking can't be given up: it turned out to be paid."""
+
+
+class Closing:
+    """`close` for a buyer who cancels, `worker` for deadlines."""
+
+    def __init__(
+        self,
+        database: Database,
+        bookings: Bookings,
+        providers: Providers,
+        settle: Settle,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._bookings = bookings
+        self._providers = providers
+        self._settle = settle
+        self._clock = clock
+        self._gate = asyncio.Semaphore(AT_ONCE)
+        self.worker = Worker("payments.deadlines", self.work, idle=IDLE_SECONDS)
+
+    async def work(self) -> float:
+        """One round: every booking whose deadline has come; answers when the next one comes."""
+        due = await self._bookings.take_due(LEASE_MS, BATCH)
+        await asyncio.gather(*(self._expire(booking) for booking in due))
+        following = await self._bookings.next_due()
+        return IDLE_SECONDS if following is None else (following - self._clock()) / 1000
+
+    async def close(self, booking: Booking, reason: CancelReason) -> None:
+        """Give a pending booking up. PaidMeanwhile if it is paid; Unavailable if nobody can tell."""
+        payments = await self._payments(booking)
+        stopped = [await self.stop(payment, booking) for payment in payments]
+        await self._release(booking, reason)
+        for payment, intent in zip(payments, stopped, strict=True):
+            if intent is not None and intent.has_money:  # the wrong amount: it goes back
+                await self._settle(payment.id)
+
+    async def stop(self, payment: Payment, booking: Booking) -> Intent | None:
+        """Make one attempt impossible to pay; PaidMeanwhile if it was paid. None: there is none to pay by."""
+        intent = await self._intent(payment, booking)
+        if intent is None or intent.status == "cancelled":
+            return intent
+        if not _pays(payment, intent):
+            intent = await self._cancel(payment)
+        if _pays(payment, intent):
+            await self._settle(payment.id)
+            raise PaidMeanwhile
+        if intent.status == "processing":
+            raise Unavailable("the payment is under way", retry_after=2)
+        return intent
+
+    async def _expire(self, booking: Booking) -> None:
+        async with self._gate:
+            try:
+                await self.close(booking, "expired")
+            except PaidMeanwhile:
+                _log.info("paid_at_the_deadline", booking=str(booking.id))
+            except Unavailable as error:
+                await self._keep(booking, error)
+            except Exception:  # noqa: BLE001  # one booking's trouble must not keep the others waiting
+                _log.exception("booking_not_released", booking=str(booking.id))
+
+    async def _keep(self, booking: Booking, error: Unavailable) -> None:
+        """It may be being paid just now: keep it, below the ceiling."""
+        if self._clock() >= booking.expires_at + CEILING_MS:
+            _log.error("released_unasked", booking=str(booking.id), reason=error.detail)
+            await self._release(booking, "expired")
+        else:
+            _log.warning("release_postponed", booking=str(booking.id), reason=error.detail)
+            await self._bookings.postpone_release(booking.id, self._clock() + RETRY_MS)
+
+    async def _payments(self, booking: Booking) -> list[Payment]:
+        async with self._database.connection() as connection:
+            return await store.of_booking(connection, booking.id)
+
+    async def _intent(self, payment: Payment, booking: Booking) -> Intent | None:
+        if payment.intent is not None:
+            return await self._providers.fetch(payment)
+        if payment.requested_at is None:
+            return None
+        return await self._providers.learn(payment, booking.reference)
+
+    async def _cancel(self, payment: Payment) -> Intent:
+        async with self._database.connection() as connection:
+            known = await store.read(connection, payment.id)  # its intent may just have been learnt
+        assert known is not None, "payments are never deleted"
+        try:
+            return await self._providers.cancel(known)
+        except ProviderRefused:
+            return await self._providers.fetch(known)
+
+    async def _release(self, booking: Booking, reason: CancelReason) -> None:
+        """Booking, lines and attempts together; only if it is still pending."""
+        async with self._database.transaction() as connection:
+            locked = await self._bookings.lock(connection, booking.id)
+            if locked.status != "pending":
+                return
+            await self._bookings.cancel(connection, locked, reason, "failed")
+            for payment in await store.of_booking(connection, booking.id):
+                if payment.status == "pending":
+                    held = await store.lock(connection, payment.id)
+                    await store.set_status(connection, held, "failed", self._clock())
+        await self._bookings.apply(booking.id)
+
+
+def _pays(payment: Payment, intent: Intent) -> bool:
+    return intent.has_money and mismatch(payment, intent) is None

@@ -1,0 +1,99 @@
+"""What a payment provider has to be: the sandbox is one, Stripe another. Every call is safe to repeat.
+
+Money is taken in two steps where the method allows it: the buyer authorises, we confirm the booking, we
+capture. Whatever a call answers is the provider's object as it is now; a call never claims more than that.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+import msgspec
+
+# open: the buyer can still pay · processing: the buyer has done their part, the outcome is not known ·
+# declined: the last try failed, another is possible · authorised: promised, not taken · captured: taken,
+# in part or in full given back perhaps · cancelled: can't be paid any more (and yet, sometimes, is).
+IntentStatus = Literal["open", "processing", "declined", "authorised", "captured", "cancelled"]
+
+
+class ProviderUnavailable(Exception):
+    """Nobody knows whether the call had an effect: repeat it with the same key."""
+
+
+class ProviderRefused(Exception):
+    """The provider understood and will not; repeating changes nothing. The text is safe to log."""
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be paid: integer minor units, and the ids that come back with every event."""
+
+    payment: str
+    booking: str
+    reference: str
+    amount: int
+    currency: str
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """The provider's object as it is now. `captured` and `refunded` are sums in minor units."""
+
+    id: str
+    status: IntentStatus
+    amount: int
+    currency: str
+    captured: int = 0
+    refunded: int = 0
+    metadata: Mapping[str, str] = {}
+    client_secret: str | None = None
+    redirect_url: str | None = None
+
+    @property
+    def has_money(self) -> bool:
+        """Whether the buyer's money is promised or taken and not yet all given back."""
+        return self.status == "authorised" or self.captured > self.refunded or self.is_free
+
+    @property
+    def is_free(self) -> bool:
+        """Whether there was nothing to pay."""
+        return self.status == "captured" and self.amount == 0
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider's notice that `object_id` changed; its content is never trusted, the object is fetched."""
+
+    id: str
+    kind: str
+    object_id: str
+    body: dict[str, object] = {}
+
+
+class Provider(Protocol):
+    """Raises ProviderUnavailable or ProviderRefused. `key` is our deterministic idempotency key."""
+
+    @property
+    def name(self) -> str:
+        """How payments and the inbox name it."""
+        ...
+
+    async def create(self, order: Order, key: str) -> Intent:
+        """A new intent; with the same key, the one of the first call."""
+        ...
+
+    async def fetch(self, intent_id: str) -> Intent:
+        """The intent as it is now."""
+        ...
+
+    async def capture(self, intent_id: str, amount: int, key: str) -> Intent:
+        """Take what was authorised; an intent that can't be captured is answered as it is."""
+        ...
+
+    async def cancel(self, intent_id: str, key: str) -> Intent:
+        """Make it impossible to pay; an intent that was paid meanwhile is answered as it is."""
+        ...
+
+    async def refund(self, intent_id: str, amount: int, key: str) -> str:
+        """Give money back; the id of the refund."""
+        ...
+
+    async def recent(self, since_ms: int) -> list[Intent]:
+        """Intents that changed since then, for those whose events never came."""
+        ...

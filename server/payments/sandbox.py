@@ -1,0 +1,296 @@
+"""The sandbox provider: a third party that takes play money, with a ledger of its own and events of its own.
+
+It knows nothing of bookings and believes nobody: amounts are what the order said, a key used twice is the
+same call, money moves once. Its faults are those of real providers: events are delivered at least once and
+in no order, and a payment under way may succeed after a cancel was answered with "cancelled".
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Final, Literal
+
+import asyncpg
+import msgspec
+import structlog
+
+from server.bookings.store import moment
+from server.bookings.worker import Clock, Worker
+from server.database.pool import Connection, Database
+from server.database.queries import load
+from server.errors import Unavailable
+from server.http.times import milliseconds
+from server.payments.provider import (
+    Event,
+    Intent,
+    IntentStatus,
+    Order,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+
+Outcome = Literal["succeed", "decline", "cancel"]
+Deliver = Callable[[Event], Awaitable[None]]
+
+NAME: Final = "sandbox"
+BATCH: Final = 50
+IDLE_SECONDS: Final = 1.0
+
+_queries = load(__file__, "sql/sandbox.sql")
+_log = structlog.get_logger(__name__)
+
+# A payment that was paid stays paid, whatever is pressed.
+_POSSIBLE: Final[frozenset[IntentStatus]] = frozenset({"open", "processing", "declined"})
+_BECOMES: Final[dict[Outcome, IntentStatus]] = {
+    "succeed": "authorised",
+    "decline": "declined",
+    "cancel": "cancelled",
+}
+_ALREADY: Final[dict[Outcome, frozenset[IntentStatus]]] = {
+    "succeed": frozenset({"authorised", "captured"}),
+    "decline": frozenset(),
+    "cancel": frozenset({"cancelled"}),
+}
+
+
+class Sandbox:
+    """A Provider, the buttons of its page (`act`), and `worker`, which reports to `deliver`."""
+
+    name = NAME
+
+    def __init__(self, database: Database, deliver: Deliver, clock: Clock) -> None:
+        self._database = database
+        self._deliver = deliver
+        self._clock = clock
+        self.worker = Worker("sandbox.deliver", self.work, idle=IDLE_SECONDS)
+
+    # What our side calls.
+
+    async def create(self, order: Order, key: str) -> Intent:
+        try:
+            async with self._database.transaction() as connection:
+                await self._insert(connection, order, key)
+                return await self._same_order(connection, order, key)
+        except Unavailable as error:
+            raise ProviderUnavailable from error
+
+    async def fetch(self, intent_id: str) -> Intent:
+        try:
+            async with self._database.connection() as connection:
+                return await _read(connection, intent_id)
+        except Unavailable as error:
+            raise ProviderUnavailable from error
+
+    async def capture(self, intent_id: str, amount: int, key: str) -> Intent:
+        async def work(connection: Connection, intent: Intent) -> None:
+            if intent.status == "authorised":
+                if amount > intent.amount:
+                    raise ProviderRefused("more than was authorised")
+                await self._move(connection, intent, "capture", amount, key=key)
+                await self._set(connection, intent, "captured")
+
+        return await self._change(intent_id, work)
+
+    async def cancel(self, intent_id: str, key: str) -> Intent:  # noqa: ARG002  # cancelling twice is harmless
+        async def work(connection: Connection, intent: Intent) -> None:
+            if intent.status in {"open", "processing", "declined", "authorised"}:
+                await self._set(connection, intent, "cancelled")
+
+        return await self._change(intent_id, work)
+
+    async def refund(self, intent_id: str, amount: int, key: str) -> str:
+        answer: list[int] = []
+
+        async def work(connection: Connection, intent: Intent) -> None:
+            done = await connection.fetchrow(_queries.movement_by_key, key)
+            if done is None:
+                if amount > intent.captured - intent.refunded:
+                    raise ProviderRefused("more than is left of it")
+                answer.append(await self._move(connection, intent, "refund", amount, key=key))
+            elif done["amount"] == amount:
+                answer.append(done["id"])
+            else:
+                raise ProviderRefused("this key was used for something else")
+
+        await self._change(intent_id, work)
+        return f"sbr_{answer[0]}"
+
+    async def recent(self, since_ms: int) -> list[Intent]:
+        try:
+            async with self._database.connection() as connection:
+                rows = await connection.fetch(_queries.recent, moment(since_ms))
+                return [await _read(connection, row["id"]) for row in rows]
+        except Unavailable as error:
+            raise ProviderUnavailable from error
+
+    # What its page's buttons do.
+
+    async def act(
+        self, intent_id: str, outcome: Outcome, *, delay_ms: int = 0, twice: bool = False
+    ) -> Intent:
+        """The buyer pays, is declined or goes back; `twice` charges a second intent as well.
+
+        With a delay the outcome is reported so much later, whatever a cancel was answered meanwhile. Raises
+        ProviderRefused where the intent can't have that outcome any more.
+        """
+
+        async def work(connection: Connection, intent: Intent) -> None:
+            if intent.status in _ALREADY[outcome]:
+                return
+            if intent.status not in _POSSIBLE:
+                raise ProviderRefused(f"this payment is {intent.status}")
+            if delay_ms:
+                await self._plan(connection, intent, outcome, delay_ms)
+            else:
+                await self._happen(connection, intent, outcome)
+                if twice:
+                    await self._charge_again(connection, intent)
+
+        intent = await self._change(intent_id, work)
+        self.worker.wake()
+        return intent
+
+    async def work(self) -> float:
+        """One round: outcomes that were delayed, then deliveries; answers when the next is due."""
+        now = self._clock()
+        async with self._database.transaction() as connection:
+            for row in await connection.fetch(_queries.due_outcomes, moment(now), BATCH):
+                await self._report_late(connection, row["id"])
+        async with self._database.connection() as connection:
+            events = await connection.fetch(_queries.take_events, moment(now), BATCH)
+        for row in events:
+            await self._try_to_deliver(Event(id=row["id"], kind=row["kind"], object_id=row["intent_id"]))
+        async with self._database.connection() as connection:
+            due = await connection.fetchval(_queries.next_due)
+        return IDLE_SECONDS if due is None else (milliseconds(due) - self._clock()) / 1000
+
+    # Inside.
+
+    async def _insert(self, connection: Connection, order: Order, key: str) -> None:
+        if order.amount <= 0:
+            raise ProviderRefused("an amount is more than nothing")
+        metadata = {"payment": order.payment, "booking": order.booking, "reference": order.reference}
+        new = Intent(
+            id=_new_id(), status="open", amount=order.amount, currency=order.currency, metadata=metadata
+        )
+        await self._keep(connection, new, key, "manual")
+
+    async def _keep(
+        self, connection: Connection, intent: Intent, key: str, capture: Literal["manual", "automatic"]
+    ) -> None:
+        await connection.execute(
+            _queries.insert_intent,
+            intent.id,
+            secrets.token_urlsafe(24),
+            key,
+            intent.amount,
+            intent.currency,
+            capture,
+            dict(intent.metadata),
+            moment(self._clock()),
+        )
+
+    async def _same_order(self, connection: Connection, order: Order, key: str) -> Intent:
+        row = await connection.fetchrow(_queries.by_key, key)
+        assert row is not None, "it was just made, or before"
+        if (row["amount"], row["currency"]) != (order.amount, order.currency):
+            raise ProviderRefused("this key was used for another order")
+        return await _read(connection, row["id"])
+
+    async def _change(self, intent_id: str, work: Callable[[Connection, Intent], Awaitable[None]]) -> Intent:
+        """Do something to a locked intent; the intent as it is then."""
+        try:
+            async with self._database.transaction() as connection:
+                await connection.execute(_queries.lock_intent, intent_id)
+                await work(connection, await _read(connection, intent_id))
+                intent = await _read(connection, intent_id)
+        except Unavailable as error:
+            raise ProviderUnavailable from error
+        self.worker.wake()
+        return intent
+
+    async def _happen(self, connection: Connection, intent: Intent, outcome: Outcome) -> None:
+        if outcome == "succeed":
+            await self._plan(connection, intent, None, 0)
+        await self._set(connection, intent, _BECOMES[outcome])
+
+    async def _report_late(self, connection: Connection, intent_id: str) -> None:
+        """What was under way arrives; if it was cancelled meanwhile, the money is taken all the same."""
+        outcome: Outcome = await connection.fetchval(_queries.outcome, intent_id)
+        intent = await _read(connection, intent_id)
+        await self._plan(connection, intent, None, 0)
+        if intent.status == "processing":
+            await self._happen(connection, intent, outcome)
+        elif intent.status == "cancelled" and outcome == "succeed":
+            await self._move(connection, intent, "capture", intent.amount, key=f"late:{intent.id}")
+            await self._set(connection, intent, "captured")
+
+    async def _plan(
+        self, connection: Connection, intent: Intent, outcome: Outcome | None, delay_ms: int
+    ) -> None:
+        now = self._clock()
+        when = None if outcome is None else moment(now + delay_ms)
+        await connection.execute(_queries.set_outcome, intent.id, outcome, when, moment(now))
+
+    async def _charge_again(self, connection: Connection, intent: Intent) -> None:
+        """The page was sent twice: a second intent, taken at once."""
+        second = msgspec.structs.replace(intent, id=_new_id(), status="open")
+        await self._keep(connection, second, f"again:{second.id}", "automatic")
+        await self._move(connection, second, "capture", second.amount, key=f"again:{second.id}")
+        await self._set(connection, second, "captured")
+
+    async def _move(
+        self,
+        connection: Connection,
+        intent: Intent,
+        kind: Literal["capture", "refund"],
+        amount: int,
+        key: str,
+    ) -> int:
+        now = moment(self._clock())
+        moved: int = await connection.fetchval(_queries.insert_movement, intent.id, kind, amount, key, now)
+        if kind == "refund":
+            await self._set(connection, intent, intent.status, kind="intent.refunded")
+        return moved
+
+    async def _set(
+        self, connection: Connection, intent: Intent, status: IntentStatus, *, kind: str | None = None
+    ) -> None:
+        now = moment(self._clock())
+        await connection.execute(_queries.set_status, intent.id, status, now)
+        event = f"sbe_{secrets.token_hex(12)}"
+        await connection.execute(_queries.insert_event, event, intent.id, kind or f"intent.{status}", now)
+
+    async def _try_to_deliver(self, event: Event) -> None:
+        try:
+            await self._deliver(event)
+        except Exception as error:  # noqa: BLE001  # whatever ails the receiver, the event comes again
+            _log.warning("sandbox_delivery_failed", event_id=event.id, reason=str(error))
+            return
+        async with self._database.connection() as connection:
+            await connection.execute(_queries.event_delivered, event.id, moment(self._clock()))
+
+
+def _new_id() -> str:
+    return f"sbx_{secrets.token_hex(12)}"
+
+
+async def _read(connection: Connection, intent_id: str) -> Intent:
+    row = await connection.fetchrow(_queries.intent, intent_id)
+    if row is None:
+        raise ProviderRefused("there is no such payment")
+    return _intent(row)
+
+
+def _intent(row: asyncpg.Record) -> Intent:
+    status: IntentStatus = row["status"]
+    under_way = status in {"open", "declined"} and row["outcome"] is not None
+    return Intent(
+        id=row["id"],
+        status="processing" if under_way else status,
+        amount=row["amount"],
+        currency=row["currency"],
+        captured=row["captured"],
+        refunded=row["refunded"],
+        metadata=row["metadata"],
+        redirect_url=f"/sandbox/payments/{row['metadata']['payment']}",
+    )
