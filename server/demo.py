@@ -1,0 +1,83 @@
+"""`holdfast demo`: everything on one machine, with no account, no root and no configuration."""
+
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from server.database.migrate import migrate
+from server.embedded.home import Home
+from server.embedded.seed import Seeded, seed
+from server.loop import run
+from server.serve import listen, serve
+from server.settings import Settings
+
+FOLDER = Path(".holdfast")
+
+
+def demo(settings: Settings, *, reset: bool, environment: Mapping[str, str]) -> None:
+    """Serve until Ctrl-C. What `settings` already names is used instead of our own."""
+    with listen(settings.host, settings.port) as listener, Home(FOLDER) as home:
+        if reset:
+            home.reset()
+        complete = complete_settings(settings, home, port_of(listener))
+        run(_serve(complete, listener, environment))
+
+
+def port_of(listener: socket.socket) -> int:
+    port: int = listener.getsockname()[1]
+    return port
+
+
+def complete_settings(settings: Settings, home: Home, port: int) -> Settings:
+    """What production would have to be given; no hold setting is touched."""
+    local = f"http://localhost:{port}"
+    return replace(
+        settings,
+        port=port,
+        redis_url=settings.redis_url or home.redis_url(),
+        database_url=settings.database_url or home.database_url(),
+        secret_key=settings.secret_key or home.secret("secret-key"),
+        jwt_secret=settings.jwt_secret or home.secret("jwt-secret"),
+        payments=settings.payments or ("stripe" if settings.stripe_secret_key else "sandbox"),
+        public_url=settings.public_url or local,
+        allowed_origins=(*settings.allowed_origins, local, f"http://127.0.0.1:{port}"),
+    )
+
+
+async def _serve(settings: Settings, listener: socket.socket, environment: Mapping[str, str]) -> None:
+    await migrate(settings.database_url)
+    seeded = await seed(settings.database_url)
+    if seeded.trouble:
+        sys.stderr.write(seeded.trouble + "\n")
+
+    def ready() -> None:
+        sys.stdout.write(welcome(settings.public_url, seeded))
+        sys.stdout.flush()
+        if may_open_browser(environment):
+            threading.Thread(target=webbrowser.open, args=(settings.public_url,), daemon=True).start()
+
+    await serve(settings, listener=listener, ready=ready)
+
+
+def welcome(address: str, seeded: Seeded) -> str:
+    """The page addresses, for the terminal."""
+    return f"""
+Holdfast is up. Payments are a sandbox's: no money moves.
+
+  everything    {address}/
+  the hall      {address}/resources/{seeded.hall}
+  wall screen   {address}/kiosk/{seeded.hall}
+
+Open the hall in two windows and take a seat. Ctrl-C stops it; `make demo ARGS=--reset` starts afresh.
+"""
+
+
+def may_open_browser(environment: Mapping[str, str]) -> bool:
+    """Whether there is a screen to open one on; a text browser would take this terminal away."""
+    if environment.get("NO_BROWSER"):
+        return False
+    return sys.platform != "linux" or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
