@@ -50,11 +50,6 @@ export class Availability extends EventTarget {
     return this.#doubted || (this.age !== null && this.age > QUIET_LIMIT);
   }
 
-  /** The server has said that it cannot see the truth just now; true until the channel speaks again. */
-  doubt() {
-    this.#doubted = true;
-  }
-
   close() {
     this.#listeners.abort();
     this.#connection.ask({ type: "unsubscribe", channel: this.#channel }).catch(() => {});
@@ -74,9 +69,17 @@ export class Availability extends EventTarget {
   }
 
   #hear(message) {
+    if (message.type === "heartbeat") this.#doubt(message.stale === true);
     if (message.channel !== this.#channel) return;
     if (message.type === "snapshot") this.#snapshot(message);
     else if (message.type === "delta") this.#tell(this.replica.delta(message));
+  }
+
+  /** The server says by its heartbeats while it cannot see the truth itself. */
+  #doubt(stale) {
+    if (stale === this.#doubted) return;
+    this.#doubted = stale;
+    this.dispatchEvent(new CustomEvent("fresh"));
   }
 
   #snapshot(message) {

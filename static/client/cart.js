@@ -39,6 +39,17 @@ export class Cart extends EventTarget {
     return Math.max(0, (this.#quantities.get(key(resource, slot)) ?? 0) + (this.#pending.get(key(resource, slot)) ?? 0));
   }
 
+  /** @returns {{resource: string, items: [string, number][]}[]} what has been asked for and not been answered yet */
+  get wishes() {
+    return [...this.#asked.values()];
+  }
+
+  /** @returns {Set<string>} the slots of a resource that are this session's, or about which it waits */
+  slots(resource) {
+    const all = [...this.#holds.values(), ...this.#asked.values()].filter((one) => one.resource === resource);
+    return new Set(all.flatMap(({ items }) => items.map(([slot]) => slot)));
+  }
+
   /** @returns {boolean} whether the server has yet to answer about this slot */
   waiting(resource, slot) {
     return this.#pending.has(key(resource, slot));

@@ -7,7 +7,7 @@
 
 import { afterGoodbye, fullJitter } from "./backoff.js";
 import { msgpack } from "./codec.js";
-import { After, ANSWERS, CONNECT_TIMEOUT, HEARTBEAT_PERIODS, REQUEST_TIMEOUT, State, afterClose } from "./protocol.js";
+import { After, ANSWERS, BACKOFF_BASE, CONNECT_TIMEOUT, HEARTBEAT_PERIODS, REQUEST_TIMEOUT, State, afterClose, delayGiven } from "./protocol.js";
 import { Refusal } from "./refusal.js";
 import { Requests } from "./requests.js";
 import { Watch } from "./watch.js";
@@ -129,7 +129,10 @@ export class Connection extends EventTarget {
     this.#watch.start(CONNECT_TIMEOUT);
     socket.onopen = () => this.#send(this.#requests.add({ type: "hello", ...this.#hello }).message);
     socket.onmessage = (event) => this.#receive(event.data);
-    socket.onclose = (event) => this.#lost(event.code);
+    socket.onclose = (event) => {
+      this.#delay ??= delayGiven(event.reason);
+      this.#lost(event.code);
+    };
   }
 
   #send(message) {
@@ -187,12 +190,12 @@ export class Connection extends EventTarget {
   }
 
   #wait(what) {
-    const asked = this.#delay;
+    const given = this.#delay;
     this.#delay = null;
-    if (asked !== null) return asked;
-    const attempt = what === After.DELAY ? this.#attempt + 1 : this.#attempt;
+    const jitter = fullJitter(this.#attempt, this.#world.random);
     this.#attempt += 1;
-    return fullJitter(attempt, this.#world.random);
+    if (given !== null) return given;
+    return what === After.DELAY ? BACKOFF_BASE + jitter : jitter;
   }
 
   #retryIn(wait) {

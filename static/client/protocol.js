@@ -20,7 +20,8 @@ export const After = Object.freeze({
   BACKOFF: "backoff",
 });
 
-const WRONG_KIND_OF_FRAME = 1003;
+/** Wrong kind of frame, against the policy, too big: what was sent would be refused again. */
+const FINAL = new Set([1003, 1008, 1009]);
 const RANGES = [
   [4000, 4199, After.NOW],
   [4200, 4399, After.DELAY],
@@ -30,9 +31,15 @@ const RANGES = [
 
 /** @param {number} code a WebSocket close code @returns {string} one of `After` */
 export function afterClose(code) {
-  if (code === WRONG_KIND_OF_FRAME) return After.NEVER;
+  if (FINAL.has(code)) return After.NEVER;
   const range = RANGES.find(([first, last]) => code >= first && code <= last);
   return range ? range[2] : After.BACKOFF;
+}
+
+/** @param {string} reason of a close, such as `too slow; retry_after=5` @returns {number | null} milliseconds to wait */
+export function delayGiven(reason) {
+  const given = /retry_after=([\d.]+)/.exec(reason ?? "");
+  return given ? Number(given[1]) * 1000 : null;
 }
 
 /** Durations in milliseconds, but for HEARTBEAT_PERIODS. */

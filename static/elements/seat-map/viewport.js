@@ -1,0 +1,104 @@
+/** Which part of a plan is seen, and how big: screen = plan × scale + offset. Pure; sizes in CSS pixels. */
+
+const MAX_SEAT = 64;
+
+export class Viewport {
+  scale = 1;
+  x = 0;
+  y = 0;
+  width = 0;
+  height = 0;
+  #bounds = { left: 0, top: 0, right: 1, bottom: 1 };
+  #spacing = 1;
+  #fitted = 1;
+
+  /** @param {{left: number, top: number, right: number, bottom: number}} bounds of all that is drawn */
+  frame(bounds, spacing) {
+    this.#bounds = bounds;
+    this.#spacing = spacing;
+  }
+
+  /** @returns {number} pixels from one seat to its neighbour */
+  get seat() {
+    return this.#spacing * this.scale;
+  }
+
+  get fitted() {
+    return this.scale <= this.#fitted * 1.001;
+  }
+
+  resize(width, height) {
+    const wasFitted = this.width === 0 || this.fitted;
+    const middle = this.toPlan(this.width / 2, this.height / 2);
+    Object.assign(this, { width, height });
+    this.#fitted = this.#fitScale();
+    if (wasFitted) this.fit();
+    else this.centre(middle.x, middle.y);
+  }
+
+  #fitScale() {
+    const { left, top, right, bottom } = this.#bounds;
+    const wide = this.width / Math.max(right - left, 1e-6);
+    const high = this.height / Math.max(bottom - top, 1e-6);
+    return Math.min(wide, high, MAX_SEAT / this.#spacing);
+  }
+
+  /** Shows everything, in the middle. */
+  fit() {
+    this.#fitted = this.#fitScale();
+    this.scale = this.#fitted;
+    const { left, top, right, bottom } = this.#bounds;
+    this.centre((left + right) / 2, (top + bottom) / 2);
+  }
+
+  centre(x, y) {
+    this.x = this.width / 2 - x * this.scale;
+    this.y = this.height / 2 - y * this.scale;
+    this.#keepInSight();
+  }
+
+  pan(dx, dy) {
+    this.x += dx;
+    this.y += dy;
+    this.#keepInSight();
+  }
+
+  /** Zooms by a factor; what lies at the screen's (x, y) stays there. */
+  zoom(factor, x = this.width / 2, y = this.height / 2) {
+    const least = this.#fitted;
+    const scale = Math.min(Math.max(this.scale * factor, least), Math.max(MAX_SEAT / this.#spacing, least));
+    this.x = x - ((x - this.x) * scale) / this.scale;
+    this.y = y - ((y - this.y) * scale) / this.scale;
+    this.scale = scale;
+    this.#keepInSight();
+  }
+
+  toPlan(x, y) {
+    return { x: (x - this.x) / this.scale, y: (y - this.y) / this.scale };
+  }
+
+  toScreen(x, y) {
+    return { x: x * this.scale + this.x, y: y * this.scale + this.y };
+  }
+
+  /** @returns {{scale: number, x: number, y: number}} a copy, to be moved from or to */
+  get place() {
+    return { scale: this.scale, x: this.x, y: this.y };
+  }
+
+  set place({ scale, x, y }) {
+    Object.assign(this, { scale, x, y });
+  }
+
+  /** What is smaller than the screen stays in its middle; what is larger never leaves an edge of the screen empty. */
+  #keepInSight() {
+    const { left, top, right, bottom } = this.#bounds;
+    this.x = kept(this.x, left * this.scale, right * this.scale, this.width);
+    this.y = kept(this.y, top * this.scale, bottom * this.scale, this.height);
+  }
+}
+
+function kept(offset, near, far, size) {
+  if (far - near <= size) return (size - far - near) / 2;
+  return Math.min(Math.max(offset, size - far), -near);
+}

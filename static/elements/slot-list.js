@@ -1,0 +1,107 @@
+/**
+ * <slot-list>: start times or places with a capacity, each with what is left of it. Like <seat-map> it is shown a resource and a
+ * source of numbers, and fires `slot-take` with `{slot, quantity}` and `slot-return` with `{slot}`.
+ */
+
+import { formatMoney } from "../client/money.js";
+import { dayKey, formatDay, formatTime } from "../client/times.js";
+import { make } from "./make.js";
+import { mostOf, stockOf } from "./stock.js";
+
+export class SlotList extends HTMLElement {
+  #resource = null;
+  #source = null;
+  #rows = new Map();
+  #frame = 0;
+  #dirty = new Set();
+
+  disconnectedCallback() {
+    cancelAnimationFrame(this.#frame);
+  }
+
+  /** @param {object} resource @param {{numbers: Function, quantity: Function, waiting: Function}} source as of <seat-map> */
+  show(resource, source) {
+    this.#resource = resource;
+    this.#source = source;
+    this.#rows.clear();
+    this.replaceChildren(...this.#days().map(([, slots]) => this.#day(slots)));
+    this.refresh(null);
+  }
+
+  set status(status) {
+    if (status) this.replaceChildren(make("p.veil", {}, status.text));
+  }
+
+  /** @param {number[] | null} indices of slots that changed; null for all */
+  refresh(indices) {
+    for (const index of indices ?? this.#rows.keys()) this.#dirty.add(index);
+    this.#frame ||= requestAnimationFrame(() => this.#paint());
+  }
+
+  #days() {
+    const days = new Map();
+    for (const slot of this.#resource.slots) {
+      const key = slot.starts_at ? dayKey(slot.starts_at, this.#resource.time_zone) : slot.section;
+      if (!days.has(key)) days.set(key, []);
+      days.get(key).push(slot);
+    }
+    return [...days];
+  }
+
+  #day(slots) {
+    const [{ starts_at: start, section }] = slots;
+    const title = start ? formatDay(start, this.#resource.time_zone) : section || "Places";
+    return make("section.day", {}, make("h2", {}, title), make("ul", {}, ...slots.map((slot) => this.#row(slot))));
+  }
+
+  #row(slot) {
+    const zone = this.#resource.time_zone;
+    const when = slot.starts_at ? formatTime(slot.starts_at, zone) : slot.label;
+    const until = slot.ends_at ? `until ${formatTime(slot.ends_at, zone)}` : slot.starts_at ? slot.label : "";
+    const quantity = make("select", { "aria-label": `How many places, ${when}` });
+    const take = make("button.primary", { type: "button", onclick: () => this.#say("slot-take", { slot, quantity: Number(quantity.value) }) }, "Hold");
+    const giveBack = make("button.quiet", { type: "button", onclick: () => this.#say("slot-return", { slot }) }, "Give back");
+    const left = make("span.left");
+    const meter = make("span.meter", { "aria-hidden": "true" });
+    const facts = make("div.facts", {}, make("b.when", {}, when), make("span.until", {}, until), make("span.price", {}, formatMoney(slot.price)));
+    const row = make("li", {}, facts, make("div.stock", {}, left, meter), make("div.act", {}, quantity, take, giveBack));
+    this.#rows.set(slot.index, { slot, row, left, meter, quantity, take, giveBack, most: -1, when });
+    return row;
+  }
+
+  #say(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  #paint() {
+    this.#frame = 0;
+    for (const index of this.#dirty) if (this.#rows.has(index)) this.#paintRow(this.#rows.get(index));
+    this.#dirty.clear();
+  }
+
+  #paintRow(row) {
+    const { slot } = row;
+    const stock = stockOf(slot, this.#source.numbers(slot.index), this.#source.quantity(slot.id), this.#source.waiting(slot.id));
+    row.row.dataset.level = stock.level;
+    row.left.textContent = stock.text;
+    row.meter.style.setProperty("--share", stock.share);
+    row.take.disabled = !stock.canTake;
+    row.take.setAttribute("aria-label", `Hold, ${row.when}`);
+    row.giveBack.setAttribute("aria-label", `Give back, ${row.when}`);
+    row.quantity.hidden = !stock.canTake;
+    row.take.hidden = stock.mine > 0;
+    row.giveBack.hidden = stock.mine === 0;
+    row.giveBack.disabled = stock.waiting;
+    this.#offer(row, mostOf(stock.available));
+  }
+
+  #offer(row, most) {
+    if (row.most === most) return;
+    const chosen = Number(row.quantity.value || 1);
+    row.most = most;
+    row.quantity.replaceChildren(...Array.from({ length: most }, (_, place) => make("option", { value: String(place + 1) }, String(place + 1))));
+    row.quantity.value = String(Math.min(chosen, most) || 1);
+  }
+}
+
+customElements.define("slot-list", SlotList);

@@ -1,0 +1,21 @@
+/** The booking form's values as the server wants them, and its refusals as words beside the fields. Pure. */
+
+/** @returns {{customer: object, special_requests?: string}} the body of `POST /api/bookings` */
+export function requestOf(values) {
+  const customer = { name: values["customer.name"].trim(), email: values["customer.email"].trim() };
+  const phone = values["customer.phone"].trim();
+  const requests = values.special_requests.trim();
+  return { customer: phone ? { ...customer, phone } : customer, ...(requests && { special_requests: requests }) };
+}
+
+/** @returns {{field: string, message: string}[]} what can be seen to be missing without asking the server */
+export function missingIn({ customer }) {
+  const empty = [["customer.name", customer.name], ["customer.email", customer.email]].filter(([, value]) => value === "");
+  return empty.map(([field]) => ({ field, message: "is empty" }));
+}
+
+/** @returns {string} such as `E-mail is empty.` */
+export function complaint(label, message) {
+  const words = /^(is|has|are)\b/.test(message) ? `${label} ${message}` : message;
+  return /[.!?]$/.test(words) ? words : `${words}.`;
+}

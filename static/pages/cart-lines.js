@@ -1,0 +1,58 @@
+/** A cart as lines to show. Pure. */
+
+import { placeOf } from "../elements/seat-map/plan.js";
+import { formatDay, formatTime } from "../client/times.js";
+
+/** @returns {string} a slot in words: a seat by section and row, a start time by its moment */
+export function slotTitle(slot, resource) {
+  if (!slot) return "A place";
+  if (!slot.starts_at || slot.row) return placeOf(slot);
+  return `${formatDay(slot.starts_at, resource.time_zone)}, ${formatTime(slot.starts_at, resource.time_zone)}`;
+}
+
+function lineOf(hold, [slotId, quantity], resources) {
+  const resource = resources.get(hold.resource);
+  const slot = resource?.slots.find(({ id }) => id === slotId);
+  const amount = hold.items.length === 1 ? hold.price.amount : (slot?.price.amount ?? 0) * quantity;
+  return {
+    key: `${hold.id} ${slotId}`,
+    hold,
+    slot: slotId,
+    title: slotTitle(slot, resource),
+    detail: [resource?.title, slot?.category].filter(Boolean).join(" · "),
+    quantity,
+    price: { amount, currency: hold.price.currency },
+  };
+}
+
+function wishLine(resource, [slotId, quantity]) {
+  const slot = resource?.slots.find(({ id }) => id === slotId);
+  return slot && {
+    key: `wish ${slotId}`,
+    title: slotTitle(slot, resource),
+    detail: [resource.title, slot.category].filter(Boolean).join(" · "),
+    quantity,
+    price: { amount: slot.price.amount * quantity, currency: slot.price.currency },
+    waiting: true,
+  };
+}
+
+/**
+ * @param {Cart} cart
+ * @param {Map<string, object>} resources those of its holds, as far as they are known
+ * @returns {object[]} lines for <cart-panel>, wishes last
+ */
+export function linesOf(cart, resources) {
+  const held = cart.held.flatMap((hold) => hold.items.map((item) => lineOf(hold, item, resources)));
+  for (const line of held) line.waiting = cart.waiting(line.hold.resource, line.slot);
+  const wished = cart.wishes.flatMap(({ resource, items }) =>
+    items.filter(([, quantity]) => quantity > 0).map((item) => wishLine(resources.get(resource), item)),
+  );
+  return [...held, ...wished.filter(Boolean)];
+}
+
+/** @returns {{amount: number, currency: string} | null} what the lines cost together */
+export function totalOf(lines) {
+  if (lines.length === 0) return null;
+  return { amount: lines.reduce((sum, { price }) => sum + price.amount, 0), currency: lines[0].price.currency };
+}

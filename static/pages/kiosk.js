@@ -1,0 +1,88 @@
+/** A wall screen: one resource, live, without interaction. When the line is down it says how old its truth is. */
+
+import { forget, resource } from "../client/resources.js";
+import { formatMoment, formatTime } from "../client/times.js";
+import { sumBySection } from "../client/totals.js";
+import { inWords } from "../elements/freshness.js";
+import { make } from "../elements/make.js";
+import "../elements/seat-map/seat-map.js";
+import { find, idOfPage, startPage } from "./shell.js";
+
+const RETRY = 5000;
+const id = idOfPage();
+const map = find("map");
+let availability = null;
+let shown = null;
+let frame = 0;
+
+const holdfast = startPage({ watching: true, availability: () => availability });
+const source = {
+  numbers: (index) => (availability?.replica.ready ? availability.replica.at(index) : null),
+  quantity: () => 0,
+  waiting: () => false,
+};
+
+function line(name, { available, capacity }) {
+  const meter = make("span.meter", { "aria-hidden": "true" });
+  meter.style.setProperty("--share", capacity > 0 ? available / capacity : 0);
+  return [make("span", {}, name), make("b", {}, String(available)), meter];
+}
+
+function drawTotals() {
+  frame = 0;
+  if (!shown || !availability.replica.ready) return;
+  const sums = sumBySection(shown.slots, availability.replica);
+  const all = { available: 0, capacity: 0 };
+  for (const { available, capacity } of sums.values()) {
+    all.available += available;
+    all.capacity += capacity;
+  }
+  const sections = sums.size > 1 ? [...sums].map(([name, sum]) => make("li", {}, ...line(name || "Places", sum))) : [];
+  find("totals").replaceChildren(make("li.all", {}, ...line("Left", all)), ...sections);
+}
+
+function show(fetched) {
+  shown = fetched;
+  document.title = `${fetched.title} · Holdfast`;
+  find("title").textContent = fetched.title;
+  find("when").textContent = formatMoment(fetched.starts_at, fetched.time_zone);
+  map.show(fetched, source);
+  frame ||= requestAnimationFrame(drawTotals);
+}
+
+function follow(fetched) {
+  availability = holdfast.follow(fetched);
+  availability.addEventListener("change", ({ detail }) => {
+    map.refresh(detail.changed);
+    frame ||= requestAnimationFrame(drawTotals);
+  });
+  availability.addEventListener("layout", async () => {
+    forget(id);
+    show(await resource(id));
+  });
+}
+
+/** Nobody is there to press reload, so it keeps trying. */
+async function load() {
+  try {
+    const fetched = await resource(id);
+    show(fetched);
+    follow(fetched);
+  } catch (refusal) {
+    const gone = refusal.code === "unknown_resource" || refusal.code === "not_found";
+    map.status = { busy: !gone, text: gone ? "This is not on sale." : "Waiting for the server…" };
+    if (!shown) find("title").textContent = gone ? "Not on sale" : "Waiting for the server…";
+    setTimeout(load, RETRY);
+  }
+}
+
+function tick() {
+  const old = availability !== null && (holdfast.state !== "live" || availability.stale);
+  document.body.classList.toggle("old", old);
+  find("clock").textContent = old && availability.age !== null ? `Not updated for ${inWords(availability.age)}` : shown ? formatTime(holdfast.clock.now(), shown.time_zone) : "";
+  setTimeout(tick, 1000);
+}
+
+map.status = { busy: true, text: "Opening the doors…" };
+load();
+tick();

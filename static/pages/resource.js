@@ -1,0 +1,155 @@
+/** One resource: its places live, and the cart beside them. */
+
+import { forget, resource } from "../client/resources.js";
+import { formatMoment } from "../client/times.js";
+import { sentence } from "../client/wording.js";
+import { make } from "../elements/make.js";
+import "../elements/seat-map/seat-map.js";
+import "../elements/slot-list.js";
+import { BestForm } from "./best-form.js";
+import { CartView } from "./cart-view.js";
+import { placeOf } from "../elements/seat-map/plan.js";
+import { notify } from "../elements/notices.js";
+import { CartSheet } from "./cart-sheet.js";
+import { find, idOfPage, startPage } from "./shell.js";
+
+const id = idOfPage();
+let availability = null;
+let element = null;
+let shown = null;
+
+let mine = new Set();
+
+const holdfast = startPage({ availability: () => availability });
+const sheet = new CartSheet(find("side"));
+const cart = new CartView(holdfast, find("cart"), {
+  checkout: "/booking",
+  empty: "Choose places, and they wait here for you.",
+  onchange: ({ lines, total }) => cartChanged(lines, total),
+});
+
+function cartChanged(lines, total) {
+  sheet.show(lines, total);
+  if (!shown) return;
+  const now = holdfast.cart.slots(id);
+  const places = new Map(shown.slots.map((slot) => [slot.id, slot.index]));
+  element.refresh([...new Set([...mine, ...now])].map((slot) => places.get(slot)).filter((index) => index !== undefined));
+  mine = now;
+}
+
+const source = {
+  numbers: (index) => (availability?.replica.ready ? availability.replica.at(index) : null),
+  quantity: (slot) => holdfast.cart.quantity(id, slot),
+  waiting: (slot) => holdfast.cart.waiting(id, slot),
+};
+
+function makeElement({ kind }) {
+  if (kind === "seats") {
+    const map = make("seat-map", { id: "map" });
+    map.addEventListener("seat-choose", ({ detail }) => (detail.mine ? giveBack(detail.slot) : take(detail.slot, 1)));
+    return map;
+  }
+  const list = make("slot-list");
+  list.addEventListener("slot-take", ({ detail }) => take(detail.slot, detail.quantity));
+  list.addEventListener("slot-return", ({ detail }) => giveBack(detail.slot));
+  return list;
+}
+
+function place(made) {
+  element = made;
+  const scrolls = made.localName === "slot-list";
+  find("places").replaceWith(scrolls ? make("div.scroll", { id: "places" }, made) : Object.assign(made, { id: "places" }));
+}
+
+async function take(slot, quantity) {
+  try {
+    await holdfast.holds.take({ resource: id, items: [[slot.id, quantity]] });
+    say(`${placeOf(slot)} is held for you.`);
+  } catch (refusal) {
+    refused(refusal, slot);
+  }
+}
+
+async function giveBack(slot) {
+  const hold = holdfast.cart.holdOf(id, slot.id);
+  if (!hold) {
+    notify("Places that are waiting for payment can't be given back here.");
+    return;
+  }
+  const [, quantity] = hold.items.find(([item]) => item === slot.id);
+  try {
+    await holdfast.holds.giveBack(hold, hold.items.length > 1 ? [[slot.id, quantity]] : undefined);
+    say(`${placeOf(slot)} is given back.`);
+  } catch (refusal) {
+    refused(refusal, slot);
+  }
+}
+
+function say(text) {
+  element.announce?.("act", text);
+}
+
+function refused(refusal, slot) {
+  if (refusal.name !== "Refusal") throw refusal;
+  const text = refusal.code === "slot_taken" ? `Somebody was faster: ${placeOf(slot)} has just been taken.` : sentence(refusal);
+  notify(text, "problem");
+}
+
+function describe({ title, starts_at: start, time_zone: zone }) {
+  document.title = `${title} · Holdfast`;
+  find("title").textContent = title;
+  find("when").textContent = formatMoment(start, zone);
+}
+
+function show(fetched) {
+  shown = fetched;
+  describe(fetched);
+  if (!element) place(makeElement(fetched));
+  element.show(fetched, source);
+  cart.know(fetched);
+  best.show(fetched);
+}
+
+const best = new BestForm(find("best"), async (wish) => {
+  const hold = await holdfast.holds.take({ resource: id, best: wish });
+  const slots = hold.items.map(([slot]) => slot);
+  element.reveal?.(slots);
+  say(`${slots.length} places are held for you.`);
+});
+
+function follow(fetched) {
+  availability = holdfast.follow(fetched);
+  availability.addEventListener("change", ({ detail }) => element.refresh(detail.changed));
+  availability.addEventListener("refused", ({ detail }) => problem(detail));
+  availability.addEventListener("layout", async () => {
+    forget(id);
+    show(await resource(id));
+  });
+  const mark = () => document.body.classList.toggle("stale", availability.stale || holdfast.state !== "live");
+  availability.addEventListener("fresh", mark);
+  holdfast.addEventListener("state", mark);
+}
+
+function problem(refusal) {
+  const gone = refusal.code === "unknown_resource" || refusal.code === "not_found";
+  find("title").textContent = gone ? "This is not on sale" : "That did not work";
+  const way = gone ? make("a.primary", { href: "/" }, "See what is on") : make("button.secondary", { type: "button", onclick: () => location.reload() }, "Try again");
+  const message = make("div.message", { id: "places" }, make("p", {}, sentence(refusal)), way);
+  find("places").replaceWith(message);
+}
+
+async function load() {
+  const waiting = make("seat-map");
+  place(waiting);
+  waiting.status = { busy: true, text: "Opening the doors…" };
+  try {
+    const fetched = await resource(id);
+    element = null;
+    show(fetched);
+    follow(fetched);
+  } catch (refusal) {
+    problem(refusal);
+  }
+}
+
+load();

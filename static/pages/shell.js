@@ -1,0 +1,46 @@
+/** What every page does first: the line to the server, its state in the header, the ribbon of a test shop. */
+
+import { Holdfast } from "../client/holdfast.js";
+import { ending, sentence } from "../client/wording.js";
+import "../elements/connection-state.js";
+import { notify } from "../elements/notices.js";
+
+/** @returns {HTMLElement} by its id */
+export function find(id) {
+  return document.getElementById(id);
+}
+
+/** @returns {string} the id at the end of this page's address */
+export function idOfPage() {
+  return decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1) ?? "");
+}
+
+export const isSandbox = document.querySelector('meta[name="payments"]')?.content === "sandbox";
+
+/** Says on every page that takes orders that the sandbox takes the money. */
+function showSandbox() {
+  const ribbon = find("ribbon");
+  if (ribbon) ribbon.hidden = !isSandbox;
+  for (const hint of document.querySelectorAll("[data-sandbox]")) hint.hidden = !isSandbox;
+}
+
+/** @returns {Holdfast} started; holds that end are told @param {{watching?: boolean, availability?: () => object}} [options] */
+export function startPage({ watching = false, availability } = {}) {
+  showSandbox();
+  const holdfast = new Holdfast({ watching });
+  for (const element of document.querySelectorAll("connection-state")) element.follow(holdfast, availability);
+  holdfast.addEventListener("ended", ({ detail }) => tellEnding(detail));
+  holdfast.start();
+  return holdfast;
+}
+
+function tellEnding({ hold, reason }) {
+  const words = ending(reason) ?? ending(hold.status);
+  if (words) notify(words, "problem");
+}
+
+/** Tells a refusal; anything else is a fault of ours and goes on. */
+export function tell(refusal) {
+  if (refusal?.name !== "Refusal") throw refusal;
+  notify(sentence(refusal), "problem");
+}
