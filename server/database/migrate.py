@@ -12,9 +12,11 @@ from typing import TypeAlias
 import asyncpg
 
 from server.database.pool import ACQUIRE_SECONDS
+from server.database.pool import Connection as PooledConnection
 from server.errors import Unavailable
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+AnyConnection: TypeAlias = "Connection | PooledConnection"
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SCHEMA = Path(__file__).parent / "schema.sql"
@@ -70,7 +72,7 @@ async def migrate(url: str, *, folder: Path = MIGRATIONS, wait_seconds: float = 
         await _close(connection)
 
 
-async def require_current(connection: Connection, *, folder: Path = MIGRATIONS) -> None:
+async def require_current(connection: AnyConnection, *, folder: Path = MIGRATIONS) -> None:
     """Raise MigrationError unless the database has exactly this version's migrations."""
     missing = missing_migrations(read_migrations(folder), await _applied(connection))
     if missing:
@@ -143,7 +145,7 @@ async def _apply_missing(connection: Connection, migrations: Sequence[Migration]
     return [migration.name for migration in missing]
 
 
-async def _applied(connection: Connection) -> dict[str, str]:
+async def _applied(connection: AnyConnection) -> dict[str, str]:
     if await connection.fetchval("select to_regclass('schema_migration')") is None:
         return {}
     rows = await connection.fetch("select name, sha256 from schema_migration order by name")

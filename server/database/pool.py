@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import asyncpg
 import msgspec
@@ -84,10 +84,14 @@ class Database:
             await self._release(connection)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """One transaction, read committed; any exception rolls it back."""
+    async def transaction(self, *, snapshot: bool = False) -> AsyncIterator[Connection]:
+        """One transaction; any exception rolls it back.
+
+        Read committed; with `snapshot` it only reads, and all its queries see the same moment.
+        """
         async with self.connection() as connection:
-            transaction = connection.transaction()
+            isolation: Literal["repeatable_read"] | None = "repeatable_read" if snapshot else None
+            transaction = connection.transaction(isolation=isolation, readonly=snapshot)
             await transaction.start()
             try:
                 yield connection

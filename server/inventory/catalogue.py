@@ -13,7 +13,7 @@
 Fields are those of `POST /api/resources`. Files are named relative to the catalogue.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import get_args
@@ -63,11 +63,10 @@ def read_catalogue(
 def read_prices(fields: Fields, currency: str) -> dict[str, int]:
     """A map of category → minor units; whatever it names is a category."""
     child = fields.child("prices")
-    value = fields.take("prices")
-    if child is None or not isinstance(value, Mapping):
+    if child is None:
         return {}
     prices: dict[str, int] = {}
-    for name in value:
+    for name in child.names():
         price = read_price(child.take(name), currency)
         if isinstance(price, str):
             child.wrong(name, price)

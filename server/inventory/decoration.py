@@ -11,7 +11,7 @@ A resource's `plan` has, each where it is known:
     seat_radius  the usual one (10 where nothing is said), and `radii` {slot id: radius} for other seats
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from server.inventory.fields import Fields, is_number, shown
 
@@ -19,6 +19,7 @@ SHAPES = ("polygon", "rectangle", "ellipse", "circle", "text")
 DEFAULT_RADIUS = 10.0
 
 _MAX_AREAS = 2_000
+_MAX_LABELS = 20_000
 _MAX_POINTS = 1_000
 _LARGEST = 100_000
 
@@ -37,8 +38,24 @@ def read_plan(fields: Fields | None) -> Plan:
     areas = read_areas(fields, (0.0, 0.0))
     if areas:
         plan["areas"] = areas
+    labels = list(_row_labels(fields))
+    if labels:
+        plan["row_labels"] = labels
+    if "seat_radius" in fields:
+        plan["seat_radius"] = _length(fields, "seat_radius")
+    radii = fields.child("radii")
+    if radii is not None:
+        plan["radii"] = {name: _length(radii, name) for name in radii.names()}
     fields.done(what="a plan")
     return plan
+
+
+def _row_labels(fields: Fields) -> Iterator[Plan]:
+    for path, value in fields.items("row_labels", limit=_MAX_LABELS):
+        label = Fields(value, path, fields.problems)
+        x, y = (label.number_or_none(name) or 0.0 for name in ("x", "y"))
+        yield {"text": label.text("text", limit=50), "x": x, "y": y}
+        label.done(what="a row's label")
 
 
 def read_size(fields: Fields, unknown: Unknown | None = None) -> Plan:

@@ -7,7 +7,9 @@ create table schema_migration (
 );
 
 -- `position` is the order of creation, which is the order of lists. `layout` rises whenever slots change;
--- `epoch` changes whenever Redis was rebuilt. A deleted resource keeps its row for the bookings on it.
+-- `epoch` changes whenever Redis was rebuilt. `capacity` and `price_from` are of all its slots on sale, for
+-- lists. A change that Redis has not been told of has `announce_after`: from then on any process may tell it.
+-- A deleted resource keeps its row for the bookings on it.
 create table resource (
   id text primary key check (id <> ''),
   position bigint generated always as identity unique,
@@ -24,6 +26,9 @@ create table resource (
   policy jsonb not null default '{}',
   categories jsonb not null default '[]',
   plan jsonb not null default '{}',
+  capacity bigint not null default 0,
+  price_from integer,
+  announce_after timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   deleted_at timestamptz,
@@ -31,6 +36,7 @@ create table resource (
 );
 
 create index resource_owner on resource (owner) where deleted_at is null;
+create index resource_announce_after on resource (announce_after) where announce_after is not null;
 
 -- An index is never reused. `taken` counts pending and confirmed booking lines: here, and nowhere else,
 -- it is decided that a slot is not sold beyond its capacity.
