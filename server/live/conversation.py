@@ -1,0 +1,254 @@
+"""One browser's conversation over its socket: hello, subscribe, hold, release, extend, leave, refresh.
+
+Two tasks share a socket: one always receives, so that pongs are read and a closed line is noticed; the other
+works the commands off one after the other, from a bounded queue. Answers go out in that order.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import structlog
+from msgspec import UNSET
+
+from channels import protocol
+from channels.protocol import CloseCode
+from channels.socket import Disconnected
+from channels.source import ChannelError
+from channels.supervisor import stop
+from server.accounts.rules import Caller, Credentials
+from server.errors import (
+    BadRequest,
+    Forbidden,
+    HoldfastError,
+    Internal,
+    Overloaded,
+    RateLimited,
+    Unauthorized,
+)
+from server.holds.rules import Best, HoldRequest
+from server.http.times import now_milliseconds
+from server.live.sessions import LiveSessions
+from server.live.table import Peer, Tab
+from server.live.views import cart_changed, cart_view, error_message
+
+HELLO_SECONDS: Final = 10
+QUEUE_LIMIT: Final = 64
+"""Commands of one socket that wait; one more is answered with `overloaded`."""
+
+FLOOD_RETRY_SECONDS: Final = 5
+WELCOME_TRIES: Final = 5
+_log = structlog.get_logger("holdfast.live")
+
+Message = protocol.AnyClientMessage
+Handler = Callable[[Any], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What was known before the first message: the session cookie, if the page is from here."""
+
+    cookie: str | None = None
+
+
+class Conversation:
+    """`parts` is server.app.Parts; `run` returns when the socket is closed, however that came about."""
+
+    def __init__(self, peer: Peer, live: LiveSessions, parts: Any, handshake: Handshake) -> None:
+        self._peer = peer
+        self._live = live
+        self._parts = parts
+        self._handshake = handshake
+        self._tab = Tab(peer)
+        self._queue: asyncio.Queue[Message] = asyncio.Queue(QUEUE_LIMIT)
+        self._handlers: dict[type[Message], Handler] = {
+            protocol.Hello: self._hello,
+            protocol.Subscribe: self._subscribe,
+            protocol.Unsubscribe: self._unsubscribe,
+            protocol.Hold: self._hold,
+            protocol.Release: self._release,
+            protocol.Extend: self._extend,
+            protocol.Leave: self._leave,
+            protocol.Refresh: self._refresh,
+        }
+
+    async def run(self) -> None:
+        """Converse until the end, then let go of everything."""
+        worker = asyncio.create_task(self._work(), name=f"conversation {self._tab.id}")
+        late = asyncio.get_running_loop().call_later(HELLO_SECONDS, self._no_hello)
+        try:
+            while True:
+                self._take(await self._peer.receive())
+        except Disconnected:
+            pass
+        finally:
+            late.cancel()
+            await stop(worker)
+            self._parts.hub.drop(self._peer)
+            await self._live.closed(self._tab)
+
+    def _no_hello(self) -> None:
+        if not self._tab.caller.session:
+            self._peer.close(CloseCode.HELLO_TIMEOUT, "no hello came")
+
+    # Receiving: never waits for anything but the next message.
+
+    def _take(self, message: Message) -> None:
+        try:
+            self._admit(message)
+            self._queue.put_nowait(message)
+        except asyncio.QueueFull:
+            self._refuse(message, Overloaded("too many commands wait already", retry_after=1))
+        except HoldfastError as error:
+            self._refuse(message, error)
+
+    def _admit(self, message: Message) -> None:
+        """Count the command; who goes on far beyond the rate is no longer answered but closed."""
+        session = self._live.table.session(self._tab.caller.session)
+        if session is None or isinstance(message, protocol.Leave):
+            return
+        if session.floods():
+            self._peer.close(CloseCode.RATE_LIMITED, "too many commands", retry_after=FLOOD_RETRY_SECONDS)
+        wait = session.take_turn()
+        if wait:
+            raise RateLimited(retry_after=round(wait, 3))
+
+    def _refuse(self, message: Message, error: HoldfastError) -> None:
+        self._peer.answer(error_message(error, message.ref))
+
+    # Working: one command after the other.
+
+    async def _work(self) -> None:
+        while True:
+            message = await self._queue.get()
+            try:
+                await self._answer(message)
+            except ChannelError as error:
+                self._peer.answer(_channel_error(error, message.ref))
+            except HoldfastError as error:
+                self._refuse(message, error)
+            except Exception:  # noqa: BLE001  # a fault of ours ends one command, not the conversation
+                _log.exception("a command failed", command=type(message).__name__)
+                self._refuse(message, Internal())
+
+    async def _answer(self, message: Message) -> None:
+        if not self._tab.caller.session and not isinstance(message, protocol.Hello):
+            raise BadRequest("say hello first")
+        await self._handlers[type(message)](message)
+
+    async def _hello(self, message: protocol.Hello) -> None:
+        caller, token = await self._identify(message)
+        tab = self._tab
+        if tab.caller.session and (tab.caller.session, tab.caller.user) != (caller.session, caller.user):
+            await self._live.closed(tab)
+        if tab.caller.session:
+            tab.caller = caller
+        else:
+            self._live.table.add(tab, caller)
+        await self._live.opened(tab)
+        await self._welcome(message.ref, token)
+
+    async def _identify(self, message: protocol.Hello) -> tuple[Caller, str]:
+        """Who says hello, and the token of their session; with nothing shown, a new session."""
+        if message.session is not None and message.token is None:
+            raise BadRequest("a session stands beside its user's token")
+        cookie = self._handshake.cookie if message.token is None else None
+        shown = Credentials(token=message.token, session=message.session, cookie=cookie)
+        caller = await self._parts.sessions.identify(shown)
+        opened = await self._parts.sessions.open(caller)
+        if caller is None:
+            return Caller(opened.session, expires_at=opened.expires_at), opened.token
+        return replace(caller, session=opened.session, by_cookie=False), opened.token
+
+    async def _welcome(self, ref: str | int | None, token: str) -> None:
+        """The session as it stands. Changes that came while it was read are read again, so none is missed."""
+        tab, session = self._tab, self._live.table.session(self._tab.caller.session)
+        assert session is not None
+        for _ in range(WELCOME_TRIES):
+            tab.missed = 0
+            standing = await self._parts.holds.standing(session.id)
+            views = [await self._live.news.view(hold) for hold in standing.live]
+            if not tab.missed:
+                break
+        session.holds = {hold.id: hold for hold in standing.live}
+        held = [
+            (hold, view) for hold, view in zip(standing.live, views, strict=True) if hold.status == "held"
+        ]
+        session.told_cart = cart_changed([hold for hold, _ in held], [view for _, view in held])
+        tab.greet(
+            protocol.Welcome(
+                ref=_ref(ref),
+                session=session.id,
+                token=token,
+                node=self._live.node,
+                server_time=now_milliseconds(),
+                heartbeat_seconds=self._live.settings.heartbeat_seconds,
+                cart=None if standing.cart is None else cart_view(standing.cart),
+                holds=tuple(views),
+            )
+        )
+
+    async def _subscribe(self, message: protocol.Subscribe) -> None:
+        await self._parts.hub.subscribe(
+            self._peer,
+            message.channel,
+            message.position,
+            message.view,
+            answer=lambda: self._peer.answer(protocol.Ok(ref=_ref(message.ref))),
+        )
+
+    async def _unsubscribe(self, message: protocol.Unsubscribe) -> None:
+        self._parts.hub.unsubscribe(self._peer, message.channel)
+        self._peer.answer(protocol.Ok(ref=_ref(message.ref)))
+
+    async def _hold(self, message: protocol.Hold) -> None:
+        best = message.best
+        request = HoldRequest(
+            resource=message.resource,
+            items=message.items,
+            range=message.range,
+            best=None
+            if best is None
+            else Best(quantity=best.quantity, category=best.category, adjacent=best.adjacent),
+        )
+        held = await self._parts.holds.hold(self._tab.caller, request, op=message.op, connected=True)
+        self._peer.answer(
+            protocol.Held(
+                ref=_ref(message.ref),
+                hold=await self._live.news.view(held.hold),
+                cart=cart_view(held.cart),
+                version=held.version,
+            )
+        )
+
+    async def _release(self, message: protocol.Release) -> None:
+        await self._parts.holds.release(self._tab.caller, message.hold, message.items, op=message.op)
+        self._peer.answer(protocol.Ok(ref=_ref(message.ref)))
+
+    async def _extend(self, message: protocol.Extend) -> None:
+        cart = await self._parts.holds.extend(self._tab.caller, op=message.op)
+        self._peer.answer(protocol.Ok(ref=_ref(message.ref), cart=cart_view(cart)))
+
+    async def _leave(self, _message: protocol.Leave) -> None:
+        await self._live.left(self._tab)
+
+    async def _refresh(self, message: protocol.Refresh) -> None:
+        """Another token of the same subject: of this user, or else of this session."""
+        tab = self._tab
+        fresh: Caller | None = await self._parts.sessions.identify(Credentials(token=message.token))
+        if fresh is None:
+            raise Unauthorized
+        same = fresh.user == tab.caller.user if tab.caller.user else fresh.session == tab.caller.session
+        if not same:
+            raise Forbidden("this token is somebody else's; say hello with it")
+        tab.caller = replace(fresh, session=tab.caller.session)
+        self._peer.answer(protocol.Ok(ref=_ref(message.ref)))
+
+
+def _ref(ref: str | int | None) -> Any:
+    return UNSET if ref is None else ref
+
+
+def _channel_error(error: ChannelError, ref: str | int | None) -> protocol.Error:
+    return protocol.Error(ref=_ref(ref), code=error.code, message=str(error), retry=error.retry)

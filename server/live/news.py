@@ -1,0 +1,245 @@
+"""Changes of holds on their way to the tabs that have them: `hold` messages, and `cart` once for each batch.
+
+Every process hears every change; this one keeps the live holds of the sessions connected here, so that it can
+tell what ended while nobody heard anything, and say `lost` of what Redis lost.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+import structlog
+
+from channels.protocol import HoldView, ServerMessage
+from server.errors import HoldfastError
+from server.holds.events import decode_events
+from server.holds.rules import Cart, Hold
+from server.holds.sources import Resources
+from server.live.table import Session, Table
+from server.live.views import cart_changed, hold_changed, hold_view
+
+QUEUE_LIMIT: Final = 10_000
+"""Messages of Redis waiting to be told; when there are more, all sessions are read anew instead."""
+
+CHECK_SECONDS: Final = 1.0
+READERS: Final = 32
+_REASONS: Final = {"expired": "deadline", "released": "released", "confirmed": "confirmed", "lost": "lost"}
+_LIVE: Final = frozenset({"held", "paying"})
+
+Positions = Callable[[Sequence[str]], Awaitable[Mapping[str, tuple[str, int] | None]]]
+
+_log = structlog.get_logger("holdfast.live")
+
+
+class Standing(Protocol):
+    """A session's cart and live holds of one moment."""
+
+    @property
+    def cart(self) -> Cart | None: ...
+    @property
+    def live(self) -> list[Hold]: ...
+
+
+class Reader(Protocol):
+    """server.holds.service.Holds, as far as news read it."""
+
+    store: Any
+
+    async def standing(self, session: str) -> Standing:
+        """Cart and holds of one moment."""
+
+    async def ensure(self, resource: str) -> None:
+        """Load the resource unless Redis knows it."""
+
+
+class News:
+    """One queue, worked off in order; `clock` is the wall's, in ms."""
+
+    def __init__(
+        self,
+        table: Table,
+        holds: Reader,
+        inventory: Resources,
+        positions: Positions,
+        clock: Callable[[], int],
+    ) -> None:
+        self._table = table
+        self._holds = holds
+        self._inventory = inventory
+        self._positions = positions
+        self._clock = clock
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE_LIMIT)
+        self._stale: dict[str, None] = {}
+        self._woken = asyncio.Event()
+        self._epochs: dict[str, str] = {}
+
+    def hear(self, data: bytes) -> None:
+        """A message of `holdfast:sessions`; never blocks."""
+        try:
+            self._queue.put_nowait(data)
+        except asyncio.QueueFull:
+            self.read_all_anew()
+        self._woken.set()
+
+    def read_all_anew(self) -> None:
+        """Something may have been missed: look at every session again."""
+        self.read_anew(session.id for session in self._table if session.holds)
+
+    def read_anew(self, sessions: Iterable[str]) -> None:
+        """Look at these sessions again."""
+        self._stale.update(dict.fromkeys(sessions))
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Tell for ever; to be supervised."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            await self.tell_queued()
+            await self.tell_missed()
+
+    async def check(self) -> None:
+        """Compare epochs for ever: another one means that Redis was rebuilt, perhaps without some holds."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            try:
+                await self.check_epochs()
+            except HoldfastError as error:
+                _log.debug("holds cannot be checked", why=error.detail)
+
+    async def view(self, hold: Hold) -> HoldView:
+        """The hold with its slots' names; raises UnknownResource or Unavailable."""
+        loaded = await self._inventory.get(hold.resource)
+        if any(item.index >= len(loaded.slots) for item in hold.items):
+            loaded = await self._inventory.get(hold.resource, loaded.resource.layout + 1)
+        return hold_view(hold, loaded)
+
+    async def tell_queued(self) -> None:
+        """Work the queue off."""
+        changed: dict[str, Session] = {}
+        while not self._queue.empty():
+            for event in self._decoded(self._queue.get_nowait()):
+                session = self._table.session(event.hold.session)
+                if session is not None:
+                    await self._tell(session, event.hold, event.reason)
+                    changed[session.id] = session
+        for session in changed.values():
+            await self.tell_cart(session)
+
+    def _decoded(self, data: bytes) -> Sequence[Any]:
+        try:
+            return decode_events(data)
+        except msgspec.DecodeError as error:
+            _log.error("a message about holds is not one", why=str(error))
+            return ()
+
+    async def _tell(self, session: Session, hold: Hold, reason: str) -> None:
+        if hold.status in _LIVE:
+            session.holds[hold.id] = hold
+        else:
+            session.holds.pop(hold.id, None)
+        for tab in session.tabs:
+            tab.missed += not tab.greeted
+        try:
+            view = await self.view(hold)
+        except HoldfastError as error:
+            _log.warning("a hold's slots have no names now", resource=hold.resource, why=error.detail)
+            return
+        tell_greeted(session, hold_changed(view, reason))
+
+    async def tell_cart(self, session: Session) -> None:
+        """The cart as it follows from the holds that are known, if it is not what was told last."""
+        held = sorted(
+            (hold for hold in session.holds.values() if hold.status == "held"),
+            key=lambda hold: (hold.created_at, hold.id),
+        )
+        try:
+            message = cart_changed(held, [await self.view(hold) for hold in held])
+        except HoldfastError:
+            return
+        if message != session.told_cart:
+            session.told_cart = message
+            tell_greeted(session, message)
+
+    async def check_epochs(self) -> None:
+        """Look again at the sessions whose resources stand in an epoch that is new here."""
+        resources = {hold.resource for session in self._table for hold in session.holds.values()}
+        positions = await self._positions(sorted(resources)) if resources else {}
+        moved = {name for name in resources if _epoch(positions, name) != self._epochs.get(name)}
+        for name in moved:
+            await self._holds.ensure(name)
+        self._epochs = {name: epoch for name in resources if (epoch := _epoch(positions, name)) is not None}
+        self.read_anew(
+            session.id
+            for session in self._table
+            if any(hold.resource in moved for hold in session.holds.values())
+        )
+
+    async def tell_missed(self) -> None:
+        """Read the stale sessions; those that cannot be read now stay stale until the next check."""
+        while self._stale:
+            batch = list(self._stale)[:READERS]
+            done = await asyncio.gather(*(self._read(session) for session in batch))
+            for session in batch:
+                self._stale.pop(session, None)
+            if not all(done):
+                self._stale.update(
+                    (session, None) for session, well in zip(batch, done, strict=True) if not well
+                )
+                asyncio.get_running_loop().call_later(CHECK_SECONDS, self._woken.set)
+                return
+
+    async def _read(self, name: str) -> bool:
+        session = self._table.session(name)
+        if session is None:
+            return True
+        try:
+            await self._compare(session)
+        except HoldfastError as error:
+            _log.debug("a session cannot be read", why=error.detail)
+            return False
+        return True
+
+    async def _compare(self, session: Session) -> None:
+        known = dict(session.holds)
+        live = {hold.id: hold for hold in (await self._holds.standing(session.id)).live}
+        missing = [hold for name, hold in known.items() if name not in live]
+        found = await self._found(missing)
+        for hold in (*live.values(), *found):
+            if known.get(hold.id) != hold:
+                await self._tell(session, hold, _REASONS.get(hold.status, ""))
+        for hold in missing:
+            if hold.id not in {each.id for each in found}:
+                await self._tell_gone(session, hold)
+        await self.tell_cart(session)
+
+    async def _found(self, missing: Sequence[Hold]) -> list[Hold]:
+        """What became of holds that their session no longer names: Redis may have lost that list alone."""
+        wanted: dict[str, list[str]] = {}
+        for hold in missing:
+            wanted.setdefault(hold.resource, []).append(hold.id)
+        for resource in wanted:
+            await self._holds.ensure(resource)
+        return list((await self._holds.store.holds(wanted)).values()) if wanted else []
+
+    async def _tell_gone(self, session: Session, hold: Hold) -> None:
+        """Nobody knows the hold any more. What was being paid is its booking's to tell."""
+        if hold.status == "paying":
+            session.holds.pop(hold.id, None)
+            return
+        over = hold.expires_at <= self._clock()
+        gone = msgspec.structs.replace(hold, status="expired" if over else "lost")
+        await self._tell(session, gone, "deadline" if over else "lost")
+
+
+def tell_greeted(session: Session, message: ServerMessage) -> None:
+    """Tell the tabs that had their welcome; the others' will say how things stand."""
+    for tab in session.tabs:
+        if tab.greeted:
+            tab.tell(message)
+
+
+def _epoch(positions: Mapping[str, tuple[str, int] | None], name: str) -> str | None:
+    position = positions.get(name)
+    return None if position is None else position[0]

@@ -1,0 +1,140 @@
+"""Who is connected to this process: the tabs of each session and of each user."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from secrets import token_hex
+from typing import Protocol
+
+from channels.protocol import AnyClientMessage, ServerMessage
+from channels.source import Subscriber
+from server.accounts.rules import Caller
+from server.holds.rules import Hold
+from server.ops.limits import LocalBucket, Rate
+
+FLOOD = 20
+"""A session that sends so many times its rate is no longer answered but closed."""
+
+
+class Peer(Subscriber, Protocol):
+    """channels.socket.Socket, as far as conversations know it."""
+
+    def answer(self, message: ServerMessage) -> None:
+        """Say something of its own, before all broadcasts, without blocking."""
+
+    def close(self, code: int, words: str = "", retry_after: float | None = None) -> None:
+        """Begin to close; what waits is not sent."""
+
+    async def receive(self) -> AnyClientMessage:
+        """The next message; raises channels.socket.Disconnected when there is none any more."""
+
+
+@dataclass(eq=False)
+class Tab:
+    """One socket and who it speaks for. Until its welcome it is not `greeted`, and `missed` counts changes."""
+
+    peer: Peer
+    id: str = field(default_factory=lambda: token_hex(8))
+    caller: Caller = field(default_factory=lambda: Caller(session=""))
+    greeted: bool = False
+    missed: int = 0
+    waiting: list[ServerMessage] = field(default_factory=list)
+
+    def tell(self, message: ServerMessage) -> None:
+        """Announce; one that is not greeted yet hears it after its welcome."""
+        if self.greeted:
+            self.peer.answer(message)
+        else:
+            self.waiting.append(message)
+
+    def greet(self, welcome: ServerMessage) -> None:
+        """The welcome, and what waited for it."""
+        self.peer.answer(welcome)
+        self.greeted = True
+        waiting, self.waiting = self.waiting, []
+        for message in waiting:
+            self.peer.answer(message)
+
+
+@dataclass(eq=False)
+class Session:
+    """A session with tabs here: its live holds as last heard, and how fast it may ask."""
+
+    id: str
+    rate: Rate
+    tabs: list[Tab] = field(default_factory=list)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    told_cart: ServerMessage | None = None
+
+    def __post_init__(self) -> None:
+        self._commands = LocalBucket(self.rate)
+        self._flood = LocalBucket(Rate(self.rate.requests * FLOOD, self.rate.seconds))
+
+    def take_turn(self) -> float:
+        """Count one command; the seconds to wait, 0.0 if it may go on."""
+        return self._commands.take(time.monotonic())
+
+    def floods(self) -> bool:
+        """Whether even the refusals have become too many."""
+        return self._flood.take(time.monotonic()) > 0
+
+
+class Table:
+    """Tabs by session and by user. Everything here is of this process alone and rebuilt by `hello`."""
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._sessions: dict[str, Session] = {}
+        self._users: dict[str, list[Tab]] = {}
+        self._tabs: dict[Peer, Tab] = {}
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._sessions.values()))
+
+    @property
+    def tabs(self) -> list[Tab]:
+        """Every tab that has said hello."""
+        return list(self._tabs.values())
+
+    def tab_of(self, peer: object) -> Tab | None:
+        """The tab of a socket, if it has said hello."""
+        return self._tabs.get(peer)  # type: ignore[call-overload, no-any-return]  # sockets are known by identity
+
+    def session(self, session: str) -> Session | None:
+        """The session, if it has tabs here."""
+        return self._sessions.get(session)
+
+    def users_tabs(self, user: str) -> list[Tab]:
+        """The tabs in which this user is signed in."""
+        return list(self._users.get(user, ()))
+
+    def add(self, tab: Tab, caller: Caller) -> Session:
+        """Put a tab under its session and user."""
+        tab.caller = caller
+        self._tabs[tab.peer] = tab
+        session = self._sessions.setdefault(caller.session, Session(caller.session, self._rate))
+        session.tabs.append(tab)
+        if caller.user is not None:
+            self._users.setdefault(caller.user, []).append(tab)
+        return session
+
+    def remove(self, tab: Tab) -> None:
+        """Take a tab away; a session without tabs is forgotten."""
+        caller = tab.caller
+        self._tabs.pop(tab.peer, None)
+        _discard(self._users, caller.user, tab)
+        session = self._sessions.get(caller.session)
+        if session is not None and tab in session.tabs:
+            session.tabs.remove(tab)
+            if not session.tabs:
+                del self._sessions[caller.session]
+        tab.caller = Caller(session="")
+        tab.greeted = False
+
+
+def _discard(tabs: dict[str, list[Tab]], key: str | None, tab: Tab) -> None:
+    if key is None or tab not in tabs.get(key, ()):
+        return
+    tabs[key].remove(tab)
+    if not tabs[key]:
+        del tabs[key]
