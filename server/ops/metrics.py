@@ -1,7 +1,7 @@
 """Figures for Prometheus. Labels are routes, methods and statuses of ours alone: their number is bounded."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -19,8 +19,10 @@ Reading = Callable[[], float]
 class Metrics:
     """One process' figures. Gauges are read when they are asked for; nobody keeps them up to date."""
 
-    def __init__(self, gauges: Mapping[str, tuple[str, Reading]]) -> None:
+    def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._gauges = _Gauges()
+        self.registry.register(self._gauges)
         self.requests = Counter(
             "holdfast_http_requests",
             "HTTP requests answered.",
@@ -34,13 +36,10 @@ class Metrics:
             registry=self.registry,
             buckets=SECONDS,
         )
-        self.hold_events = Counter(
-            "holdfast_hold_events",
-            "Changes of holds that this process heard of, its own and others'.",
-            ("status",),
-            registry=self.registry,
-        )
-        self.registry.register(_Gauges(gauges))
+
+    def gauge(self, name: str, meaning: str, read: Reading) -> None:
+        """Add `holdfast_<name>`; a later one of the same name takes its place."""
+        self._gauges.readings[name] = (meaning, read)
 
     def text(self) -> bytes:
         """All figures in Prometheus' text format."""
@@ -48,11 +47,11 @@ class Metrics:
 
 
 class _Gauges(Collector):
-    def __init__(self, gauges: Mapping[str, tuple[str, Reading]]) -> None:
-        self._gauges = gauges
+    def __init__(self) -> None:
+        self.readings: dict[str, tuple[str, Reading]] = {}
 
     def collect(self) -> Iterable[Metric]:
-        for name, (meaning, read) in self._gauges.items():
+        for name, (meaning, read) in self.readings.items():
             yield GaugeMetricFamily(f"holdfast_{name}", meaning, read())
 
 

@@ -1,0 +1,205 @@
+"""The parts list: everything is built, wired and closed here, in the order of the way of the data."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+
+from channels.hub import Hub
+from channels.pubsub import Bus
+from channels.supervisor import stop, supervise
+from server.accounts import routes as accounts_routes
+from server.accounts.sessions import Sessions
+from server.bookings import routes as bookings_routes
+from server.bookings.announcer import Announcer
+from server.bookings.booked import PostgresBooked
+from server.bookings.service import Bookings
+from server.database.pool import Database
+from server.holds import routes as holds_routes
+from server.holds.client import connect
+from server.holds.events import SESSIONS_CHANNEL
+from server.holds.keeper import Keeper
+from server.holds.service import Holds
+from server.http.middleware import middleware
+from server.http.pages import Pages
+from server.http.problems import exception_handlers
+from server.http.static_files import StaticTree, static_routes
+from server.inventory import routes as inventory_routes
+from server.inventory.service import Inventory
+from server.live import routes as live_routes
+from server.live.layouts import InventoryLayouts
+from server.live.sessions import LiveSessions, NotificationsHook
+from server.ops import health, metrics
+from server.ops.limits import Limits
+from server.ops.metrics import MeasureRequests, Metrics
+from server.payments import routes as payments_routes
+from server.payments.service import Payments
+from server.settings import Settings
+
+STATIC = Path(__file__).parent.parent / "static"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """One process' parts, as the routes reach them. `checks` say which servers it can do its work with."""
+
+    settings: Settings
+    database: Database
+    redis: Redis
+    bus: Bus
+    inventory: Inventory
+    holds: Holds
+    keeper: Keeper
+    bookings: Bookings
+    payments: Payments
+    sessions: Sessions
+    limits: Limits
+    hub: Hub
+    live: LiveSessions
+    metrics: Metrics
+
+    @property
+    def draining(self) -> bool:
+        """Whether the process is on its way out."""
+        return self.live.pulse.draining
+
+    @property
+    def checks(self) -> Mapping[str, Callable[[], Awaitable[bool]]]:
+        """What `/readyz` asks."""
+        return {"redis": self._redis_answers, "postgresql": self._database_answers, "pubsub": self._hears}
+
+    async def _redis_answers(self) -> bool:
+        return bool(await self.redis.ping())
+
+    async def _database_answers(self) -> bool:
+        async with self.database.connection() as connection:
+            return bool(await connection.fetchval("select true"))
+
+    async def _hears(self) -> bool:
+        return self.bus.healthy
+
+    async def drain(self) -> None:
+        """Keep the holds alive and send the sockets elsewhere."""
+        await self.keeper.drain()
+        await self.live.drain()
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The whole application; its lifespan opens and closes everything."""
+    tree = StaticTree(STATIC)
+    figures = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with open_parts(settings, figures) as parts:
+            app.state.parts = parts
+            app.state.drain = parts.drain
+            yield
+
+    return Starlette(
+        routes=[*api_routes(), *static_routes(tree), *Pages(tree, settings).routes()],
+        middleware=[Middleware(MeasureRequests, figures), *middleware(settings)],
+        exception_handlers=exception_handlers,
+        lifespan=lifespan,
+    )
+
+
+def api_routes() -> list[BaseRoute]:
+    """Every room's routes."""
+    return [
+        *accounts_routes.routes,
+        *inventory_routes.routes,
+        *holds_routes.routes,
+        *payments_routes.routes,
+        *bookings_routes.routes,
+        *live_routes.routes,
+        *health.routes,
+        *metrics.routes,
+    ]
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings, figures: Metrics) -> AsyncIterator[Parts]:
+    """Build the parts, start what runs by itself, and close all of it in the opposite order."""
+    async with AsyncExitStack() as stack:
+        database = await Database.connect(settings.database_url)
+        stack.push_async_callback(database.close)
+        redis = connect(settings.redis_url)
+        stack.push_async_callback(redis.aclose)
+        parts = wire(settings, database, redis, figures)
+        await start(parts, stack)
+        yield parts
+
+
+def wire(settings: Settings, database: Database, redis: Redis, figures: Metrics) -> Parts:
+    """Who knows whom. Nothing runs yet."""
+    inventory = Inventory(database)
+    holds = Holds(redis, inventory, PostgresBooked(database), settings, process=token_hex(8))
+    inventory.on_change = holds.load
+
+    announcer = Announcer(redis)
+    bookings = Bookings(database, holds, inventory, announcer, payment_seconds=settings.payment_seconds)
+    keeper = Keeper(holds)
+    bus = Bus(settings.redis_url)
+    live = LiveSessions(
+        settings,
+        holds=holds,
+        inventory=inventory,
+        positions=holds.positions,
+        keeper=keeper,
+        bus=bus,
+        stale=lambda: hub.stale,
+    )
+    notifications = NotificationsHook(live.table)
+    hub = Hub(holds, InventoryLayouts(inventory), bus, hooks={"notifications": notifications})
+    parts = Parts(
+        settings=settings,
+        database=database,
+        redis=redis,
+        bus=bus,
+        inventory=inventory,
+        holds=holds,
+        keeper=keeper,
+        bookings=bookings,
+        payments=Payments(database, bookings),
+        sessions=Sessions(settings, redis),
+        limits=Limits(settings, redis),
+        hub=hub,
+        live=live,
+        metrics=figures,
+    )
+    watch(parts)
+    return parts
+
+
+def watch(parts: Parts) -> None:
+    """What the figures read from the parts."""
+    parts.metrics.gauge("sockets", "Open sockets.", lambda: len(parts.live.pulse.sockets))
+    parts.metrics.gauge("resources_followed", "Resources with a replica.", lambda: len(parts.hub.resources))
+    parts.metrics.gauge("stale", "1 while maps may be old.", lambda: parts.hub.stale)
+    parts.metrics.gauge("pubsub_healthy", "1 while messages really arrive.", lambda: parts.bus.healthy)
+    parts.hub.watch.on_stale(lambda _stale: parts.live.pulse.beat_soon())
+
+
+async def start(parts: Parts, stack: AsyncExitStack) -> None:
+    """Set everything going that nobody has to ask for."""
+    for part in (parts.bus, parts.hub, parts.live):
+        await part.start()
+        stack.push_async_callback(part.close)
+    await parts.bus.subscribe(SESSIONS_CHANNEL, parts.keeper.hear)
+    stack.push_async_callback(parts.inventory.close)
+    loops: dict[str, Callable[[], Awaitable[None]]] = {
+        "keeper": parts.keeper.run,
+        "changes of resources": parts.inventory.run,
+    }
+    workers = [*parts.bookings.workers(), *parts.payments.workers()]
+    loops |= {worker.name: worker.run for worker in workers}
+    for name, run in loops.items():
+        stack.push_async_callback(stop, asyncio.create_task(supervise(name, run), name=name))
