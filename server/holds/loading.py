@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from server.errors import Unavailable, UnknownResource
 from server.holds.packing import pack
 from server.holds.sources import BookedSource, Resources
-from server.holds.store import Answer, HoldStore, Rebuilding, Unloaded
+from server.holds.store import Answer, HoldStore, Meta, Rebuilding, Unloaded
 
 LEASE_MS = 15_000
 PATIENCE_SECONDS = 5.0
@@ -58,10 +58,14 @@ class Loader:
             task.exception()  # seen, even if every caller has gone
 
     async def _ensure(self, resource: str) -> None:
-        if await self.store.meta(resource) is not None:
-            return
+        if await self.store.meta(resource) is None:
+            await self.repair(resource, lambda _: False)
+
+    async def repair(self, resource: str, is_broken: Callable[[Meta], bool]) -> None:
+        """Rebuild the resource if it is missing or, once nobody else is at it, still looks broken."""
         token = await self._lease(resource)
-        if await self.store.meta(resource) is not None:
+        meta = await self.store.meta(resource)
+        if meta is not None and not is_broken(meta):
             await self.store.give_lease_back(resource, token)
             return
         await self._load_under(resource, token)

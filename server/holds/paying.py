@@ -54,11 +54,9 @@ class Paying:
             )
 
     async def confirm(self, holds: Sequence[Hold], booking: str) -> None:
-        """From held or paying to booked. What Redis does not know is rebuilt from PostgreSQL."""
+        """From held or paying to booked."""
         for resource, group in by_resource(holds).items():
-            answer = await self._loader.run("confirm", resource, holds=ids(group), booking=booking)
-            if answer.unknown:
-                await self._loader.load(resource)
+            await self._loader.run("confirm", resource, holds=ids(group), booking=booking)
 
     async def retake(self, holds: Sequence[Hold], booking: str, until_ms: int) -> bool:
         """Take the same again as paying, all or none."""

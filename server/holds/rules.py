@@ -74,7 +74,7 @@ class Best(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     adjacent: bool = True
 
 
-class HoldRequest(msgspec.Struct, frozen=True, kw_only=True):
+class HoldRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a buyer wants of one resource: exactly one of `items` (slot id, quantity), `range` and `best`."""
 
     resource: str

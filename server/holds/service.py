@@ -98,7 +98,7 @@ class Holds:
         self.index = Index(scripts)
         self.carts = Carts(self.index, self.store)
         self.loader = Loader(self.store, inventory, booked)
-        self.trust = LivenessTrust(settings.disconnect_grace_seconds + settings.liveness_seconds / 3)
+        self.trust = LivenessTrust(settings.disconnect_grace_seconds + 0.5)
         self._inventory = inventory
         self._clock = clock
         self._paying = Paying(self.loader, self.index, self.carts, self._shortest, self._owner)
@@ -320,8 +320,7 @@ class Holds:
         """An HTTP `leave`: the grace starts, unless a socket of the session keeps its holds up."""
         session = _session_of(caller)
         for resource in await self.resources_of(session):
-            loaded = await self._inventory.get(resource)
-            grace_ms = self._terms(loaded).grace_ms
+            grace_ms = (await self.terms(resource)).grace_ms
             await self.store.run("leave", resource, field="leave", grace_ms=grace_ms, sessions=[session])
 
     # Reading.
@@ -426,6 +425,11 @@ class Holds:
         """The log after a position; None if the log does not know it."""
         return await live_state.changes_since(self.loader, resource, epoch, version)
 
+    async def positions(self, resources: Sequence[str]) -> dict[str, tuple[str, int] | None]:
+        """Where each resource stands, None for one that must be loaded again."""
+        metas = await self.store.metas(resources)
+        return {name: None if meta is None else (meta.epoch, meta.version) for name, meta in metas.items()}
+
     # Inside.
 
     def _terms(self, loaded: Loaded) -> Terms:
@@ -433,10 +437,14 @@ class Holds:
 
     async def _shortest(self, resources: set[str]) -> tuple[int, int]:
         """A cart's hold length and ceiling (ms)."""
-        return shortest([self._terms(await self._inventory.get(each)) for each in resources])
+        return shortest([await self.terms(each) for each in resources])
 
     async def _owner(self, resource: str) -> str:
         return (await self._inventory.get(resource)).resource.owner
+
+    async def terms(self, resource: str) -> Terms:
+        """On what terms holds of the resource are given."""
+        return self._terms(await self._inventory.get(resource))
 
     def live_ms(self, terms: Terms) -> int:
         """How long a renewal lasts: until a socket is known to be silent, and never less than its grace."""

@@ -11,16 +11,18 @@ from typing import Any, Literal
 import msgspec
 
 from server.errors import BadRequest
+from server.holds.events import SESSIONS_CHANNEL, encode_events
 from server.holds.packing import Packed
-from server.holds.rules import Hold
+from server.holds.rules import Hold, HoldEvent
 from server.holds.scripts import Scripts, or_unavailable
 
+_META = ["epoch", "version", "layout", "width", "run_id"]
 RESOURCES_KEY = "holdfast:resources"
 BATCH = 1000  # holds given back by one call, so that Redis is never busy for long
 
 Status = Literal[
     "confirmed", "ended", "excess", "expired", "given", "held", "lease_lost", "limit", "loaded", "loading",
-    "moved", "op_reused", "paying", "released", "taken", "unbooked", "unloaded",
+    "left", "moved", "op_reused", "paying", "released", "renewed", "taken", "unbooked", "unloaded",
 ]  # fmt: skip
 
 
@@ -36,7 +38,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     holds: tuple[Hold, ...] = ()
     slots: tuple[int, ...] = ()
     ended: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
     has: int = 0
     expires_at: int = 0
     next: int | None = None
@@ -135,15 +137,21 @@ class HoldStore:
 
     async def meta(self, resource: str) -> Meta | None:
         """What Redis says of the resource, None if it does not know it."""
-        found = await or_unavailable(
-            self._client.hmget(key(resource, "meta"), ["epoch", "version", "layout", "width", "run_id"])
-        )
+        found = await or_unavailable(self._client.hmget(key(resource, "meta"), _META))
         return _meta(found)
+
+    async def metas(self, resources: Sequence[str]) -> dict[str, Meta | None]:
+        """What Redis says of several resources, asked all at once."""
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for resource in resources:
+                pipeline.hmget(key(resource, "meta"), _META)
+            found = await or_unavailable(pipeline.execute()) if resources else []
+        return dict(zip(resources, map(_meta, found), strict=True))
 
     async def slots(self, resource: str) -> tuple[Meta, bytes] | None:
         """The meta and the records (see packing.py) of one moment."""
         async with self._client.pipeline(transaction=True) as pipeline:
-            pipeline.hmget(key(resource, "meta"), ["epoch", "version", "layout", "width", "run_id"])
+            pipeline.hmget(key(resource, "meta"), _META)
             pipeline.get(key(resource, "slots"))
             found, records = await or_unavailable(pipeline.execute())
         meta = _meta(found)
@@ -154,7 +162,7 @@ class HoldStore:
     ) -> tuple[Meta, list[LogEntry]] | None:
         """The meta and the log's entries after `version`, of one moment; at most so many entries."""
         async with self._client.pipeline(transaction=True) as pipeline:
-            pipeline.hmget(key(resource, "meta"), ["epoch", "version", "layout", "width", "run_id"])
+            pipeline.hmget(key(resource, "meta"), _META)
             pipeline.xrange(key(resource, "log"), f"({version}-0", "+", count=at_most)
             found, entries = await or_unavailable(pipeline.execute())
         meta = _meta(found)
@@ -170,6 +178,10 @@ class HoldStore:
             _hold_decoder.decode(packed) for answer in answers for packed in answer if packed is not None
         )
         return {hold.id: hold for hold in found}
+
+    async def tell(self, events: Sequence[HoldEvent]) -> None:
+        """Let every process hear of holds that no script can tell of any more."""
+        await or_unavailable(self._client.publish(SESSIONS_CHANNEL, encode_events(events)))
 
     async def take_lease(self, resource: str, token: str, milliseconds: int) -> bool:
         """Take the right to rebuild the resource for a while; False if somebody has it."""

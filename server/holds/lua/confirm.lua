@@ -2,22 +2,20 @@
 -- uses: resource loaded steady records commit holds
 --
 -- In:  holds [ids], booking
--- Out: status confirmed: unknown [ids] (neither live for this booking nor confirmed by it before), version
---      unloaded · loading
+-- Out: status confirmed: version · unloaded · loading
+-- A hold that is not live is left alone: it was confirmed before, or counted when the resource was built.
 
-local function is_ours(hold)
-  return hold and (hold.booking == nil or hold.booking == input.booking)
+local function may_be_confirmed(hold)
+  if not hold or (hold.booking and hold.booking ~= input.booking) then return false end
+  return hold.status == 'held' or hold.status == 'paying'
 end
 
-local unknown = {}
 for _, id in ipairs(input.holds) do
   local hold = read(id)
-  if is_ours(hold) and (hold.status == 'held' or hold.status == 'paying') then
+  if may_be_confirmed(hold) then
     hold.booking = input.booking
     finish(hold, 'confirmed', 'confirmed')
-  elseif not (is_ours(hold) and hold.status == 'confirmed') then
-    unknown[#unknown + 1] = id
   end
 end
 commit()
-return answer({status = 'confirmed', unknown = unknown, version = meta.version})
+return answer({status = 'confirmed', version = meta.version})

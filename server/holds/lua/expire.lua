@@ -10,7 +10,7 @@ local function earliest(set)
 end
 
 local function next_due()
-  local deadline, live_until = earliest('deadlines'), earliest('lives')
+  local deadline, live_until = earliest('deadlines'), input.liveness and earliest('lives')
   if deadline and live_until then return math.min(deadline, live_until) end
   return deadline or live_until
 end

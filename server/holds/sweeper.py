@@ -1,0 +1,136 @@
+"""Gives back what is due, on time, and notices when Redis is not the one it was.
+
+Of each resource it keeps only when it is next due: a call answers the next time, events bring it forward.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from server.errors import Unavailable, UnknownResource
+from server.holds.rules import HoldEvent
+from server.holds.service import Holds
+from server.holds.store import BATCH, Answer, Meta, Unloaded
+
+AT_ONCE = 16  # resources swept side by side
+JITTER_SECONDS = 0.02  # processes wake together; the first one does the work
+PAUSE_MS = 20  # before a resource is looked at again that was due already
+
+_log = structlog.get_logger(__name__)
+
+OnReset = Callable[[str], None]
+
+
+class Sweeper:
+    """`next_due` says when to call `expire_due`; `sweep` each second covers all that nobody follows.
+
+    `on_reset(resource)` is called when a resource was rebuilt, by whomever. `clock` is the wall's, in ms.
+    """
+
+    def __init__(self, holds: Holds, on_reset: OnReset, clock: Callable[[], int]) -> None:
+        self._holds = holds
+        self._on_reset = on_reset
+        self._clock = clock
+        self._ahead_ms = 0
+        self._due: dict[str, int] = {}
+        self._known: dict[str, tuple[str, int]] = {}
+        self.awake = asyncio.Event()
+
+    # When.
+
+    def now(self) -> int:
+        """Redis' clock (ms), by what the last answer said."""
+        return self._clock() + self._ahead_ms
+
+    def hear(self, events: Iterable[HoldEvent]) -> None:
+        """Deadlines that come, and versions that were."""
+        for event in events:
+            if event.hold.status == "held":
+                self.expect(event.hold.resource, event.hold.expires_at)
+
+    def expect(self, resource: str, moment: int) -> None:
+        """Something of the resource is due at `moment` (ms)."""
+        due = self._due.get(resource)
+        if due is None or moment < due:
+            self._due[resource] = moment
+            self.awake.set()
+
+    def seconds_to_next(self, at_most: float) -> float:
+        """How long nothing is due."""
+        if not self._due:
+            return at_most
+        return min(at_most, max(0.0, (min(self._due.values()) - self.now()) / 1000))
+
+    async def wait(self, at_most: float) -> None:
+        """Sleep until something is due, or may be."""
+        seconds = self.seconds_to_next(at_most)
+        self.awake.clear()
+        try:
+            await asyncio.wait_for(self.awake.wait(), seconds)
+        except TimeoutError:
+            await asyncio.sleep(random.uniform(0, JITTER_SECONDS))  # noqa: S311  # spreads processes, hides nothing
+
+    # What.
+
+    async def expire_due(self) -> None:
+        """Give back what is due by now."""
+        now = self.now()
+        for resource in [name for name, due in self._due.items() if due <= now]:
+            del self._due[resource]
+            await self._expire_or_load(resource)
+
+    async def sweep(self) -> None:
+        """Every resource that was ever loaded: give back, and compare with what was known of it."""
+        run_id = await self._holds.store.run_id()
+        names = sorted(await self._holds.store.resources() | self._known.keys())
+        for start in range(0, len(names), AT_ONCE):
+            await asyncio.gather(*(self._sweep_one(name, run_id) for name in names[start : start + AT_ONCE]))
+
+    async def _sweep_one(self, resource: str, run_id: str) -> None:
+        answer = await self._expire_or_load(resource)
+        if answer is not None and answer.run_id != run_id:
+            self._holds.trust.outage()
+            await self._repair(resource, lambda meta: meta.run_id != run_id)
+
+    async def _expire_or_load(self, resource: str) -> Answer | None:
+        try:
+            return await self._expire(resource)
+        except Unloaded:
+            await self._repair(resource, lambda _: False)
+            return None
+
+    async def _expire(self, resource: str) -> Answer:
+        while True:
+            answer = await self._holds.store.expire(resource, liveness=bool(self._holds.trust))
+            await self._compare(resource, answer)
+            if len(answer.holds) < BATCH:
+                break
+        if answer.next is not None:
+            self._due[resource] = max(answer.next, answer.now + PAUSE_MS)
+        return answer
+
+    async def _compare(self, resource: str, answer: Answer) -> None:
+        """Notice a rollback (a version that was higher before) and a rebuild (another epoch)."""
+        self._ahead_ms = answer.now - self._clock()
+        epoch, version = self._known.get(resource, (answer.epoch, 0))
+        if epoch == answer.epoch and answer.version < version:
+            await self._repair(resource, lambda meta: meta.epoch == epoch and meta.version < version)
+            return
+        self._known[resource] = (answer.epoch, answer.version)
+        if epoch != answer.epoch:
+            self._on_reset(resource)
+
+    async def _repair(self, resource: str, is_broken: Callable[[Meta], bool]) -> None:
+        """Rebuild; where PostgreSQL is away, the next sweep tries again, and the other resources go on."""
+        try:
+            await self._holds.loader.repair(resource, is_broken)
+        except Unavailable as error:
+            _log.warning("rebuild_postponed", resource=resource, reason=error.detail)
+            return
+        except UnknownResource:
+            self._known.pop(resource, None)
+            return
+        self._known.pop(resource, None)
+        self._on_reset(resource)
