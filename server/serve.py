@@ -11,7 +11,10 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 
+from channels.line import websocket_class
+from channels.protocol import MAX_FRAME_BYTES
 from server.app import create_app
+from server.http.connection import BoundedHttpProtocol
 from server.settings import Settings
 
 _log = structlog.get_logger("holdfast.serve")
@@ -51,6 +54,7 @@ async def serve(
     listener: socket.socket | None = None,
     ready: Callable[[], None] | None = None,
     stop: asyncio.Event | None = None,
+    app: Starlette | None = None,
 ) -> None:
     """Serve until SIGINT, SIGTERM or `stop`; calls `ready` once requests are taken.
 
@@ -58,7 +62,7 @@ async def serve(
     A second signal does not wait for anything. Raises CannotServe where the app does not start.
     """
     sockets = [listener or listen(settings.host, settings.port)]
-    app = create_app(settings)
+    app = app or create_app(settings)
     server = _Server(_configuration(app), ready, getattr(app.state, "drain", None), stop)
     try:
         await server.serve(sockets)
@@ -71,9 +75,10 @@ async def serve(
 def _configuration(app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
-        ws_per_message_deflate=False,  # costs 40 KB a connection; snapshots are compressed once, by us
-        ws_max_size=65_536,
+        http=BoundedHttpProtocol,
+        ws=websocket_class(),
+        ws_per_message_deflate=False,  # costs 40 KB a connection
+        ws_max_size=MAX_FRAME_BYTES,
         lifespan="on",
         log_config=None,  # server/ops/logs.py has set it up
         access_log=False,
