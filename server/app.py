@@ -100,15 +100,21 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_parts(settings, figures) as parts:
             app.state.parts = parts
-            app.state.drain = parts.drain
             yield
 
-    return Starlette(
+    app = Starlette(
         routes=[*api_routes(), *static_routes(tree), *Pages(tree, settings).routes()],
         middleware=[Middleware(MeasureRequests, figures), *middleware(settings)],
         exception_handlers=exception_handlers,
         lifespan=lifespan,
     )
+
+    async def drain() -> None:
+        await app.state.parts.drain()
+
+    app.state.settings = settings
+    app.state.drain = drain
+    return app
 
 
 def api_routes() -> list[BaseRoute]:
@@ -152,7 +158,6 @@ def wire(settings: Settings, database: Database, redis: Redis, figures: Metrics)
         settings,
         holds=holds,
         inventory=inventory,
-        positions=holds.positions,
         keeper=keeper,
         bus=bus,
         stale=lambda: hub.stale,

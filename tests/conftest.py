@@ -7,6 +7,7 @@ from redis.asyncio import Redis as RedisClient
 
 from server.database.pool import Database
 from server.settings import Settings
+from tests.support.house import House, open_house
 from tests.support.servers import Databases, PostgreSQL, Redis, fast_postgresql, open_redis
 
 SECRET_KEY = "a-secret-of-the-tests-0123456789abcdef"
@@ -83,3 +84,10 @@ def spare_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postg
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+async def holdfast(settings: Settings) -> AsyncIterator[House]:
+    """The whole of it, running in this process on this test's servers."""
+    async with open_house(settings) as house:
+        yield house
