@@ -1,11 +1,11 @@
 """Changes of holds on their way to the tabs that have them: `hold` messages, and `cart` once for each batch.
 
 Every process hears every change; this one keeps the live holds of the sessions connected here, so that it can
-tell what ended while nobody heard anything, and say `lost` of what Redis lost.
+tell what ended while pub/sub was away. What Redis lost is told as any other change, by the keeper.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -22,12 +22,9 @@ from server.live.views import cart_changed, hold_changed, hold_view
 QUEUE_LIMIT: Final = 10_000
 """Messages of Redis waiting to be told; when there are more, all sessions are read anew instead."""
 
-CHECK_SECONDS: Final = 1.0
+AGAIN_SECONDS: Final = 1.0
 READERS: Final = 32
 _REASONS: Final = {"expired": "deadline", "released": "released", "confirmed": "confirmed", "lost": "lost"}
-_LIVE: Final = frozenset({"held", "paying"})
-
-Positions = Callable[[Sequence[str]], Awaitable[Mapping[str, tuple[str, int] | None]]]
 
 _log = structlog.get_logger("holdfast.live")
 
@@ -61,18 +58,15 @@ class News:
         table: Table,
         holds: Reader,
         inventory: Resources,
-        positions: Positions,
         clock: Callable[[], int],
     ) -> None:
         self._table = table
         self._holds = holds
         self._inventory = inventory
-        self._positions = positions
         self._clock = clock
         self._queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE_LIMIT)
         self._stale: dict[str, None] = {}
         self._woken = asyncio.Event()
-        self._epochs: dict[str, str] = {}
 
     def hear(self, data: bytes) -> None:
         """A message of `holdfast:sessions`; never blocks."""
@@ -98,15 +92,6 @@ class News:
             self._woken.clear()
             await self.tell_queued()
             await self.tell_missed()
-
-    async def check(self) -> None:
-        """Compare epochs for ever: another one means that Redis was rebuilt, perhaps without some holds."""
-        while True:
-            await asyncio.sleep(CHECK_SECONDS)
-            try:
-                await self.check_epochs()
-            except HoldfastError as error:
-                _log.debug("holds cannot be checked", why=error.detail)
 
     async def view(self, hold: Hold) -> HoldView:
         """The hold with its slots' names; raises UnknownResource or Unavailable."""
@@ -135,10 +120,8 @@ class News:
             return ()
 
     async def _tell(self, session: Session, hold: Hold, reason: str) -> None:
-        if hold.status in _LIVE:
-            session.holds[hold.id] = hold
-        else:
-            session.holds.pop(hold.id, None)
+        if not session.learns(hold):
+            return
         for tab in session.tabs:
             tab.missed += not tab.greeted
         try:
@@ -162,22 +145,8 @@ class News:
             session.told_cart = message
             tell_greeted(session, message)
 
-    async def check_epochs(self) -> None:
-        """Look again at the sessions whose resources stand in an epoch that is new here."""
-        resources = {hold.resource for session in self._table for hold in session.holds.values()}
-        positions = await self._positions(sorted(resources)) if resources else {}
-        moved = {name for name in resources if _epoch(positions, name) != self._epochs.get(name)}
-        for name in moved:
-            await self._holds.ensure(name)
-        self._epochs = {name: epoch for name in resources if (epoch := _epoch(positions, name)) is not None}
-        self.read_anew(
-            session.id
-            for session in self._table
-            if any(hold.resource in moved for hold in session.holds.values())
-        )
-
     async def tell_missed(self) -> None:
-        """Read the stale sessions; those that cannot be read now stay stale until the next check."""
+        """Read the stale sessions; those that cannot be read now are tried again."""
         while self._stale:
             batch = list(self._stale)[:READERS]
             done = await asyncio.gather(*(self._read(session) for session in batch))
@@ -187,7 +156,7 @@ class News:
                 self._stale.update(
                     (session, None) for session, well in zip(batch, done, strict=True) if not well
                 )
-                asyncio.get_running_loop().call_later(CHECK_SECONDS, self._woken.set)
+                asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._woken.set)
                 return
 
     async def _read(self, name: str) -> bool:
@@ -226,7 +195,7 @@ class News:
     async def _tell_gone(self, session: Session, hold: Hold) -> None:
         """Nobody knows the hold any more. What was being paid is its booking's to tell."""
         if hold.status == "paying":
-            session.holds.pop(hold.id, None)
+            del session.holds[hold.id]
             return
         over = hold.expires_at <= self._clock()
         gone = msgspec.structs.replace(hold, status="expired" if over else "lost")
@@ -238,8 +207,3 @@ def tell_greeted(session: Session, message: ServerMessage) -> None:
     for tab in session.tabs:
         if tab.greeted:
             tab.tell(message)
-
-
-def _epoch(positions: Mapping[str, tuple[str, int] | None], name: str) -> str | None:
-    position = positions.get(name)
-    return None if position is None else position[0]

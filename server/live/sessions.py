@@ -21,7 +21,7 @@ from server.errors import HoldfastError, TokenExpired, Unauthorized
 from server.holds.events import SESSIONS_CHANNEL
 from server.holds.sources import Resources
 from server.http.times import now_milliseconds
-from server.live.news import News, Positions, Reader
+from server.live.news import News, Reader
 from server.live.table import Tab, Table
 from server.live.views import error_message
 from server.ops.limits import rates
@@ -68,7 +68,6 @@ class LiveSessions:
         *,
         holds: Reader,
         inventory: Resources,
-        positions: Positions,
         keeper: Keeper,
         bus: Bus,
         stale: Callable[[], bool] = lambda: False,
@@ -77,7 +76,7 @@ class LiveSessions:
         self.settings = settings
         self.node = token_hex(4)
         self.table = Table(rates(settings)["commands"])
-        self.news = News(self.table, holds, inventory, positions, clock)
+        self.news = News(self.table, holds, inventory, clock)
         self.addresses: Counter[str] = Counter()
         self.pulse = Pulse(
             heartbeat_seconds=settings.heartbeat_seconds,
@@ -106,7 +105,6 @@ class LiveSessions:
         await self.pulse.start()
         self._tasks = [
             asyncio.create_task(supervise("news of holds", self.news.run)),
-            asyncio.create_task(supervise("check of holds", self.news.check)),
             asyncio.create_task(supervise("ended tokens", self._watch)),
         ]
 

@@ -12,6 +12,11 @@ from server.accounts.rules import Caller
 from server.holds.rules import Hold
 from server.ops.limits import LocalBucket, Rate
 
+LIVE = frozenset({"held", "paying"})
+
+ENDED_KEPT = 200
+"""Ends of holds that a session remembers, so that none is told twice."""
+
 FLOOD = 20
 """A session that sends so many times its rate is no longer answered but closed."""
 
@@ -31,7 +36,7 @@ class Peer(Subscriber, Protocol):
 
 @dataclass(eq=False)
 class Tab:
-    """One socket and who it speaks for. Until its welcome it is not `greeted`, and `missed` counts changes."""
+    """One socket and who it speaks for. Until its welcome it is not `greeted`; `missed` counts."""
 
     peer: Peer
     id: str = field(default_factory=lambda: token_hex(8))
@@ -65,6 +70,22 @@ class Session:
     tabs: list[Tab] = field(default_factory=list)
     holds: dict[str, Hold] = field(default_factory=dict)
     told_cart: ServerMessage | None = None
+
+    ended: dict[str, str] = field(default_factory=dict)
+
+    def learns(self, hold: Hold) -> bool:
+        """Take a hold as it is now; False if its end was known already."""
+        if hold.status in LIVE:
+            self.holds[hold.id] = hold
+            self.ended.pop(hold.id, None)
+            return True
+        self.holds.pop(hold.id, None)
+        if self.ended.get(hold.id) == hold.status:
+            return False
+        self.ended[hold.id] = hold.status
+        if len(self.ended) > ENDED_KEPT:
+            del self.ended[next(iter(self.ended))]
+        return True
 
     def __post_init__(self) -> None:
         self._commands = LocalBucket(self.rate)

@@ -50,7 +50,7 @@ NO_CART = protocol.CartChanged(reference=None, expires_at=None, total=None, hold
 
 
 def cart_changed(holds: Sequence[Hold], views: Sequence[protocol.HoldView]) -> protocol.CartChanged:
-    """The cart that these `held` holds make up, as a message; NO_CART without any. `views` are the same holds."""
+    """The cart that these `held` holds make up, as a message; NO_CART without any. `views` are theirs."""
     cart = cart_of(holds, owner="")
     if cart is None:
         return NO_CART
