@@ -102,8 +102,9 @@ def create_app(settings: Settings) -> Starlette:
             app.state.parts = parts
             yield
 
+    pages = Pages(tree, settings)
     app = Starlette(
-        routes=[*api_routes(), *static_routes(tree), *Pages(tree, settings).routes()],
+        routes=[*api_routes(), *static_routes(tree), *pages.routes()],
         middleware=[Middleware(MeasureRequests, figures), *middleware(settings)],
         exception_handlers=exception_handlers,
         lifespan=lifespan,
@@ -112,6 +113,8 @@ def create_app(settings: Settings) -> Starlette:
     async def drain() -> None:
         await app.state.parts.drain()
 
+    app.router.redirect_slashes = False
+    app.state.pages = pages
     app.state.settings = settings
     app.state.drain = drain
     return app
