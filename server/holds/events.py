@@ -1,7 +1,5 @@
 """What every process hears when holds change: HoldEvents on one channel, in batches."""
 
-from collections.abc import Sequence
-
 import msgspec
 
 from server.holds.rules import HoldEvent
@@ -14,11 +12,6 @@ _decoder = msgspec.msgpack.Decoder(list[HoldEvent])
 def decode_events(data: bytes) -> list[HoldEvent]:
     """The events of one message."""
     return _decoder.decode(data)
-
-
-def encode_events(events: Sequence[HoldEvent]) -> bytes:
-    """One message of these events, as the scripts write it."""
-    return msgspec.msgpack.encode(events)
 
 
 def changes_channel(resource: str) -> str:

@@ -6,9 +6,8 @@ swept or not, and PostgreSQL decides what is confirmed.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-import msgspec
 import structlog
 
 from channels.supervisor import supervise
@@ -16,7 +15,7 @@ from server.errors import HoldfastError, Unavailable
 from server.holds.attendance import Attendance
 from server.holds.events import decode_events
 from server.holds.liveness import Liveness
-from server.holds.rules import Hold, HoldEvent
+from server.holds.rules import HoldEvent
 from server.holds.service import Holds
 from server.holds.sweeper import Sweeper
 from server.http.times import now_milliseconds
@@ -24,7 +23,6 @@ from server.http.times import now_milliseconds
 SWEEP_SECONDS = 1.0
 FLUSH_SECONDS = 0.05  # what sockets do within so long is told in one batch
 RETRY_SECONDS = 0.5
-FIND_AT_ONCE = 500
 
 _log = structlog.get_logger(__name__)
 
@@ -33,25 +31,23 @@ class Keeper:
     """One for each process. `run` until cancelled; `hear` takes the messages of SESSIONS_CHANNEL.
 
     What sockets do is noted at once and never blocks: `socket_opened` at hello, `socket_left` when the page
-    said that it goes, `socket_closed` at the end; the last two may come both.
+    said that it goes, `socket_closed` at the end; the last two may come both. `clock` is the wall's, in ms.
     """
 
     def __init__(self, holds: Holds, *, clock: Callable[[], int] = now_milliseconds) -> None:
         self._holds = holds
-        self._clock = clock
         self._attendance = Attendance()
-        self._reset: set[str] = set()
         self._draining = False
         self._was_away = False
         self.liveness = Liveness(holds, self._attendance)
-        self.sweeper = Sweeper(holds, self._reset.add, clock)
+        self.sweeper = Sweeper(holds, clock)
 
     # What happens.
 
     def socket_opened(self, session: str, socket_id: str) -> None:
         """A session has said hello; this stops its grace."""
         self._attendance.enter(session, socket_id)
-        self.liveness.opened(session)
+        self.liveness.look_up(session)
 
     def socket_left(self, session: str, socket_id: str) -> None:
         """The page of this socket goes away."""
@@ -70,22 +66,28 @@ class Keeper:
         """A message of SESSIONS_CHANNEL."""
         self.hear_events(decode_events(data))
 
-    def hear_events(self, events: list[HoldEvent]) -> None:
+    def hear_events(self, events: Sequence[HoldEvent]) -> None:
         """Holds have changed, here or on another process."""
-        self.sweeper.hear(events)
         for event in events:
-            if self._attendance.hear(event.hold):
-                self.liveness.note(event.hold.session)
+            if event.hold.status == "held":
+                self.sweeper.expect(event.hold.resource, event.hold.expires_at)
+                if self._attendance.learn(event.hold.session, [event.hold.resource]):
+                    self.liveness.note(event.hold.session)
+
+    def may_have_missed(self) -> None:
+        """Pub/sub had a gap: where our sessions hold anything is read again."""
+        for session in self._attendance.sessions():
+            self.liveness.look_up(session)
 
     # What is done about it.
 
     async def run(self) -> None:
         """All loops, supervised, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(supervise("expiry", self._expiry))
-            group.create_task(supervise("sweep", self._sweeping))
-            group.create_task(supervise("liveness", self._liveness))
-            group.create_task(supervise("renewal", self._renewal))
+            group.create_task(supervise("expiry of holds", self._expiry))
+            group.create_task(supervise("sweep of holds", self._sweeping))
+            group.create_task(supervise("liveness of sessions", self._liveness))
+            group.create_task(supervise("renewal of sessions", self._renewal))
 
     async def drain(self) -> None:
         """Before this process closes its sockets: a last renewal, and no grace begins by their closing."""
@@ -93,80 +95,50 @@ class Keeper:
         await self.liveness.renew()
 
     async def sweep(self) -> None:
-        """One round: give back, compare, tell what was lost."""
+        """One round over every resource; after an outage our sessions are renewed first."""
+        await self._holds.store.run_id()
+        if self._was_away:
+            await self.liveness.renew()
+            self._was_away = False
         await self.sweeper.sweep()
-        await self._came_back()
-        await self.tell_lost()
 
     async def flush(self) -> None:
         """Tell Redis what sockets did."""
         for resource, grace_ms in (await self.liveness.flush()).items():
             self.sweeper.expect(resource, self.sweeper.now() + grace_ms)
 
-    async def tell_lost(self) -> None:
-        """After a rebuild: the holds of our sessions that nobody had begun to pay and that are gone."""
-        for resource in list(self._reset):
-            mine = [hold for hold in self._attendance.holds_in(resource) if hold.status == "held"]
-            lost = await self._missing(resource, mine)
-            if lost:
-                await self._holds.store.tell([_lost(hold) for hold in lost])
-            for hold in lost:
-                self._attendance.lose(hold)
-            self._reset.discard(resource)
-
-    async def _missing(self, resource: str, holds: list[Hold]) -> list[Hold]:
-        missing: list[Hold] = []
-        for start in range(0, len(holds), FIND_AT_ONCE):
-            lot = holds[start : start + FIND_AT_ONCE]
-            found = await self._holds.store.holds({resource: [hold.id for hold in lot]})
-            missing += [hold for hold in lot if hold.id not in found]
-        return missing
-
-    async def _came_back(self) -> None:
-        """After an outage sessions are renewed at once, before liveness may end anything."""
-        if self._was_away:
-            self._was_away = False
-            await self.liveness.renew()
-
-    def _went_away(self) -> None:
-        self._was_away = True
-        self._holds.trust.outage()
-
     # The loops.
 
     async def _expiry(self) -> None:
         while True:
             await self.sweeper.wait(at_most=SWEEP_SECONDS)
-            await self._guard(self.sweeper.expire_due())
+            await self.guard(self.sweeper.expire_due())
 
     async def _sweeping(self) -> None:
         while True:
-            await self._guard(self.sweep())
+            await self.guard(self.sweep())
             await asyncio.sleep(SWEEP_SECONDS * random.uniform(0.8, 1.0))  # noqa: S311  # spreads processes
 
     async def _liveness(self) -> None:
         while True:
             await self.liveness.awake.wait()
             await asyncio.sleep(FLUSH_SECONDS)
-            await self._guard(self.flush())
+            await self.guard(self.flush())
 
     async def _renewal(self) -> None:
         period = self._holds.settings.liveness_seconds / 3
         while True:
             await asyncio.sleep(period * random.uniform(0.9, 1.0))  # noqa: S311  # spreads processes
-            await self._guard(self.liveness.renew())
+            await self.guard(self.liveness.renew())
 
-    async def _guard(self, work: Awaitable[None]) -> None:
-        """A server that is away, or a resource that is, ends no loop."""
+    async def guard(self, work: Awaitable[None]) -> None:
+        """Do `work`; a Redis that is away ends no loop, and from then on liveness has to wait a grace."""
         try:
             await work
         except Unavailable:
-            self._went_away()
+            self._was_away = True
+            self._holds.trust.outage()
             await asyncio.sleep(RETRY_SECONDS)
         except HoldfastError:
             _log.exception("keeper_failed")
             await asyncio.sleep(RETRY_SECONDS)
-
-
-def _lost(hold: Hold) -> HoldEvent:
-    return HoldEvent(hold=msgspec.structs.replace(hold, status="lost"), reason="lost", version=0)

@@ -1,7 +1,7 @@
 """Says to Redis which sessions are alive on this process, in batches, and which have gone."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 from server.errors import UnknownResource
@@ -11,6 +11,7 @@ from server.holds.service import Holds
 from server.inventory.rules import HoldPolicy
 
 BATCH = 500  # sessions in one call
+READS_AT_ONCE = 16
 
 
 class Liveness:
@@ -23,8 +24,8 @@ class Liveness:
         self._unread: set[str] = set()
         self.awake = asyncio.Event()
 
-    def opened(self, session: str) -> None:
-        """A session has a socket here; where it holds anything is still to be read."""
+    def look_up(self, session: str) -> None:
+        """Where the session holds anything is to be read before Redis is told."""
         self._unread.add(session)
         self.note(session)
 
@@ -33,49 +34,40 @@ class Liveness:
         self._noted.add(session)
         self.awake.set()
 
-    async def flush(self) -> dict[str, int]:
+    async def flush(self) -> Mapping[str, int]:
         """Tell Redis what was noted; by resource the grace (ms) that has begun. On failure it stays noted."""
         self.awake.clear()
         noted, self._noted = self._noted, set()
         try:
-            await self._read(noted & self._unread)
-            return await self._tell(noted)
+            await self._read(sorted(noted & self._unread))
+            await self._renew(filter(self._attendance.is_here, noted))
+            return await self._lower([session for session in noted if not self._attendance.is_here(session)])
         except BaseException:
             self._noted |= noted
             self.awake.set()
             raise
 
-    async def _read(self, sessions: Iterable[str]) -> None:
-        for session in list(sessions):
-            standing = await self._holds.standing(session)
-            self._attendance.learn(session, standing.live, {hold.resource for hold in standing.live})
-            self._unread.discard(session)
-
-    async def _tell(self, sessions: Iterable[str]) -> dict[str, int]:
-        here = [session for session in sessions if self._attendance.is_here(session)]
-        gone = [session for session in sessions if not self._attendance.is_here(session)]
-        await self._renew(here)
-        left = await self._lower(gone)
-        for session in gone:
-            self._unread.discard(session)
-            self._attendance.forget(session)
-        return left
-
     async def renew(self) -> None:
         """All sessions that are alive here, again."""
         await self._renew(self._attendance.sessions())
 
+    async def _read(self, sessions: list[str]) -> None:
+        for start in range(0, len(sessions), READS_AT_ONCE):
+            await asyncio.gather(*map(self._read_one, sessions[start : start + READS_AT_ONCE]))
+
+    async def _read_one(self, session: str) -> None:
+        self._attendance.learn(session, await self._holds.resources_of(session))
+        self._unread.discard(session)
+
     async def _renew(self, sessions: Iterable[str]) -> None:
         for resource, members in self._by_resource(sessions).items():
-            terms = await self._terms(resource)
-            live_ms = self._holds.live_ms(terms)
+            live_ms = self._holds.live_ms(await self._terms(resource))
             for batch in _batches(members):
-                answer = await self._holds.store.run(
+                await self._holds.store.run(
                     "renew", resource, process=self._holds.process, live_ms=live_ms, sessions=batch
                 )
-                self._attendance.part(answer.strangers, resource)
 
-    async def _lower(self, sessions: Iterable[str]) -> dict[str, int]:
+    async def _lower(self, sessions: list[str]) -> dict[str, int]:
         graces: dict[str, int] = {}
         for resource, members in self._by_resource(sessions).items():
             graces[resource] = grace_ms = (await self._terms(resource)).grace_ms
@@ -83,6 +75,8 @@ class Liveness:
                 await self._holds.store.run(
                     "leave", resource, field=self._holds.process, grace_ms=grace_ms, sessions=batch
                 )
+        for session in sessions:
+            self._attendance.forget(session)
         return graces
 
     def _by_resource(self, sessions: Iterable[str]) -> dict[str, list[str]]:

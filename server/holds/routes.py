@@ -28,12 +28,9 @@ async def create_hold(call: Call) -> Answer:
     connected = call.parts.keeper.is_here(call.caller.session)
     held = await call.parts.holds.hold(call.caller, call.body, op=call.op, connected=connected)
     resources = await _resources(call, held.cart)
-    content = {
-        "hold": hold_view(held.hold, resources[held.hold.resource]),
-        "cart": cart_view(held.cart, resources),
-    }
-    location = {"Location": f"/api/holds/{held.hold.id}"}
-    return Answer(content, 201 if held.created else 200, location)
+    hold = hold_view(held.hold, resources[held.hold.resource])
+    content = {"hold": hold, "cart": cart_view(held.cart, resources)}
+    return Answer(content, 201 if held.created else 200, {"Location": f"/api/holds/{held.hold.id}"})
 
 
 async def read_hold(call: Call) -> Answer:

@@ -11,9 +11,8 @@ from typing import Any, Literal
 import msgspec
 
 from server.errors import BadRequest
-from server.holds.events import SESSIONS_CHANNEL, encode_events
 from server.holds.packing import Packed
-from server.holds.rules import Hold, HoldEvent
+from server.holds.rules import Hold
 from server.holds.scripts import Scripts, or_unavailable
 
 _META = ["epoch", "version", "layout", "width", "run_id"]
@@ -38,7 +37,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     holds: tuple[Hold, ...] = ()
     slots: tuple[int, ...] = ()
     ended: tuple[str, ...] = ()
-    strangers: tuple[str, ...] = ()
     has: int = 0
     expires_at: int = 0
     next: int | None = None
@@ -178,10 +176,6 @@ class HoldStore:
             _hold_decoder.decode(packed) for answer in answers for packed in answer if packed is not None
         )
         return {hold.id: hold for hold in found}
-
-    async def tell(self, events: Sequence[HoldEvent]) -> None:
-        """Let every process hear of holds that no script can tell of any more."""
-        await or_unavailable(self._client.publish(SESSIONS_CHANNEL, encode_events(events)))
 
     async def take_lease(self, resource: str, token: str, milliseconds: int) -> bool:
         """Take the right to rebuild the resource for a while; False if somebody has it."""

@@ -5,12 +5,11 @@ Of each resource it keeps only when it is next due: a call answers the next time
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import structlog
 
 from server.errors import Unavailable, UnknownResource
-from server.holds.rules import HoldEvent
 from server.holds.service import Holds
 from server.holds.store import BATCH, Answer, Meta, Unloaded
 
@@ -20,18 +19,15 @@ PAUSE_MS = 20  # before a resource is looked at again that was due already
 
 _log = structlog.get_logger(__name__)
 
-OnReset = Callable[[str], None]
-
 
 class Sweeper:
-    """`next_due` says when to call `expire_due`; `sweep` each second covers all that nobody follows.
+    """`wait` says when to call `expire_due`; `sweep` each second covers all that nobody follows.
 
-    `on_reset(resource)` is called when a resource was rebuilt, by whomever. `clock` is the wall's, in ms.
+    `clock` is the wall's, in ms.
     """
 
-    def __init__(self, holds: Holds, on_reset: OnReset, clock: Callable[[], int]) -> None:
+    def __init__(self, holds: Holds, clock: Callable[[], int]) -> None:
         self._holds = holds
-        self._on_reset = on_reset
         self._clock = clock
         self._ahead_ms = 0
         self._due: dict[str, int] = {}
@@ -43,12 +39,6 @@ class Sweeper:
     def now(self) -> int:
         """Redis' clock (ms), by what the last answer said."""
         return self._clock() + self._ahead_ms
-
-    def hear(self, events: Iterable[HoldEvent]) -> None:
-        """Deadlines that come, and versions that were."""
-        for event in events:
-            if event.hold.status == "held":
-                self.expect(event.hold.resource, event.hold.expires_at)
 
     def expect(self, resource: str, moment: int) -> None:
         """Something of the resource is due at `moment` (ms)."""
@@ -108,19 +98,17 @@ class Sweeper:
             if len(answer.holds) < BATCH:
                 break
         if answer.next is not None:
-            self._due[resource] = max(answer.next, answer.now + PAUSE_MS)
+            self.expect(resource, max(answer.next, answer.now + PAUSE_MS))
         return answer
 
     async def _compare(self, resource: str, answer: Answer) -> None:
-        """Notice a rollback (a version that was higher before) and a rebuild (another epoch)."""
+        """Notice a rollback: a version that was higher before, under the same epoch."""
         self._ahead_ms = answer.now - self._clock()
         epoch, version = self._known.get(resource, (answer.epoch, 0))
         if epoch == answer.epoch and answer.version < version:
             await self._repair(resource, lambda meta: meta.epoch == epoch and meta.version < version)
             return
         self._known[resource] = (answer.epoch, answer.version)
-        if epoch != answer.epoch:
-            self._on_reset(resource)
 
     async def _repair(self, resource: str, is_broken: Callable[[Meta], bool]) -> None:
         """Rebuild; where PostgreSQL is away, the next sweep tries again, and the other resources go on."""
@@ -130,7 +118,5 @@ class Sweeper:
             _log.warning("rebuild_postponed", resource=resource, reason=error.detail)
             return
         except UnknownResource:
-            self._known.pop(resource, None)
-            return
+            _log.info("resource_gone", resource=resource)
         self._known.pop(resource, None)
-        self._on_reset(resource)

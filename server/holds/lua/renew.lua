@@ -2,16 +2,13 @@
 -- uses: resource live
 --
 -- In:  process, live_ms, sessions
--- Out: status renewed: strangers [sessions] that have nothing here
+-- Out: status renewed
 
-local strangers = {}
 for _, session in ipairs(input.sessions) do
   if redis.call('EXISTS', key('session', session)) == 1 then
     set_liveness(session, input.process, now + input.live_ms)
     redis.call('HDEL', key('live', session), 'leave')
     weigh_liveness(session)
-  else
-    strangers[#strangers + 1] = session
   end
 end
-return answer({status = 'renewed', strangers = strangers})
+return answer({status = 'renewed'})
