@@ -12,7 +12,7 @@ end
 local function next_due()
   local deadline, live_until = earliest('deadlines'), input.liveness and earliest('lives')
   if deadline and live_until then return math.min(deadline, live_until) end
-  return deadline or live_until
+  return deadline or live_until or nil
 end
 
 end_due(input.limit, input.liveness, input.reference)
