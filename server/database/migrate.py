@@ -28,6 +28,15 @@ _POLL_SECONDS = 0.1
 _WAIT_SECONDS = 120.0
 _OLDEST_SERVER = 150000
 
+# A connection that broke inside a transaction shows as an InterfaceError when that is to be ended.
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresConnectionError,
+)
+
 _FILE = re.compile(r"(?P<number>\d{4})_[a-z0-9_]+\.sql")
 
 
@@ -66,7 +75,7 @@ async def migrate(url: str, *, folder: Path = MIGRATIONS, wait_seconds: float = 
     try:
         await _lock(connection, wait_seconds)
         return await _apply_missing(connection, migrations)
-    except (OSError, asyncpg.PostgresConnectionError) as error:
+    except _AWAY as error:
         raise Unavailable(f"The database went away while it was migrated: {error}") from error
     finally:
         await _close(connection)
@@ -161,7 +170,7 @@ async def _apply(connection: Connection, migration: Migration) -> None:
                 migration.name,
                 migration.sha256,
             )
-    except asyncpg.PostgresConnectionError:
+    except _AWAY:
         raise
     except asyncpg.PostgresError as error:
         raise MigrationError(f"{migration.name}.sql failed and was rolled back: {error}") from error

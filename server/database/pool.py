@@ -19,7 +19,8 @@ ACQUIRE_SECONDS = 2.0
 COMMAND_SECONDS = 3.0
 PROBE_SECONDS = 0.5
 
-_AWAY = (OSError, TimeoutError, asyncpg.PostgresConnectionError)
+# The last is what asyncpg says of a connection whose end it has been told of but has not yet seen.
+_AWAY = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InternalClientError)
 # Connection trouble, rollbacks that a second try cures, no room, an administrator's hand, a broken disk, a
 # lock that did not come in time, a standby.
 _PASSING_CLASSES = frozenset({"08", "40", "53", "57", "58"})
