@@ -1,0 +1,142 @@
+"""All open sockets of this process: heartbeats and pings by one timer, who is silent, and the drain."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from channels.codec import Codec, frame
+from channels.protocol import CloseCode, Goodbye, Heartbeat
+from channels.socket import Socket
+from channels.supervisor import stop, supervise
+
+SILENT_SECONDS = 60.0
+"""A socket from which nothing came for so long, or for `liveness_seconds` if that is longer, is closed."""
+
+SWEEP_SECONDS = 1.0
+_YIELD_EVERY = 256
+
+
+def _nothing(_socket: Socket) -> None:
+    """The default of callbacks."""
+
+
+class Pulse:
+    """Give it to each Socket as its `registry`.
+
+    `stale()` says whether maps may be old, which heartbeats carry. `on_silent(socket)` is called once when
+    nothing has come from a socket for `liveness_seconds`, `on_heard(socket)` when something comes again.
+    """
+
+    def __init__(
+        self,
+        *,
+        heartbeat_seconds: float,
+        liveness_seconds: float,
+        stale: Callable[[], bool] = lambda: False,
+        on_silent: Callable[[Socket], None] = _nothing,
+        on_heard: Callable[[Socket], None] = _nothing,
+    ) -> None:
+        self.sockets: set[Socket] = set()
+        self.draining = False
+        self._silent: set[Socket] = set()
+        self._heartbeat_seconds = heartbeat_seconds
+        self._liveness_seconds = liveness_seconds
+        self._ping_seconds = min(heartbeat_seconds, liveness_seconds / 3)
+        self._stale = stale
+        self._on_silent = on_silent
+        self._on_heard = on_heard
+        self._beat_now = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin."""
+        self._tasks = [
+            asyncio.create_task(supervise("heartbeats", self._beat_for_ever)),
+            asyncio.create_task(supervise("pings", self._ping_for_ever)),
+            asyncio.create_task(supervise("liveness", self._sweep_for_ever)),
+        ]
+
+    async def close(self) -> None:
+        """End; sockets stay as they are."""
+        for task in self._tasks:
+            await stop(task)
+
+    def add(self, socket: Socket) -> None:
+        """A socket opened; while draining, it is sent elsewhere at once."""
+        self.sockets.add(socket)
+        if self.draining:
+            socket.close(CloseCode.DRAIN, "going away")
+
+    def remove(self, socket: Socket) -> None:
+        """It closed."""
+        self.sockets.discard(socket)
+        self._silent.discard(socket)
+
+    def beat_soon(self) -> None:
+        """Send a heartbeat now, because what it says about staleness has changed."""
+        self._beat_now.set()
+
+    async def _beat_for_ever(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._beat_now.wait(), self._heartbeat_seconds)
+            self._beat_now.clear()
+            await self.beat()
+
+    async def beat(self) -> None:
+        """One shared heartbeat to every greeted socket that reads."""
+        message = Heartbeat(server_time=time.time_ns() // 1_000_000, stale=self._stale())
+        frames = {codec: frame(message, codec) for codec in Codec}
+        for count, socket in enumerate(list(self.sockets), 1):
+            if socket.greeted and socket.ready:
+                socket.push(frames[socket.codec])
+            if count % _YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+
+    async def _ping_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._ping_seconds)
+            for count, socket in enumerate(list(self.sockets), 1):
+                socket.ping()
+                if count % _YIELD_EVERY == 0:
+                    await asyncio.sleep(0)
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(min(SWEEP_SECONDS, self._liveness_seconds / 3))
+            self.sweep(asyncio.get_running_loop().time())
+
+    def sweep(self, now: float) -> None:
+        """Find who is silent, who is back, and who must be closed."""
+        limit = max(SILENT_SECONDS, self._liveness_seconds)
+        for socket in list(self.sockets):
+            silent = socket.silent_seconds(now)
+            if silent >= limit:
+                socket.close(CloseCode.SILENT, "nothing came for too long")
+            self._tell(socket, silent=silent >= self._liveness_seconds)
+            socket.close_if_stuck(now)
+
+    def _tell(self, socket: Socket, *, silent: bool) -> None:
+        if silent and socket not in self._silent:
+            self._silent.add(socket)
+            self._on_silent(socket)
+        elif not silent and socket in self._silent:
+            self._silent.discard(socket)
+            self._on_heard(socket)
+
+    async def drain(self, *, after_ms: int = 0, spread_ms: int = 5000, reason: str = "going away") -> None:
+        """Say goodbye to all, then close one after the other over `spread_ms`; takes no longer than both."""
+        self.draining = True
+        for socket in list(self.sockets):
+            socket.answer(Goodbye(reason=reason, after_ms=after_ms, spread_ms=spread_ms))
+        loop = asyncio.get_running_loop()
+        begin = loop.time() + after_ms / 1000
+        leaving = list(self.sockets)
+        random.shuffle(leaving)
+        for place, socket in enumerate(leaving):
+            due = begin + place / len(leaving) * spread_ms / 1000
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            if socket in self.sockets:
+                socket.close(CloseCode.DRAIN, reason)

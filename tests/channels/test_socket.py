@@ -1,0 +1,504 @@
+"""Sockets over a real uvicorn and a real client, with the line and without it."""
+
+import asyncio
+import contextlib
+import json
+import socket as sockets
+import struct
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import msgpack
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from channels import line, protocol
+from channels import socket as socket_module
+from channels.codec import Codec, Frame, frame, negotiate
+from channels.line import HoldfastWebSocketProtocol
+from channels.pulse import Pulse
+from channels.socket import Disconnected, Socket
+
+JSON = Codec.JSON.value
+Muting = Callable[..., "Mute"]
+MSGPACK = Codec.MSGPACK.value
+
+
+class House:
+    """A server whose sockets answer `hello` with `welcome` and everything else with `ok`."""
+
+    def __init__(self, pulse: Pulse) -> None:
+        self.pulse = pulse
+        self.opened: asyncio.Queue[Socket] = asyncio.Queue()
+        self.ended: asyncio.Queue[Disconnected | Exception] = asyncio.Queue()
+        self.ready: list[Socket] = []
+        self.received: list[protocol.AnyClientMessage] = []
+        self.url = ""
+        self.port = 0
+
+    async def endpoint(self, websocket: WebSocket) -> None:
+        codec = negotiate(websocket.scope["subprotocols"])
+        assert codec is not None
+        await websocket.accept(codec.value)
+        try:
+            async with Socket(websocket, codec, on_ready=self.ready.append, registry=self.pulse) as opened:
+                await self.opened.put(opened)
+                await self.converse(opened)
+        except Disconnected as end:
+            await self.ended.put(end)
+        except RuntimeError as error:
+            await self.ended.put(error)
+
+    async def converse(self, opened: Socket) -> None:
+        while True:
+            message = await opened.receive()
+            self.received.append(message)
+            if isinstance(message, protocol.Hello):
+                opened.answer(welcome())
+            elif message == protocol.Leave():
+                raise RuntimeError("the conversation broke")
+            else:
+                opened.answer(protocol.Ok(ref=message.ref or 0))
+
+    def connect(self, codec: str = JSON, **options: Any) -> connect:
+        return connect(self.url, subprotocols=[codec], **options)  # type: ignore[list-item]  # a NewType of str
+
+
+def welcome() -> protocol.Welcome:
+    return protocol.Welcome(
+        session="s", token="t", node="n", server_time=0, heartbeat_seconds=10, cart=None, holds=()
+    )
+
+
+@contextlib.asynccontextmanager
+async def serving(ws: Any, pulse: Pulse) -> AsyncIterator[House]:
+    house = House(pulse)
+    app = Starlette(routes=[WebSocketRoute("/ws", house.endpoint)])
+    config = uvicorn.Config(app, port=0, ws=ws, ws_per_message_deflate=False, log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    listener = sockets.create_server(("127.0.0.1", 0))
+    task = asyncio.create_task(server.serve([listener]))
+    house.port = listener.getsockname()[1]
+    house.url = f"ws://127.0.0.1:{house.port}/ws"
+    await until(lambda: server.started)
+    yield house
+    server.should_exit = True
+    await task
+    listener.close()
+
+
+@pytest.fixture(params=[HoldfastWebSocketProtocol, "websockets-sansio"], ids=["line", "plain"])
+async def house(request: pytest.FixtureRequest) -> AsyncIterator[House]:
+    async with serving(request.param, Pulse(heartbeat_seconds=10, liveness_seconds=30)) as house:
+        yield house
+
+
+@pytest.fixture
+def mute() -> Iterator[Muting]:
+    with contextlib.ExitStack() as stack:
+
+        def make(port: int, codec: str = JSON) -> Mute:
+            made = Mute(port, codec)
+            stack.callback(made.socket.close)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+async def lined() -> AsyncIterator[House]:
+    async with serving(HoldfastWebSocketProtocol, Pulse(heartbeat_seconds=10, liveness_seconds=30)) as house:
+        yield house
+
+
+async def said(client: ClientConnection) -> dict[str, Any]:
+    async with asyncio.timeout(5):
+        data = await client.recv()
+    message: dict[str, Any] = json.loads(data) if isinstance(data, str) else msgpack.unpackb(data)
+    return message
+
+
+async def closed(client: ClientConnection) -> tuple[int, str]:
+    async with asyncio.timeout(15):
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await client.recv()
+    assert client.close_code is not None
+    return client.close_code, client.close_reason or ""
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(15):
+        while not holds():  # noqa: ASYNC110 - what is awaited tells nobody
+            await asyncio.sleep(0.005)
+
+
+async def next_of(queue: "asyncio.Queue[Any]") -> Any:
+    async with asyncio.timeout(15):
+        return await queue.get()
+
+
+def delta(size: int = 0) -> protocol.Delta:
+    return protocol.Delta(channel="c" * size, epoch="e", from_=1, to=2, changes=[1, 2, 3])
+
+
+@pytest.mark.parametrize("codec", [JSON, MSGPACK])
+async def test_a_message_is_answered_in_its_codec(house: House, codec: str) -> None:
+    async with house.connect(codec) as client:
+        hello = {"type": "hello", "ref": 4}
+        await client.send(json.dumps(hello) if codec == JSON else msgpack.packb(hello))
+        assert (await said(client))["type"] == "welcome"
+        ask = {"type": "extend", "ref": 5}
+        await client.send(json.dumps(ask) if codec == JSON else msgpack.packb(ask))
+        assert await said(client) == {"type": "ok", "ref": 5}
+
+
+@pytest.mark.parametrize("size", [1, 200, 70_000])
+async def test_broadcasts_of_any_length_arrive_whole_between_answers(house: House, size: int) -> None:
+    async with house.connect() as client:
+        opened = await next_of(house.opened)
+        shared = frame(delta(size), Codec.JSON)
+        for turn in range(20):
+            await until(lambda: opened.ready)
+            opened.push(shared)
+            opened.answer(protocol.Ok(ref=turn))
+        told = [await said(client) for _ in range(40)]
+        assert [message["ref"] for message in told if message["type"] == "ok"] == list(range(20))
+        assert [message for message in told if message["type"] == "delta"] == [json.loads(shared.data)] * 20
+
+
+async def test_the_third_malformed_frame_closes(house: House) -> None:
+    async with house.connect() as client:
+        for turn in range(3):
+            await client.send(json.dumps({"type": "dance", "ref": turn}))
+        for turn in range(3):
+            answer = await said(client)
+            assert (answer["type"], answer["code"], answer["ref"]) == ("error", "bad_request", turn)
+        assert await closed(client) == (4500, "three malformed frames")
+    end = await next_of(house.ended)
+    assert (end.code, end.clean) == (4500, False)
+
+
+async def test_the_wrong_kind_of_frame_closes_with_1003(house: House) -> None:
+    async with house.connect(JSON) as client:
+        await client.send(b"{}")
+        assert (await closed(client))[0] == 1003
+    async with house.connect(MSGPACK) as client:
+        await client.send("{}")
+        assert (await closed(client))[0] == 1003
+
+
+async def test_a_client_that_says_goodbye_left_cleanly(house: House) -> None:
+    async with house.connect() as client:
+        await client.close(1001)
+    end = await next_of(house.ended)
+    assert (end.code, end.clean) == (1001, True)
+
+
+async def test_a_client_that_just_goes_did_not(house: House) -> None:
+    async with house.connect() as client:
+        await next_of(house.opened)
+        client.transport.abort()
+    end = await next_of(house.ended)
+    assert not end.clean
+
+
+async def test_a_conversation_that_breaks_closes_with_1011(house: House) -> None:
+    async with house.connect() as client:
+        await client.send('{"type":"leave"}')
+        assert (await closed(client))[0] == 1011
+    assert isinstance(await next_of(house.ended), RuntimeError)
+
+
+async def test_a_server_that_closes_is_heard(house: House) -> None:
+    async with house.connect() as client:
+        opened = await next_of(house.opened)
+        opened.close(protocol.CloseCode.OVERLOADED, "busy", 5)
+        opened.close(protocol.CloseCode.DRAIN)
+        assert await closed(client) == (4200, "busy; retry_after=5")
+    end = await next_of(house.ended)
+    assert (end.code, end.clean) == (4200, False)
+
+
+class Mute:
+    """A client that shakes hands and then reads nothing, with a small receive buffer."""
+
+    def __init__(self, port: int, codec: str = JSON) -> None:
+        self.socket = sockets.socket(sockets.AF_INET)
+        self.socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+        self.socket.connect(("127.0.0.1", port))
+        self.socket.settimeout(10)
+        head = (
+            f"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Protocol: {codec}\r\n\r\n"
+        )
+        self.socket.sendall(head.encode())
+
+    def send(self, opcode: int, data: bytes = b"", *, final: bool = True) -> bytes:
+        return bytes(((0x80 if final else 0) | opcode, 0x80 | len(data))) + bytes(4) + data
+
+    async def reads(self, until: bytes = b"") -> bytes:
+        """All there is to read before the end, or before some bytes."""
+        self.socket.settimeout(0)
+        loop = asyncio.get_running_loop()
+        found = b""
+        async with asyncio.timeout(15):
+            with contextlib.suppress(ConnectionError):
+                while part := await loop.sock_recv(self.socket, 65536):
+                    found += part
+                    if until and until in found:
+                        break
+        return found
+
+
+async def flood(opened: Socket, shared: Frame) -> int:
+    """Push until the peer's buffers are full; how many it took."""
+    pushed = 0
+    async with asyncio.timeout(15):
+        while pushed < 100_000:
+            if opened.ready:
+                opened.push(shared)
+                pushed += 1
+                await asyncio.sleep(0)
+            else:
+                await asyncio.sleep(0.05)
+                if not opened.ready:
+                    return pushed
+    raise AssertionError("it never filled")
+
+
+async def test_a_reader_that_lags_is_not_ready_and_costs_little(house: House, mute: Muting) -> None:
+    peer = mute(house.port)
+    opened = await next_of(house.opened)
+    await flood(opened, frame(delta(20_000), Codec.JSON))
+    assert len(opened._answers) == 0
+    house.ready.clear()
+    opened.answer(protocol.Ok(ref="mine"))
+    assert b'"mine"' in await peer.reads(b'"mine"')
+    await until(lambda: opened.ready)
+    assert house.ready
+
+
+async def test_answers_go_before_a_waiting_broadcast(house: House, mute: Muting) -> None:
+    peer = mute(house.port)
+    opened = await next_of(house.opened)
+    await flood(opened, frame(delta(20_000), Codec.JSON))
+    opened.push(frame(protocol.Totals(channel="last", epoch="e", version=1, sections={}), Codec.JSON))
+    opened.answer(protocol.Ok(ref="first"))
+    assert b'"first"' in await peer.reads(b'"last"')
+
+
+async def test_who_leaves_a_megabyte_of_its_own_answers_unread_is_closed_as_slow(
+    house: House, mute: Muting
+) -> None:
+    peer = mute(house.port)
+    opened = await next_of(house.opened)
+    await flood(opened, frame(delta(20_000), Codec.JSON))
+    answer = protocol.Error(code="internal", message="x" * 10_000, retry="later")
+    for _ in range(110):
+        opened.answer(answer)
+    assert opened.closed_with == 4201
+    assert len(opened._answers) == 0
+    peer.socket.close()
+    end = await next_of(house.ended)
+    assert (end.code, end.clean) == (4201, False)
+
+
+async def test_who_reads_nothing_for_a_minute_is_closed_as_slow_and_cut(
+    lined: House, mute: Muting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "CLOSE_SECONDS", 0.2)
+    peer = mute(lined.port)
+    opened = await next_of(lined.opened)
+    await flood(opened, frame(delta(20_000), Codec.JSON))
+    now = asyncio.get_running_loop().time()
+    lined.pulse.sweep(now)
+    lined.pulse.sweep(now + 59)
+    before = opened.closed_with
+    lined.pulse.sweep(now + 61)
+    assert before is None
+    assert opened.closed_with in {4101, 4201}
+    await peer.reads()
+    assert (await next_of(lined.ended)).code == opened.closed_with
+
+
+async def test_who_reads_a_little_is_not_stuck(lined: House, mute: Muting) -> None:
+    peer = mute(lined.port)
+    opened = await next_of(lined.opened)
+    await flood(opened, frame(delta(20_000), Codec.JSON))
+    now = asyncio.get_running_loop().time()
+    opened.close_if_stuck(now)
+    before = opened._line.buffered()
+    async with asyncio.timeout(10):
+        while opened._line.buffered() == before:
+            peer.socket.recv(1000)
+            await asyncio.sleep(0)
+    opened.close_if_stuck(now + 61)
+    assert opened.closed_with is None
+    peer.socket.close()
+
+
+async def test_without_a_line_a_blocked_send_closes_as_slow(
+    monkeypatch: pytest.MonkeyPatch, mute: Muting
+) -> None:
+    monkeypatch.setattr(socket_module, "BLOCKED_SECONDS", 0.2)
+    async with serving("websockets-sansio", Pulse(heartbeat_seconds=10, liveness_seconds=30)) as house:
+        peer = mute(house.port)
+        opened = await next_of(house.opened)
+        await flood(opened, frame(delta(20_000), Codec.JSON))
+        await until(lambda: opened.closed_with is not None)
+        assert opened.closed_with == 4201
+        peer.socket.close()
+        assert (await next_of(house.ended)).code == 4201
+
+
+async def test_a_ping_flood_is_cut(lined: House, mute: Muting) -> None:
+    peer = mute(lined.port)
+    await next_of(lined.opened)
+    with contextlib.suppress(ConnectionError):
+        for _ in range(50):
+            peer.socket.sendall(peer.send(0x9, b"x" * 100) * 100)
+            await asyncio.sleep(0)
+    told = await peer.reads()
+    assert told.count(b"\x8a\x64") <= line.CONTROL_BURST + 50
+    assert (await next_of(lined.ended)).code == 1008
+
+
+async def test_a_pong_flood_is_cut_and_some_pongs_are_welcome(lined: House, mute: Muting) -> None:
+    peer = mute(lined.port)
+    opened = await next_of(lined.opened)
+    peer.socket.sendall(peer.send(0xA) * 5)
+    before = opened._line.last_received
+    await until(lambda: opened._line.last_received != before)
+    assert opened.closed_with is None
+    peer.socket.sendall(peer.send(0xA) * 100)
+    await peer.reads()
+    assert (await next_of(lined.ended)).code == 1008
+
+
+async def test_a_flood_of_fragments_is_cut(lined: House, mute: Muting) -> None:
+    peer = mute(lined.port)
+    await next_of(lined.opened)
+    flood = peer.send(0x1, b"{", final=False) + peer.send(0x0, final=False) * 1000
+    with contextlib.suppress(ConnectionError):
+        peer.socket.sendall(flood)
+    assert struct.pack("!H", 1008) in await peer.reads()
+
+
+async def test_a_message_in_some_parts_is_whole_again(lined: House, mute: Muting) -> None:
+    peer = mute(lined.port, MSGPACK)
+    await next_of(lined.opened)
+    data = msgpack.packb({"type": "extend", "ref": 3})
+    peer.socket.sendall(peer.send(0x2, data[:5], final=False) + peer.send(0x0, data[5:]))
+    await until(lambda: lined.received)
+    assert lined.received == [protocol.Extend(ref=3)]
+
+
+async def test_a_frame_of_64_kilobytes_is_read_and_a_longer_one_closes_with_1009(house: House) -> None:
+    room = protocol.MAX_FRAME_BYTES - len('{"type":"extend","ref":""}')
+    async with house.connect() as client:
+        await client.send(json.dumps({"type": "extend", "ref": "x" * room}, separators=(",", ":")))
+        assert (await said(client))["code"] == "bad_request"  # the ref is too long, the frame is not
+        if house.opened.qsize() and (await next_of(house.opened))._line is not None:
+            await client.send("x" * (protocol.MAX_FRAME_BYTES + 1))
+            assert (await closed(client))[0] == 1009
+
+
+async def test_compression_is_never_negotiated(lined: House) -> None:
+    async with lined.connect(compression="deflate") as client:
+        assert client.protocol.extensions == []
+
+
+async def test_a_silent_socket_is_told_of_once_and_closed_after_a_minute() -> None:
+    silent: list[Socket] = []
+    heard: list[Socket] = []
+    pulse = Pulse(heartbeat_seconds=10, liveness_seconds=30, on_silent=silent.append, on_heard=heard.append)
+    async with serving(HoldfastWebSocketProtocol, pulse) as house, house.connect() as client:
+        opened = await next_of(house.opened)
+        now = asyncio.get_running_loop().time()
+        pulse.sweep(now + 29)
+        assert silent == []
+        pulse.sweep(now + 31)
+        pulse.sweep(now + 32)
+        assert (silent, heard) == ([opened], [])
+        await client.send('{"type":"extend"}')
+        await said(client)
+        pulse.sweep(asyncio.get_running_loop().time())
+        assert heard == [opened]
+        pulse.sweep(asyncio.get_running_loop().time() + 61)
+        assert (await closed(client))[0] == 4101
+
+
+async def test_a_pong_is_a_sign_of_life(lined: House) -> None:
+    async with lined.connect():
+        opened = await next_of(lined.opened)
+        before = opened._line.last_received
+        opened.ping()
+        await until(lambda: opened._line.last_received != before)
+
+
+async def test_heartbeats_are_for_who_has_been_greeted_and_say_when_maps_are_stale() -> None:
+    stale = False
+    pulse = Pulse(heartbeat_seconds=60, liveness_seconds=30, stale=lambda: stale)
+    await pulse.start()
+    async with serving(HoldfastWebSocketProtocol, pulse) as house, house.connect() as client:
+        await next_of(house.opened)
+        await pulse.beat()
+        await client.send('{"type":"hello"}')
+        assert (await said(client))["type"] == "welcome"
+        await pulse.beat()
+        assert (await said(client)).keys() == {"type", "server_time"}
+        stale = True
+        pulse.beat_soon()
+        assert (await said(client))["stale"] is True
+    await pulse.close()
+
+
+async def test_pings_and_sweeps_run_by_themselves() -> None:
+    pulse = Pulse(heartbeat_seconds=0.05, liveness_seconds=0.15)
+    await pulse.start()
+    async with serving(HoldfastWebSocketProtocol, pulse) as house, house.connect() as client:
+        await client.send('{"type":"hello"}')
+        assert [(await said(client))["type"] for _ in range(3)] == ["welcome", "heartbeat", "heartbeat"]
+        opened = await next_of(house.opened)
+        assert opened.closed_with is None
+    await pulse.close()
+
+
+async def test_a_drain_says_goodbye_to_all_then_closes_them_one_by_one(house: House) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(house.connect()) for _ in range(5)]
+        for _ in clients:
+            await next_of(house.opened)
+        await house.pulse.drain(after_ms=20, spread_ms=100, reason="restart")
+        for client in clients:
+            assert await said(client) == {
+                "type": "goodbye",
+                "reason": "restart",
+                "after_ms": 20,
+                "spread_ms": 100,
+            }
+            assert (await closed(client))[0] == 4100
+        async with house.connect() as late:
+            assert (await closed(late))[0] == 4100
+
+
+def test_the_line_fits_the_installed_uvicorn() -> None:
+    assert line.problems() == []
+    assert line.websocket_class() is HoldfastWebSocketProtocol
+
+
+def test_a_line_that_does_not_fit_says_why_and_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(line._USED_METHODS, "handle_gossip", ["event"])
+    monkeypatch.setitem(line._VERSIONS, "uvicorn", "0.53.")
+    assert line.websocket_class() == "websockets-sansio"
+    assert "uvicorn's handle_gossip(event) is not what it was" in caplog.text
+    assert "the line is made for 0.53.*" in caplog.text
