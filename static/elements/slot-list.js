@@ -1,6 +1,6 @@
 /**
  * <slot-list>: start times or places with a capacity, each with what is left of it. Like <seat-map> it is shown a resource and a
- * source of numbers, and fires `slot-take` with `{slot, quantity}` and `slot-return` with `{slot}`.
+ * source of numbers, and fires `slot-take` with `{slot, quantity}` and `slot-return` with `{slot}`. Attribute `readonly` for a wall screen.
  */
 
 import { formatMoney } from "../client/money.js";
@@ -64,8 +64,9 @@ export class SlotList extends HTMLElement {
     const left = make("span.left");
     const meter = make("span.meter", { "aria-hidden": "true" });
     const facts = make("div.facts", {}, make("b.when", {}, when), make("span.until", {}, until), make("span.price", {}, formatMoney(slot.price)));
-    const row = make("li", {}, facts, make("div.stock", {}, left, meter), make("div.act", {}, quantity, take, giveBack));
-    this.#rows.set(slot.index, { slot, row, left, meter, quantity, take, giveBack, most: -1, when });
+    const act = make("div.act", {}, quantity, take, giveBack);
+    const row = make("li", {}, facts, make("div.stock", {}, left, meter), act);
+    this.#rows.set(slot.index, { slot, row, left, meter, act, quantity, take, giveBack, most: -1, when });
     return row;
   }
 
@@ -88,6 +89,7 @@ export class SlotList extends HTMLElement {
     row.take.disabled = !stock.canTake;
     row.take.setAttribute("aria-label", `Hold, ${row.when}`);
     row.giveBack.setAttribute("aria-label", `Give back, ${row.when}`);
+    row.act.hidden = this.hasAttribute("readonly") || (stock.available === 0 && stock.mine === 0);
     row.quantity.hidden = !stock.canTake;
     row.take.hidden = stock.mine > 0;
     row.giveBack.hidden = stock.mine === 0;

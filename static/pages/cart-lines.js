@@ -10,7 +10,12 @@ export function slotTitle(slot, resource) {
   return `${formatDay(slot.starts_at, resource.time_zone)}, ${formatTime(slot.starts_at, resource.time_zone)}`;
 }
 
-function lineOf(hold, [slotId, quantity], resources) {
+/** The resource's title is left out on its own page. */
+function detailOf(slot, resource, here) {
+  return [resource?.id === here ? null : resource?.title, slot?.category].filter(Boolean).join(" · ");
+}
+
+function lineOf(hold, [slotId, quantity], resources, here) {
   const resource = resources.get(hold.resource);
   const slot = resource?.slots.find(({ id }) => id === slotId);
   const amount = hold.items.length === 1 ? hold.price.amount : (slot?.price.amount ?? 0) * quantity;
@@ -19,18 +24,18 @@ function lineOf(hold, [slotId, quantity], resources) {
     hold,
     slot: slotId,
     title: slotTitle(slot, resource),
-    detail: [resource?.title, slot?.category].filter(Boolean).join(" · "),
+    detail: detailOf(slot, resource, here),
     quantity,
     price: { amount, currency: hold.price.currency },
   };
 }
 
-function wishLine(resource, [slotId, quantity]) {
+function wishLine(resource, [slotId, quantity], here) {
   const slot = resource?.slots.find(({ id }) => id === slotId);
   return slot && {
     key: `wish ${slotId}`,
     title: slotTitle(slot, resource),
-    detail: [resource.title, slot.category].filter(Boolean).join(" · "),
+    detail: detailOf(slot, resource, here),
     quantity,
     price: { amount: slot.price.amount * quantity, currency: slot.price.currency },
     waiting: true,
@@ -40,13 +45,14 @@ function wishLine(resource, [slotId, quantity]) {
 /**
  * @param {Cart} cart
  * @param {Map<string, object>} resources those of its holds, as far as they are known
+ * @param {string} [here] the resource whose page this is
  * @returns {object[]} lines for <cart-panel>, wishes last
  */
-export function linesOf(cart, resources) {
-  const held = cart.held.flatMap((hold) => hold.items.map((item) => lineOf(hold, item, resources)));
+export function linesOf(cart, resources, here) {
+  const held = cart.held.flatMap((hold) => hold.items.map((item) => lineOf(hold, item, resources, here)));
   for (const line of held) line.waiting = cart.waiting(line.hold.resource, line.slot);
   const wished = cart.wishes.flatMap(({ resource, items }) =>
-    items.filter(([, quantity]) => quantity > 0).map((item) => wishLine(resources.get(resource), item)),
+    items.filter(([, quantity]) => quantity > 0).map((item) => wishLine(resources.get(resource), item, here)),
   );
   return [...held, ...wished.filter(Boolean)];
 }

@@ -14,7 +14,7 @@ export class CartView {
   #options;
   #resources = new Map();
 
-  /** @param {Holdfast} holdfast @param {CartPanel} panel @param {{checkout?: string, empty: string, onchange?: Function}} options */
+  /** @param {Holdfast} holdfast @param {CartPanel} panel @param {{here?: string, checkout?: string, empty: string, onchange?: Function}} options */
   constructor(holdfast, panel, options) {
     this.#holdfast = holdfast;
     this.#panel = panel;
@@ -34,7 +34,7 @@ export class CartView {
   #changed() {
     const { cart } = this.#holdfast;
     for (const { resource: id } of [...cart.held, ...cart.paying]) this.#fetch(id);
-    this.lines = linesOf(cart, this.#resources);
+    this.lines = linesOf(cart, this.#resources, this.#options.here);
     this.total = totalOf(this.lines);
     for (const line of this.lines) if (!line.waiting) line.onremove = () => this.#remove(line);
     this.#panel.show({

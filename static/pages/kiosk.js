@@ -6,11 +6,12 @@ import { sumBySection } from "../client/totals.js";
 import { inWords } from "../elements/freshness.js";
 import { make } from "../elements/make.js";
 import "../elements/seat-map/seat-map.js";
+import "../elements/slot-list.js";
 import { find, idOfPage, startPage } from "./shell.js";
 
 const RETRY = 5000;
 const id = idOfPage();
-const map = find("map");
+let element = find("places");
 let availability = null;
 let shown = null;
 let frame = 0;
@@ -41,19 +42,28 @@ function drawTotals() {
   find("totals").replaceChildren(make("li.all", {}, ...line("Left", all)), ...sections);
 }
 
+/** Start times are a list on the wall as well. */
+function useList() {
+  const list = make("slot-list");
+  list.toggleAttribute("readonly", true);
+  element.replaceWith(list);
+  element = list;
+}
+
 function show(fetched) {
   shown = fetched;
   document.title = `${fetched.title} · Holdfast`;
   find("title").textContent = fetched.title;
   find("when").textContent = formatMoment(fetched.starts_at, fetched.time_zone);
-  map.show(fetched, source);
+  if (fetched.kind !== "seats" && element.localName === "seat-map") useList();
+  element.show(fetched, source);
   frame ||= requestAnimationFrame(drawTotals);
 }
 
 function follow(fetched) {
   availability = holdfast.follow(fetched);
   availability.addEventListener("change", ({ detail }) => {
-    map.refresh(detail.changed);
+    element.refresh(detail.changed);
     frame ||= requestAnimationFrame(drawTotals);
   });
   availability.addEventListener("layout", async () => {
@@ -70,7 +80,7 @@ async function load() {
     follow(fetched);
   } catch (refusal) {
     const gone = refusal.code === "unknown_resource" || refusal.code === "not_found";
-    map.status = { busy: !gone, text: gone ? "This is not on sale." : "Waiting for the server…" };
+    element.status = { busy: !gone, text: gone ? "This is not on sale." : "Waiting for the server…" };
     if (!shown) find("title").textContent = gone ? "Not on sale" : "Waiting for the server…";
     setTimeout(load, RETRY);
   }
@@ -83,6 +93,6 @@ function tick() {
   setTimeout(tick, 1000);
 }
 
-map.status = { busy: true, text: "Opening the doors…" };
+element.status = { busy: true, text: "Opening the doors…" };
 load();
 tick();

@@ -23,6 +23,7 @@ let mine = new Set();
 const holdfast = startPage({ availability: () => availability });
 const sheet = new CartSheet(find("side"));
 const cart = new CartView(holdfast, find("cart"), {
+  here: id,
   checkout: "/booking",
   empty: "Choose places, and they wait here for you.",
   onchange: ({ lines, total }) => cartChanged(lines, total),

@@ -19,13 +19,26 @@ export function areasOf({ areas = [] }) {
   }));
 }
 
-/** @returns {[number, number][]} points that between them span the area, turned as it is turned */
-export function cornersOf({ shape, x, y, rotation, width, height, rx, ry, points }) {
+/** About the width of a letter, as a share of its height. */
+const LETTER = 0.72;
+
+function textCorners({ x, y, text }) {
+  if (!text) return [];
+  const half = (text.text.length * text.size * LETTER) / 2;
+  return [[x + text.x - half, y + text.y - text.size], [x + text.x + half, y + text.y + text.size]];
+}
+
+/** @returns {[number, number][]} points that between them span the area, turned as it is turned, and its text */
+export function cornersOf(area) {
+  return [...shapeCorners(area), ...textCorners(area)];
+}
+
+function shapeCorners({ shape, x, y, rotation, width, height, rx, ry, points }) {
   const corners = {
     rectangle: () => [[0, 0], [width, 0], [width, height], [0, height]],
     ellipse: () => [[-rx, -ry], [rx, -ry], [rx, ry], [-rx, ry]],
     polygon: () => points.map((point) => [point.x, point.y]),
-    none: () => [[0, 0]],
+    none: () => [],
   }[shape]();
   const [cos, sin] = [Math.cos(rotation), Math.sin(rotation)];
   return corners.map(([dx, dy]) => [x + dx * cos - dy * sin, y + dx * sin + dy * cos]);

@@ -2,6 +2,7 @@
 
 const ROW_NAMES = 11;
 const SECTION_NAMES = 24;
+const LEGIBLE = 7;
 
 /** Paints the ground for the view. */
 export function paintGround(context, plan, view, ink) {
@@ -52,10 +53,10 @@ function paintRowNames(context, plan, view, ink) {
 }
 
 function paintSectionName(context, section, view, ink) {
-  if (!section.name) return;
+  if (!section.name || !section.namePlace) return;
   const { x, y } = view.toScreen(...section.namePlace);
   const size = Math.min(14, Math.max(11, view.seat * 0.8));
-  const middle = Math.max(size, y - view.seat * 0.9 - size);
+  const middle = y - view.seat * 0.95 - size;
   context.font = `650 ${size}px ${ink.font}`;
   const width = context.measureText(section.name).width + size * 1.5;
   context.beginPath();
@@ -92,7 +93,8 @@ function traceArea(context, area) {
 
 function paintAreaText(context, { x, y, text, shape }, view, ink) {
   const place = view.toScreen(x + text.x, y + text.y);
-  const size = Math.min(24, Math.max(10, view.scale * text.size));
+  const size = Math.min(24, Math.max(9, view.scale * text.size));
+  if (shape === "none" && view.scale * text.size < LEGIBLE) return;
   context.letterSpacing = `${size * 0.12}px`;
   context.fillStyle = shape === "none" ? ink.faint : ink.stageText;
   write(context, text.text, place.x, place.y, size, 650, ink);

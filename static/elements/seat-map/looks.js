@@ -29,6 +29,13 @@ export function wordsOf(look) {
   return WORDS[look];
 }
 
+const SHORT = { [Look.HELD]: "being bought", [Look.SOLD]: "gone", [Look.MINE]: "yours", [Look.UNKNOWN]: "…" };
+
+/** @returns {string} the same where room is short */
+export function shortWordsOf(look) {
+  return SHORT[look] ?? WORDS[look];
+}
+
 /** @returns {boolean} whether choosing such a seat can do anything */
 export function canChoose(look) {
   return look === Look.AVAILABLE || look === Look.MINE;

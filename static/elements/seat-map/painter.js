@@ -61,12 +61,24 @@ export class Painter {
   /** @param {Iterable<number>} seats those that look different now */
   paintSome(seats) {
     if (!this.#plan) return;
-    const half = this.#view.seat * 0.45 + 1;
     for (const seat of seats) {
-      const { x, y } = this.#view.toScreen(this.#plan.xs[seat], this.#plan.ys[seat]);
-      this.#seats.clearRect(x - half, y - half, half * 2, half * 2);
+      this.#erase(seat);
       this.#paintSeat(seat);
     }
+  }
+
+  /** Takes away exactly what a seat may have covered: a rectangle would cut into neighbours of slanting rows. */
+  #erase(seat) {
+    const { x, y } = this.#view.toScreen(this.#plan.xs[seat], this.#plan.ys[seat]);
+    const radius = this.#view.seat * 0.43 + 1;
+    const context = this.#seats;
+    context.globalAlpha = 1;
+    context.globalCompositeOperation = "destination-out";
+    context.beginPath();
+    if (this.#plan.slots[seat].accessible || this.#view.seat < SMALL) context.rect(x - radius, y - radius, radius * 2, radius * 2);
+    else context.arc(x, y, radius, 0, Math.PI * 2);
+    context.fill();
+    context.globalCompositeOperation = "source-over";
   }
 
   #prepare(context) {

@@ -2,8 +2,10 @@
 
 import { areasOf, cornersOf } from "./areas.js";
 import { Cells } from "./cells.js";
+import { layOutFloors } from "./floors.js";
 
-const GAP = 2.2;
+const GAP = 1.75;
+const NAME_ROOM = 2.6;
 
 /** @returns {string} what is written on the seat: the number at the end of its label */
 export function seatNumber(label) {
@@ -94,23 +96,31 @@ export class Plan {
     this.xs = Float64Array.from(places, ([x]) => x);
     this.ys = Float64Array.from(places, ([, y]) => y);
     this.areas = areasOf(plan);
+    const floors = this.#layOutFloors();
     this.letters = slots.map(({ label }) => seatNumber(label));
     this.spacing = spacingOf(this.xs, this.ys, boundsOf(this.xs, this.ys));
     this.cells = new Cells(this.xs, this.ys, this.spacing * 2);
     this.seatOf = new Map(slots.map((slot, seat) => [slot.id, seat]));
     this.sections = this.#sections();
     this.rows = this.sections.flatMap(({ rows }) => rows);
-    this.rowLabels = plan.row_labels ?? this.rows.flatMap((row) => rowLabels(row, this.xs, this.ys, this.spacing));
+    this.rowLabels = (floors === 1 && plan.row_labels) || this.rows.flatMap((row) => rowLabels(row, this.xs, this.ys, this.spacing));
     this.bounds = this.#allBounds();
     this.categories = this.#categories(categories);
     const names = new Map(this.categories.map(({ name }, number) => [name, number]));
     this.categoryOf = Uint16Array.from(slots, ({ category }) => names.get(category));
   }
 
+  #layOutFloors() {
+    const sections = [...group(this.slots, ({ section }) => section).values()];
+    const rows = [...group(this.slots, ({ section, row }) => `${section}\u0000${row}`).values()];
+    return layOutFloors(sections, rows, this.xs, this.ys);
+  }
+
   /** The seats with the room around them, the areas and the names. */
   #allBounds() {
     const corners = [...this.areas.flatMap(cornersOf), ...this.rowLabels.map(({ x, y }) => [x, y])];
     this.xs.forEach((x, seat) => corners.push([x, this.ys[seat]]));
+    for (const { namePlace: place } of this.sections) if (place) corners.push([place[0], place[1] - this.spacing * NAME_ROOM]);
     if (corners.length === 0) return { left: 0, top: 0, right: 1, bottom: 1 };
     const { left, top, right, bottom } = boundsOf(corners.map(([x]) => x), corners.map(([, y]) => y));
     const room = this.spacing * 1.4;
@@ -121,14 +131,17 @@ export class Plan {
     return Array.from(group(this.slots, ({ section }) => section), ([name, seats]) => {
       const rows = group(seats.map((seat) => this.slots[seat]), ({ row }) => row);
       const named = Array.from(rows, ([row, places]) => this.#row(row, places.map((place) => seats[place])));
-      return { name, seats, rows: named, namePlace: this.#namePlace(seats) };
+      return { name, seats, rows: named, namePlace: this.#namePlace(name, seats) };
     });
   }
 
-  /** Above the middle of the section. */
-  #namePlace(seats) {
+  /** Above those of its seats that stand in the middle; null for a section that the plan itself names. */
+  #namePlace(name, seats) {
+    if (this.areas.some(({ text }) => text?.text.toLowerCase() === name.toLowerCase())) return null;
     const { left, top, right } = boundsOf(seats.map((seat) => this.xs[seat]), seats.map((seat) => this.ys[seat]));
-    return [(left + right) / 2, top];
+    const middle = (left + right) / 2;
+    const near = seats.filter((seat) => Math.abs(this.xs[seat] - middle) < this.spacing * 4);
+    return [middle, near.length > 0 ? Math.min(...near.map((seat) => this.ys[seat])) : top];
   }
 
   #row(name, seats) {

@@ -3,7 +3,7 @@
  * stadium costs no more than a studio.
  */
 
-import { Look, canChoose, wordsOf } from "./looks.js";
+import { Look, canChoose, shortWordsOf, wordsOf } from "./looks.js";
 import { placeOf } from "./plan.js";
 
 function element(name, className, text) {
@@ -95,7 +95,7 @@ export class SeatList {
     button.setAttribute("aria-pressed", String(look === Look.MINE));
     button.setAttribute("aria-disabled", String(!canChoose(look)));
     button.setAttribute("aria-label", this.describe(seat));
-    button.lastElementChild.textContent = look === Look.AVAILABLE ? this.#price(slot.price) : wordsOf(look);
+    button.lastElementChild.textContent = look === Look.AVAILABLE ? this.#price(slot.price) : shortWordsOf(look);
   }
 
   /** @returns {string} all that a map shows of a seat */

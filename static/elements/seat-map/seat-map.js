@@ -26,6 +26,7 @@ const ZOOM_STEP = 1.6;
 const TOUCHABLE = 22;
 const CLICKABLE = 9;
 const READABLE = 26;
+const FOOT = 54;
 const MOST_MOVED_SEATS = 6000;
 const ICONS = { in: "M12 5v14M5 12h14", out: "M5 12h14", all: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5" };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -89,7 +90,7 @@ export class SeatMap extends HTMLElement {
     this.#source = source;
     this.#plan = new Plan(resource);
     this.#looks = new Uint8Array(resource.slots.length);
-    this.#view.frame(this.#plan.bounds, this.#plan.spacing);
+    this.#view.frame(this.#plan.bounds, this.#plan.spacing, FOOT);
     this.#view.fit();
     this.#parts.stage.setAttribute("aria-label", `Seat map of ${resource.title}. Arrow keys move from seat to seat.`);
     this.#look(this.#looks.keys());
@@ -109,6 +110,7 @@ export class SeatMap extends HTMLElement {
     this.#list.refresh(changed);
     if (changed.includes(this.#cursor)) this.#describeCursor(true);
     for (const seat of changed) this.#dirty.add(seat);
+    this.#allDirty ||= this.#dirty.size > this.#looks.length / 4;
     this.#requestFrame();
   }
 
@@ -158,7 +160,8 @@ export class SeatMap extends HTMLElement {
     parts.legend = make("div.legend", { role: "group", "aria-label": "Highlight a price category" });
     parts.mapButton = make("button", { type: "button", "aria-pressed": "true", onclick: () => this.#showList(false) }, "Map");
     parts.listButton = make("button", { type: "button", "aria-pressed": "false", onclick: () => this.#showList(true) }, "List");
-    parts.bar = make("div.bar", {}, parts.legend, make("div.views", { role: "group", "aria-label": "View" }, parts.mapButton, parts.listButton));
+    parts.views = make("div.views", { role: "group", "aria-label": "View" }, parts.mapButton, parts.listButton);
+    parts.bar = make("div.bar", {}, parts.legend, parts.views);
     parts.ground = make("canvas", { "aria-hidden": "true" });
     parts.seats = make("canvas", { "aria-hidden": "true" });
     parts.cursor = make("button.cursor", { type: "button", onclick: () => this.#choose(this.#cursor), onkeydown: (event) => this.#key(event), onfocus: () => this.#cursorFocused() });
@@ -192,10 +195,9 @@ export class SeatMap extends HTMLElement {
   #gestures;
 
   #becomeReadonly() {
-    const { bar, tools, cursor, stage } = this.#parts;
-    for (const part of [bar, tools, cursor]) part.remove();
-    stage.style.gridRow = "1 / -1";
-    stage.style.pointerEvents = "none";
+    const { views, tools, cursor, bar, stage } = this.#parts;
+    for (const part of [views, tools, cursor]) part.remove();
+    for (const part of [bar, stage]) part.inert = true;
   }
 
   /** Works out how seats look now. @returns {number[]} those that look different */
@@ -243,7 +245,8 @@ export class SeatMap extends HTMLElement {
   }
 
   #buildKey() {
-    const signs = KEY.filter(([, accessible]) => !accessible || this.#plan.slots.some((slot) => slot.accessible));
+    const readonly = this.hasAttribute("readonly");
+    const signs = KEY.filter(([look, accessible]) => (accessible ? this.#plan.slots.some((slot) => slot.accessible) : !readonly || look !== Look.MINE));
     this.#parts.key.replaceChildren(...signs.map(([look, accessible, words]) => make("li", {}, this.#sign(look, accessible), words)));
   }
 

@@ -3,7 +3,7 @@ import { sheet } from "../sheet.js";
 export const styles = sheet`
 :host {
   display: grid;
-  grid-template-rows: auto minmax(0, 1fr);
+  grid-template: auto minmax(0, 1fr) / minmax(0, 1fr);
   min-height: 0;
   position: relative;
   color: var(--ink);

@@ -10,12 +10,14 @@ export class Viewport {
   height = 0;
   #bounds = { left: 0, top: 0, right: 1, bottom: 1 };
   #spacing = 1;
+  #foot = 0;
   #fitted = 1;
 
-  /** @param {{left: number, top: number, right: number, bottom: number}} bounds of all that is drawn */
-  frame(bounds, spacing) {
+  /** @param {{left: number, top: number, right: number, bottom: number}} bounds of all that is drawn @param {number} foot pixels at the bottom that are covered */
+  frame(bounds, spacing, foot = 0) {
     this.#bounds = bounds;
     this.#spacing = spacing;
+    this.#foot = foot;
   }
 
   /** @returns {number} pixels from one seat to its neighbour */
@@ -39,7 +41,7 @@ export class Viewport {
   #fitScale() {
     const { left, top, right, bottom } = this.#bounds;
     const wide = this.width / Math.max(right - left, 1e-6);
-    const high = this.height / Math.max(bottom - top, 1e-6);
+    const high = Math.max(1, this.height - this.#foot) / Math.max(bottom - top, 1e-6);
     return Math.min(wide, high, MAX_SEAT / this.#spacing);
   }
 
@@ -53,7 +55,7 @@ export class Viewport {
 
   centre(x, y) {
     this.x = this.width / 2 - x * this.scale;
-    this.y = this.height / 2 - y * this.scale;
+    this.y = (this.height - this.#foot) / 2 - y * this.scale;
     this.#keepInSight();
   }
 
@@ -94,7 +96,7 @@ export class Viewport {
   #keepInSight() {
     const { left, top, right, bottom } = this.#bounds;
     this.x = kept(this.x, left * this.scale, right * this.scale, this.width);
-    this.y = kept(this.y, top * this.scale, bottom * this.scale, this.height);
+    this.y = kept(this.y, top * this.scale, bottom * this.scale, this.height - this.#foot);
   }
 }
 
