@@ -102,7 +102,12 @@ def create() -> None:
 
 
 def pip(*arguments: str) -> None:
-    quiet = ("--quiet", "--no-input", "--disable-pip-version-check")
+    quiet = (
+        "--quiet",
+        "--no-input",
+        "--disable-pip-version-check",
+        "--no-compile",
+    )  # compiled when first used
     done = subprocess.run([str(python()), "-m", "pip", "install", *quiet, *arguments], check=False)
     if done.returncode != 0:
         sys.exit("pip could not install what the lock names (see above). The first set-up needs the network.")
