@@ -12,6 +12,7 @@ LARGEST_YAML = 8 * 1024 * 1024
 _WHOLE = re.compile(r"[-+]?[0-9]{1,30}")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+_PLAIN_TAGS = frozenset({"map", "seq", "str", "int", "float", "bool", "null", "timestamp", "value"})
 _PART = re.compile(r"(\.[^.\[\]]*|\[\d+\])$")
 
 
@@ -110,7 +111,7 @@ class _Reader:
         if id(node) in self._seen:
             raise Unreadable(f"line {line}: is used by an alias (*); write it out in each place")
         self._seen.add(id(node))
-        if not node.tag.startswith("tag:yaml.org,2002:"):
+        if node.tag.removeprefix("tag:yaml.org,2002:") not in _PLAIN_TAGS:
             raise Unreadable(f"line {line}: has the tag {node.tag[:40]!r}; plain values are wanted")
         if isinstance(node, yaml.MappingNode):
             return self._map(node, path)

@@ -23,7 +23,6 @@ from server.inventory.documents import Document, Unreadable, decode_text, read_j
 from server.inventory.drafts import ID_HINT, check_whole, is_id, read_head
 from server.inventory.edits import standing_head
 from server.inventory.fields import Fields, Problems
-from server.inventory.generate import stadium
 from server.inventory.reports import ImportOptions, ImportReport
 from server.inventory.rules import Resource, ResourceDraft, Slot, lay_out
 from server.inventory.seating_plan import SeatId, read_seating_plan
@@ -57,38 +56,10 @@ async def import_file(
     return report
 
 
-async def import_stadium(
-    database: Database, inventory: Inventory, seats: int, options: ImportOptions
-) -> ImportReport:
-    """Write a made-up stadium of so many seats; id, title and owner may be given, the rest is its own."""
-    async with database.connection() as connection:
-        await require_current(connection)
-    report = ImportReport("stadium", options.dry_run)
-    drafts: list[ResourceDraft] = []
-    try:
-        draft = await asyncio.to_thread(stadium, seats)
-    except ValueError as error:
-        report.problems.append(str(error))
-    else:
-        drafts = [_named(draft, options, report)]
-    await write_drafts(inventory, drafts, report)
-    return report
-
-
-def _named(draft: ResourceDraft, options: ImportOptions, report: ImportReport) -> ResourceDraft:
-    named = msgspec.structs.replace(
-        draft,
-        id=options.resource or draft.id,
-        title=options.title or draft.title,
-        owner=options.owner or draft.owner,
-    )
-    if not is_id(named.id):
-        report.problems.append(f"{named.id!r} is no id; {ID_HINT}")
-    return named
-
-
 async def write_drafts(inventory: Inventory, drafts: Sequence[ResourceDraft], report: ImportReport) -> None:
     """Try all, then write all; a problem of one leaves every one as it was."""
+    if report.ok:
+        report.problems += [f"{each.id!r} is no id; {ID_HINT}" for each in drafts if not is_id(each.id)]
     if report.ok:
         await _write(inventory, drafts, report, dry_run=True)
     if report.ok and not report.dry_run:

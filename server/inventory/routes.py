@@ -7,6 +7,7 @@ from uuid import uuid4
 import msgspec
 from starlette.routing import Route
 
+from channels.codec import numbers
 from server.accounts.rules import Caller
 from server.errors import BadRequest, FieldError, Forbidden, InvalidFields
 from server.http.answers import accepts_gzip
@@ -92,8 +93,8 @@ async def read_availability(call: Call) -> Answer:
             "epoch": state.epoch,
             "version": state.version,
             "first": state.first,
-            "available": list(state.available),
-            "held": list(state.held),
+            "available": numbers(state.available, state.width).tolist(),
+            "held": numbers(state.held, state.width).tolist(),
         }
     )
 

@@ -7,7 +7,7 @@ Keys that pretix does not document are left out with a warning.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from math import hypot
 from typing import Literal
@@ -220,15 +220,17 @@ def _check_ids(reading: _Reading, seat_id: SeatId) -> None:
     missing = found.pop("", [])
     doubled = {each: seats for each, seats in found.items() if len(seats) > 1}
     if missing or doubled:
-        what = (
-            f"{len(missing)} seats have no {key}" if missing else f"{len(doubled)} {key}s stand twice or more"
-        )
+        what = f"{_count(missing, 'seat')} without {key}" if missing else f"{_count(doubled, key)} not unique"
         reading.problems.add("zones", f"{what}; every seat needs its own{_other_ids_hint(reading, seat_id)}")
     for seat in missing:
         reading.problems.add(f"{seat.path}.{key}", f"is missing for {seat.zone}/{seat.row}/{seat.number}")
     for each, seats in doubled.items():
         message = f"{shown(each)} is the {key} of {len(seats)} seats: {_named(seats)}"
         reading.problems.add(f"{seats[0].path}.{key}", message)
+
+
+def _count(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'s' if len(things) > 1 else ''}"
 
 
 def _by_id(seats: list[_Seat], seat_id: SeatId) -> dict[str, list[_Seat]]:
@@ -253,16 +255,19 @@ def _named(seats: list[_Seat]) -> str:
 
 
 def _check_categories(reading: _Reading, colours: Mapping[str, str], prices: Mapping[str, int]) -> None:
-    used = Counter(seat.category for seat in reading.seats)
+    used: dict[str, list[_Seat]] = {}
+    for seat in reading.seats:
+        used.setdefault(seat.category, []).append(seat)
     known = ", ".join(shown(name) for name in colours) or "none"
-    for name, count in used.items():
-        first = next(seat for seat in reading.seats if seat.category == name)
+    for name, seats in used.items():
         if name not in colours:
-            what = f"{count} seats, first {_named([first])}, are of the category {shown(name)}"
-            reading.problems.add(f"{first.path}.category", f"{what}; the plan's categories are {known}")
+            what = f"{shown(name)}, given to {_count(seats, 'seat')}, is no category of the plan"
+            reading.problems.add(f"{seats[0].path}.category", f"{what}; it has {known}")
         elif name not in prices:
             hint = f'--price "{name}=8500", or {name}: 8500 among the prices of a sidecar file'
-            reading.problems.add("categories", f"{shown(name)} has {count} seats and no price; give {hint}")
+            reading.problems.add(
+                "categories", f"{shown(name)} has {_count(seats, 'seat')} and no price; give {hint}"
+            )
     for name in prices:
         if name not in colours:
             reading.problems.add("prices", f"{shown(name)} is no category of the plan; it has {known}")
@@ -300,5 +305,6 @@ def _decoration(reading: _Reading, seat_id: SeatId) -> dict[str, object]:
 
 def _warnings(reading: _Reading) -> tuple[str, ...]:
     return tuple(
-        f"{path} is not known and left out ({count} times)" for path, count in reading.unknown.items()
+        f"{path} is not known and left out{'' if count == 1 else f', {count} times'}"
+        for path, count in reading.unknown.items()
     )
