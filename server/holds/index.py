@@ -35,11 +35,12 @@ class OpenCart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):
-    """What joining answered; `entries` are those of before."""
+    """What joining answered; `entries` are those of before, `resource` is where an ended hold was."""
 
-    status: Literal["joined", "differs"]
+    status: Literal["joined", "differs", "ended"]
     now: int
     reference: str
+    resource: str = ""
     first_hold_at: int = 0
     created: bool = False
     entries: tuple[Entry, ...] = ()

@@ -4,11 +4,8 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
-from server.errors import UnknownResource
 from server.holds.attendance import Attendance
-from server.holds.rules import Terms, terms_of
 from server.holds.service import Holds
-from server.inventory.rules import HoldPolicy
 
 BATCH = 500  # sessions in one call
 READS_AT_ONCE = 16
@@ -61,7 +58,7 @@ class Liveness:
 
     async def _renew(self, sessions: Iterable[str]) -> None:
         for resource, members in self._by_resource(sessions).items():
-            live_ms = self._holds.live_ms(await self._terms(resource))
+            live_ms = self._holds.policies.live_ms(await self._holds.policies.of(resource))
             for batch in _batches(members):
                 await self._holds.store.run(
                     "renew", resource, process=self._holds.process, live_ms=live_ms, sessions=batch
@@ -70,7 +67,7 @@ class Liveness:
     async def _lower(self, sessions: list[str]) -> dict[str, int]:
         graces: dict[str, int] = {}
         for resource, members in self._by_resource(sessions).items():
-            graces[resource] = grace_ms = (await self._terms(resource)).grace_ms
+            graces[resource] = grace_ms = (await self._holds.policies.of(resource)).grace_ms
             for batch in _batches(members):
                 await self._holds.store.run(
                     "leave", resource, field=self._holds.process, grace_ms=grace_ms, sessions=batch
@@ -85,13 +82,6 @@ class Liveness:
             for resource in self._attendance.resources_of(session):
                 groups.setdefault(resource, []).append(session)
         return groups
-
-    async def _terms(self, resource: str) -> Terms:
-        """The resource's terms; the process's own for one that is gone from the catalogue."""
-        try:
-            return await self._holds.terms(resource)
-        except UnknownResource:
-            return terms_of(HoldPolicy(), self._holds.settings)
 
 
 def _batches(sessions: Iterable[str]) -> Iterator[list[str]]:

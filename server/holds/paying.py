@@ -3,13 +3,14 @@
 Each step may come twice, or after a rebuild that has done it already; the booking's id on the hold tells.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from server.errors import Conflict
 from server.holds.carts import Carts, Standing, by_resource, ids
 from server.holds.index import Index, OpenCart
 from server.holds.loading import Loader
+from server.holds.policies import Policies
 from server.holds.rules import Cart, EndReason, Hold, cart_of, opened_at
 
 
@@ -21,14 +22,12 @@ class Paying:
         loader: Loader,
         index: Index,
         carts: Carts,
-        shortest: Callable[[set[str]], Awaitable[tuple[int, int]]],
-        owner: Callable[[str], Awaitable[str]],
+        policies: Policies,
     ) -> None:
         self._loader = loader
         self._index = index
         self._carts = carts
-        self._shortest = shortest
-        self._owner = owner
+        self._policies = policies
 
     async def begin(self, holds: Sequence[Hold], booking: str, until_ms: int) -> list[Hold]:
         """From held to paying, all or none; answers those that had ended."""
@@ -94,7 +93,7 @@ class Paying:
             return None
         session, reference = holds[0].session, holds[0].reference
         standing = await self._carts.read(session)
-        owner = await self._owner(holds[0].resource)
+        owner = await self._policies.owner(holds[0].resource)
         paying = await self._still_paying(holds, booking)
         if not paying:
             return standing.cart
@@ -114,7 +113,7 @@ class Paying:
     ) -> list[Hold]:
         """All under one reference and deadline; the first resource reckons it, the others follow."""
         first_hold_at = opened_at([*paying, *others])
-        hold_ms, max_ms = await self._shortest({hold.resource for hold in (*paying, *others)})
+        hold_ms, max_ms = await self._policies.shortest({hold.resource for hold in (*paying, *others)})
         together: list[Hold] = []
         expires_at: int | None = None
         for resource, group in by_resource(paying).items():

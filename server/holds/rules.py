@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from base64 import b32encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -113,12 +113,6 @@ def terms_of(policy: HoldPolicy, settings: Settings) -> Terms:
         grace_ms=1000 * chosen(policy.disconnect_grace_seconds, settings.disconnect_grace_seconds),
         max_items=chosen(policy.max_hold_items, settings.max_hold_items),
     )
-
-
-def shortest(terms: Iterable[Terms]) -> tuple[int, int]:
-    """The hold length and the ceiling (ms) of a cart over resources of these terms."""
-    known = list(terms)
-    return min(each.hold_ms for each in known), min(each.max_ms for each in known)
 
 
 def is_live(hold: Hold, now: int) -> bool:

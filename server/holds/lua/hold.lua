@@ -1,5 +1,5 @@
 -- Takes items, or the best places, for a session: all of them or none.
--- uses: resource loaded records commit holds due live ops cart best
+-- uses: resource loaded records commit holds keep due live ops cart best
 --
 -- In:  id, session, resource, op?; items [[index, quantity], …] or best {quantity, category, adjacent}; range?
 --      reference and first_hold_at? of the cart if it is alive elsewhere; fresh, the reference of a new one

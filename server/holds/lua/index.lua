@@ -8,7 +8,7 @@
 local function drop(id)
   local packed = redis.call('HGET', holds_key, id)
   if not packed then return end
-  redis.call('SET', tag .. ':ended:' .. id, cmsgpack.unpack(packed)[2], 'PX', ENDED)
+  redis.call('SET', ended_key(id), cmsgpack.unpack(packed)[2], 'PX', ENDED)
   redis.call('HDEL', holds_key, id)
 end
 

@@ -4,6 +4,10 @@
 -- In:  id, resource, owner, currency, fresh (the reference of a new cart), lasts_ms
 -- Out: status joined: reference, first_hold_at, created (the cart is new), entries (those of before, whole)
 --      differs: the cart has another owner or currency; entries; nothing changed
+--      ended: this hold was made or refused before, in `resource`; nothing changed
+
+local resource = redis.call('GET', ended_key(input.id))
+if resource then return answer({status = 'ended', resource = resource, reference = ''}) end
 
 local entries = read_entries()
 local cart = read_cart()

@@ -1,5 +1,5 @@
 -- Builds a resource anew under a new epoch: booked and paying from PostgreSQL, held from what Redis still has.
--- uses: resource records commit holds
+-- uses: resource records commit holds keep
 --
 -- In:  token (the lease), resource, epoch, layout, width, count, currency, run_id
 --      best [[category, candidates], …], pending: the holds of pending bookings, whole
@@ -14,11 +14,6 @@ local function stored_holds(set)
   local found = {}
   for _, id in ipairs(ids(set)) do found[#found + 1] = read(id) end
   return found
-end
-
-local function by_age(one, other)
-  if one.created_at ~= other.created_at then return one.created_at < other.created_at end
-  return one.id < other.id
 end
 
 local function put_meta()

@@ -1,5 +1,5 @@
 -- A payment came late: takes the same items again as paying, all of them or none.
--- uses: resource loaded steady records commit holds due
+-- uses: resource loaded steady records commit holds keep due
 --
 -- In:  holds (whole ones), booking, until_ms
 -- Out: status paying: version · taken: slots (indices), nothing changed but what was due · unloaded · loading

@@ -1,5 +1,5 @@
 -- Forgets a resource that is gone from the catalogue; its holds are told `lost`.
--- uses: resource records commit holds
+-- uses: resource records commit holds keep
 --
 -- In:  –
 -- Out: status unloaded (always)

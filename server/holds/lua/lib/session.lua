@@ -17,6 +17,10 @@ end
 
 local now = milliseconds()
 
+local function ended_key(id)
+  return tag .. ':ended:' .. id
+end
+
 local function answer(content)
   content.now = now
   return cmsgpack.pack(content)
