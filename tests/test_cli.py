@@ -250,6 +250,48 @@ def test_import_makes_a_stadium_up(command: Command, database_url: str) -> None:
     assert 450 <= len(slots_of(database_url)) <= 550
 
 
+def test_a_stadium_has_a_size_that_makes_sense(command: Command) -> None:
+    code, _, complaint = command("import", "--generate", "stadium", "--seats", "1")
+    assert code == 2
+    assert "not 1" in complaint
+
+
+def run_sql(url: str, statement: str) -> None:
+    async def execute() -> None:
+        connection = await asyncpg.connect(url)
+        await connection.execute(statement)
+        await connection.close()
+
+    asyncio.run(execute())
+
+
+def test_audit_ends_with_0_while_every_invariant_holds(
+    command: Command, database_url: str, redis_url: str
+) -> None:
+    complete(command, DATABASE_URL=database_url, REDIS_URL=redis_url)
+    command("import", "--generate", "stadium", "--seats", "500")
+    assert command("audit") == (0, "every invariant holds\n", "")
+
+
+def test_audit_names_what_is_broken_and_ends_with_1(
+    command: Command, database_url: str, redis_url: str
+) -> None:
+    complete(command, DATABASE_URL=database_url, REDIS_URL=redis_url)
+    command("import", "--generate", "stadium", "--seats", "500", "--resource", "bowl")
+    run_sql(database_url, "update slot set taken = 1 where index = 3")
+    code, printed, _ = command("audit")
+    assert code == 1
+    assert "bowl" in printed
+    assert printed.endswith("\n1 broken\n")
+
+
+def test_audit_needs_both_servers(command: Command, database_url: str) -> None:
+    command.set("DATABASE_URL", database_url)
+    code, _, complaint = command("audit")
+    assert code == 2
+    assert "REDIS_URL: is missing" in complaint
+
+
 def test_a_token_names_its_user_and_roles(command: Command) -> None:
     command.set("JWT_SECRET", JWT_SECRET)
     code, printed, _ = command(

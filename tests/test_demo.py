@@ -4,19 +4,23 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from queue import Queue
 
 import httpx
 import pytest
 
 from server.demo import complete_settings, may_open_browser
+from server.demo import demo as run_demo
 from server.embedded.home import Home
-from server.embedded.seed import seed
+from server.embedded.process import EmbeddedError
+from server.embedded.seed import Seeded, seed
 from server.settings import Settings
 from tests.support.names import SETTINGS_NAMES
 
@@ -128,6 +132,44 @@ def test_its_secrets_are_remembered(tmp_path: Path) -> None:
         assert complete_settings(GIVEN, home, 1) == first
     assert len(first.secret_key) >= 32
     assert first.secret_key != first.jwt_secret
+
+
+def test_it_prints_its_pages_and_opens_the_first(
+    tmp_path: Path,
+    redis_url: str,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    opened = Queue[str]()
+
+    async def serve(_settings: Settings, *, listener: socket.socket, ready: Callable[[], None]) -> None:
+        assert listener.fileno() > 0
+        ready()
+
+    async def trouble(_url: str) -> Seeded:
+        return Seeded("hall", trouble="catalogue.yaml: line 3: is wrong")
+
+    monkeypatch.setattr("server.demo.serve", serve)
+    monkeypatch.setattr("server.demo.seed", trouble)
+    monkeypatch.setattr("webbrowser.open", opened.put)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.chdir(tmp_path)
+    given = Settings(redis_url=redis_url, database_url=database_url, port=0)
+    run_demo(given, reset=False, environment={})
+    address = opened.get(timeout=10)
+    printed = capsys.readouterr()
+    assert address.startswith("http://localhost:")
+    assert all(f"{address}{page}\n" in printed.out for page in ("/", "/resources/hall", "/kiosk/hall"))
+    assert "line 3: is wrong" in printed.err
+
+
+async def test_a_catalogue_without_a_seat_map_is_an_error(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.embedded.seed.CATALOGUE", tmp_path / "catalogue.yaml")
+    with pytest.raises(EmbeddedError, match=r"no seat map to show: catalogue.yaml: cannot be read"):
+        await seed(database_url)
 
 
 async def test_seeding_again_changes_nothing(database_url: str) -> None:
