@@ -21,6 +21,11 @@ def without_secrets(
     return event
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not the error that uvicorn logs for each handshake we refuse: our access log has it already."""
+    return record.msg != "ASGI callable returned without completing handshake."
+
+
 def configure(level: LogLevel, stream: TextIO | None = None) -> None:
     """Set structlog and the standard loggers up for the whole process; lines go to `stream`, or stderr.
 
@@ -54,6 +59,7 @@ def configure(level: LogLevel, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     # These log whole addresses at INFO, queries included; our own access log says what is needed.
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "httpx"):
         logger = logging.getLogger(name)
