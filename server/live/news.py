@@ -1,11 +1,12 @@
 """Changes of holds on their way to the tabs that have them: `hold` messages, and `cart` once for each batch.
 
 Every process hears every change; this one keeps the live holds of the sessions connected here, so that it can
-tell what ended while pub/sub was away. What Redis lost is told as any other change, by the keeper.
+tell what ended while pub/sub was away, and say `lost` of what Redis lost: a resource in a new epoch was
+rebuilt.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -23,6 +24,7 @@ QUEUE_LIMIT: Final = 10_000
 """Messages of Redis waiting to be told; when there are more, all sessions are read anew instead."""
 
 AGAIN_SECONDS: Final = 1.0
+CHECK_SECONDS: Final = 1.0
 READERS: Final = 32
 _REASONS: Final = {"expired": "deadline", "released": "released", "confirmed": "confirmed", "lost": "lost"}
 
@@ -49,6 +51,9 @@ class Reader(Protocol):
     async def ensure(self, resource: str) -> None:
         """Load the resource unless Redis knows it."""
 
+    async def positions(self, resources: Sequence[str]) -> Mapping[str, tuple[str, int] | None]:
+        """(epoch, version) of each; None where Redis does not know it."""
+
 
 class News:
     """One queue, worked off in order; `clock` is the wall's, in ms."""
@@ -67,6 +72,7 @@ class News:
         self._queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE_LIMIT)
         self._stale: dict[str, None] = {}
         self._woken = asyncio.Event()
+        self._epochs: dict[str, str] = {}
 
     def hear(self, data: bytes) -> None:
         """A message of `holdfast:sessions`; never blocks."""
@@ -92,6 +98,28 @@ class News:
             self._woken.clear()
             await self.tell_queued()
             await self.tell_missed()
+
+    async def check(self) -> None:
+        """Look for rebuilt resources, for ever; to be supervised."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            try:
+                await self.check_epochs()
+            except HoldfastError as error:
+                _log.debug("epochs cannot be read", why=error.detail)
+
+    async def check_epochs(self) -> None:
+        """Look again at the sessions whose resources stand in an epoch that is new here."""
+        followed = {hold.resource for session in self._table for hold in session.holds.values()}
+        positions = await self._holds.positions(sorted(followed)) if followed else {}
+        epochs = {name: position[0] for name, position in positions.items() if position is not None}
+        moved = {name for name in followed if epochs.get(name) != self._epochs.get(name)}
+        self._epochs = epochs
+        self.read_anew(
+            session.id
+            for session in self._table
+            if any(hold.resource in moved for hold in session.holds.values())
+        )
 
     async def view(self, hold: Hold) -> HoldView:
         """The hold with its slots' names; raises UnknownResource or Unavailable."""
