@@ -1,0 +1,87 @@
+"""Two whole processes, as production starts them, on a Redis and a PostgreSQL that a test may kill."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis as RedisClient
+
+from server.database.migrate import migrate
+from server.database.pool import Database
+from server.holds.client import connect
+from server.inventory.rules import HoldPolicy, ResourceDraft, SlotDraft
+from server.inventory.service import Inventory
+from server.ops.auditor import audit
+from tests.support.processes import Process
+from tests.support.servers import PostgreSQL, Redis
+
+GRACE_SECONDS = 1
+
+
+@dataclass(frozen=True)
+class Street:
+    """Two processes on the same two servers."""
+
+    processes: tuple[Process, Process]
+    redis: Redis
+    postgresql: PostgreSQL
+    database: Database
+    client: RedisClient
+
+    @property
+    def addresses(self) -> list[str]:
+        return [process.base_url for process in self.processes]
+
+    async def sells(self, name: str, seats: int, **policy: int) -> None:
+        """Put a row of seats on sale."""
+        slots = tuple(
+            SlotDraft(
+                id=f"A-{seat}", label=f"A-{seat}", price=5_000, category="stalls", section="stalls", row="A"
+            )
+            for seat in range(1, seats + 1)
+        )
+        draft = ResourceDraft(
+            id=name,
+            kind="seats",
+            title=name,
+            owner="olga",
+            time_zone="Europe/Berlin",
+            currency="eur",
+            policy=HoldPolicy(**policy),
+            slots=slots,
+        )
+        inventory = Inventory(self.database)
+        await inventory.create(draft)
+        await inventory.close()
+
+    async def is_sound(self) -> None:
+        """The audit of the running system finds nothing."""
+        assert await audit(self.database, self.client) == []
+
+
+@pytest.fixture
+async def street(spare_redis: Redis, spare_postgresql: PostgreSQL, tmp_path: Path) -> AsyncIterator[Street]:
+    await migrate(spare_postgresql.url)
+    environment = {
+        "REDIS_URL": spare_redis.url,
+        "DATABASE_URL": spare_postgresql.url,
+        "SECRET_KEY": secrets.token_hex(32),
+        "PAYMENTS": "sandbox",
+        "DISCONNECT_GRACE_SECONDS": str(GRACE_SECONDS),
+        "LIVENESS_SECONDS": "6",
+        "HEARTBEAT_SECONDS": "1",
+        "RATE_COMMANDS": "0",
+        "RATE_BOOKINGS": "0",
+        "LOG_LEVEL": "warning",
+    }
+    async with AsyncExitStack() as stack:
+        database = await Database.connect(spare_postgresql.url, size=2)
+        stack.push_async_callback(database.close)
+        client = connect(spare_redis.url, connections=2)
+        stack.push_async_callback(client.aclose)
+        first = await stack.enter_async_context(Process(environment, tmp_path / "first.log"))
+        second = await stack.enter_async_context(Process(environment, tmp_path / "second.log"))
+        yield Street((first, second), spare_redis, spare_postgresql, database, client)
