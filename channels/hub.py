@@ -170,7 +170,7 @@ class Hub:
         channels, now = self._followed[subscriber], self._clock()
         before = channels.get(channel.name)
         if before is not None:
-            if before.group.view.key != key_of(view):
+            if before.version == UNSYNCED or before.group.view.key != key_of(view):
                 version = UNSYNCED
             channel.leave(before, now)
         group = channel.group(key_of(view), now)

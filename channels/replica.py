@@ -1,8 +1,9 @@
 """One resource's numbers as this process knows them, moved on by changes and never by anything else. Pure.
 
 A change from `from_version` to `to_version` carries the final state of each slot that changed between them.
-It is applied by the clients' own rule: if from <= mine < to. What is older is ignored, what leaves a gap is
-reported.
+A client takes one if from <= mine < to, for the server sees to it that its past is the server's. A replica is
+stricter and takes only what starts exactly where it stands: a Redis that lost its last changes in a failover
+goes on from an earlier version, and what follows from there does not follow from here. The older is ignored.
 """
 
 from collections.abc import Sequence
@@ -101,10 +102,10 @@ class Replica:
         )
 
     def apply(self, change: Change, now: float) -> Outcome:
-        """Move on if from <= mine < to. A change that can't be right is a gap: the truth must be read."""
+        """Move on. What does not start here, or can't be right, is a gap: the truth must be fetched."""
         if change.to_version <= self.version:
             return Outcome.OLD
-        if change.from_version > self.version or not self._fits(change.changes):
+        if change.from_version != self.version or not self._fits(change.changes):
             return Outcome.GAP
         first, available, held = self.first, self.available, self.held
         indices = change.changes[0::3]

@@ -70,17 +70,15 @@ def _delta(channel: str, replica: Replica, from_version: int, changes: Sequence[
 
 @dataclass
 class AllSlots:
-    """Every slot."""
+    """Every slot; it hears of every version, even of one that left all numbers as they were."""
 
     key: ViewKey = None
 
     def snapshot(self, channel: str, replica: Replica) -> Snapshot:
         return _snapshot(channel, replica, ((0, replica.count),), None)
 
-    def delta(
-        self, channel: str, replica: Replica, from_version: int, changes: Sequence[int]
-    ) -> Delta | None:
-        return _delta(channel, replica, from_version, changes) if changes else None
+    def delta(self, channel: str, replica: Replica, from_version: int, changes: Sequence[int]) -> Delta:
+        return _delta(channel, replica, from_version, changes)
 
     def repeat(self, channel: str, replica: Replica, from_version: int) -> Delta:
         return _delta(channel, replica, from_version, ())

@@ -210,6 +210,7 @@ class Seen:
     numbers: dict[int, tuple[int, int]] = field(default_factory=dict)
     flat: list[tuple[int, int]] = field(default_factory=list)
     sums: dict[str, list[int]] | None = None
+    view: tuple[str, ...] | str | None = ""
 
     def take(self, message: dict[str, Any]) -> None:
         if message["type"] == "snapshot":
@@ -220,6 +221,7 @@ class Seen:
             assert message["type"] == "totals"
             self.epoch, self.version = message["epoch"], message["version"]
             self.sums = message["sections"]
+            self.view = "totals"
 
     def _snapshot(self, message: dict[str, Any]) -> None:
         self.epoch, self.version = message["epoch"], message["version"]
@@ -230,6 +232,7 @@ class Seen:
         assert len(self.flat) == message["count"]
         self.numbers = {}
         self.sums = None
+        self.view = self.sections
 
     def _delta(self, message: dict[str, Any]) -> None:
         assert message["epoch"] == self.epoch, "a delta of another epoch"
