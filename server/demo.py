@@ -12,6 +12,7 @@ from server.database.migrate import migrate
 from server.embedded.home import Home
 from server.embedded.seed import Seeded, seed
 from server.loop import run
+from server.ops import logs
 from server.serve import listen, serve
 from server.settings import Settings
 
@@ -20,6 +21,8 @@ FOLDER = Path(".holdfast")
 
 def demo(settings: Settings, *, reset: bool, environment: Mapping[str, str]) -> None:
     """Serve until Ctrl-C. What `settings` already names is used instead of our own."""
+    if not environment.get("LOG_LEVEL"):
+        logs.configure("warning")  # the terminal shows where to go, not every request
     with listen(settings.host, settings.port) as listener, Home(FOLDER) as home:
         if reset:
             home.reset()
