@@ -3,9 +3,9 @@
 const SOON = 120_000;
 const LAST = 30_000;
 
-/** @returns {string} such as `14:05`, or `1:02:00`; rounded up, so that 0:00 means that it is over */
+/** @returns {string} such as `14:05`, or `1:02:00` */
 export function clockFace(left) {
-  const seconds = Math.ceil(left / 1000);
+  const seconds = Math.round(left / 1000);
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
   const tail = String(seconds % 60).padStart(2, "0");
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;

@@ -39,7 +39,7 @@ export class HoldTimer extends HTMLElement {
     if (this.#expiresAt === null || !this.clock || !this.isConnected) return;
     const left = this.clock.left(this.#expiresAt);
     this.#show(left);
-    if (left > 0) this.#timer = setTimeout(() => this.#tick(), left % 1000 || 1000);
+    if (left > 0) this.#timer = setTimeout(() => this.#tick(), ((left + 500) % 1000) || 1000);
   }
 
   #show(left) {

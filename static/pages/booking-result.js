@@ -45,11 +45,16 @@ function show(now) {
   booking = now;
   find("message").hidden = true;
   find("ticket").hidden = false;
-  draw();
+  if (JSON.stringify(look(before)) !== JSON.stringify(look(now))) draw();
   for (const { resource: name } of now.items) fetchResource(name);
   if (before && before.status !== now.status) find("ticket").querySelector("h1").focus();
   clearTimeout(timer);
   if (now.status === "pending") timer = setTimeout(load, LOOK_AGAIN);
+}
+
+/** What of a booking is seen; over HTTP and on the socket it has its times in different ways. */
+function look(one) {
+  return one && { ...wordsOf(one), payment: one.payment, total: one.total, deadline: new Date(one.expires_at).getTime() };
 }
 
 async function fetchResource(name) {

@@ -15,7 +15,7 @@ const ACTS = {
   pay: () => report({ outcome: "succeed" }),
   decline: () => report({ outcome: "decline" }),
   late: () => report({ outcome: "succeed", delay_seconds: LATE_SECONDS }),
-  twice: () => Promise.all([report({ outcome: "succeed" }), report({ outcome: "succeed" })]),
+  twice: () => report({ outcome: "succeed", twice: true }),
   away: () => Promise.resolve(),
 };
 
@@ -45,7 +45,7 @@ async function load() {
     await session.open();
     ({ payment } = await get(`/api/payments/${encodeURIComponent(id)}`));
     find("amount").textContent = formatMoney(payment.amount);
-    find("what").textContent = payment.reference ?? "";
+    find("what").textContent = payment.attempt > 1 ? `Attempt ${payment.attempt}` : "";
     find("choices").hidden = false;
   } catch (refusal) {
     find("amount").textContent = "";

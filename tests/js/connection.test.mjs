@@ -165,3 +165,12 @@ test("a stop ends it at once and a start begins again", async () => {
   await settled();
   assert.equal(world.sockets.length, 2);
 });
+
+test("a delay in the reason of a close is kept", async () => {
+  const socket = await started();
+  socket.breaks(4201, "too slow; retry_after=5");
+  await world.pass(4999);
+  assert.equal(world.sockets.length, 1);
+  await world.pass(1);
+  assert.equal(world.sockets.length, 2);
+});

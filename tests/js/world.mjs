@@ -25,8 +25,8 @@ export class FakeSocket {
     this.onmessage?.({ data: JSON.stringify(message) });
   }
 
-  breaks(code) {
-    this.onclose?.({ code });
+  breaks(code, reason = "") {
+    this.onclose?.({ code, reason });
   }
 
   /** Opens the line and welcomes the client, as the server does. */

@@ -9,8 +9,8 @@ const TOUCH = 0.5;
 const SHARE = 0.1;
 const BETWEEN = 4;
 
-/** Near the least distance of seats that follow each other in a row. */
-function rowPitch(rows, xs, ys) {
+/** @returns {number} near the least distance of seats that follow each other in a row; 1 if none do */
+export function rowPitch(rows, xs, ys) {
   const steps = rows.flatMap((seats) =>
     seats.slice(1).map((seat, place) => Math.hypot(xs[seat] - xs[seats[place]], ys[seat] - ys[seats[place]])),
   );

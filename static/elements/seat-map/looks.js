@@ -24,6 +24,11 @@ export function lookOf(numbers, quantity, waiting) {
   return numbers.held > 0 ? Look.HELD : Look.SOLD;
 }
 
+/** @returns {string} the look's name in lower case */
+export function nameOf(look) {
+  return Object.keys(Look).find((name) => Look[name] === look).toLowerCase();
+}
+
 /** @returns {string} the look in words, for people who do not see it */
 export function wordsOf(look) {
   return WORDS[look];

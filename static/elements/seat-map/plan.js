@@ -2,7 +2,7 @@
 
 import { areasOf, cornersOf } from "./areas.js";
 import { Cells } from "./cells.js";
-import { layOutFloors } from "./floors.js";
+import { layOutFloors, rowPitch } from "./floors.js";
 
 const GAP = 1.75;
 const NAME_ROOM = 2.6;
@@ -42,15 +42,12 @@ function boundsOf(xs, ys) {
   return bounds;
 }
 
-/** The distance that seats keep: near the least of any two neighbours, so that no two overlap. */
-function spacingOf(xs, ys, bounds) {
-  const area = Math.max(1, (bounds.right - bounds.left) * (bounds.bottom - bounds.top));
-  const cells = new Cells(xs, ys, Math.max(Math.sqrt(area / Math.max(1, xs.length)), 1e-6));
-  const distances = [];
-  xs.forEach((x, seat) => distances.push(cells.nearestDistance(x, ys[seat], seat)));
+/** The distance that seats keep: near the least of any two neighbours, also of different rows, so that no two overlap. */
+function spacingOf(xs, ys, pitch) {
+  const cells = new Cells(xs, ys, pitch);
+  const distances = Array.from(xs, (x, seat) => cells.nearestDistance(x, ys[seat], seat)).filter((distance) => distance > 0);
   distances.sort((one, other) => one - other);
-  const least = distances.filter((distance) => distance > 0)[Math.floor(distances.length * 0.02)];
-  return Number.isFinite(least) ? least : 1;
+  return Math.min(pitch, distances[Math.floor(distances.length * 0.02)] ?? pitch);
 }
 
 /** Rows as runs of seats: a run ends where an aisle begins. */
@@ -96,9 +93,11 @@ export class Plan {
     this.xs = Float64Array.from(places, ([x]) => x);
     this.ys = Float64Array.from(places, ([, y]) => y);
     this.areas = areasOf(plan);
-    const floors = this.#layOutFloors();
+    const rows = [...group(slots, ({ section, row }) => `${section}\u0000${row}`).values()];
+    const sections = [...group(slots, ({ section }) => section).values()];
+    const floors = layOutFloors(sections, rows, this.xs, this.ys);
     this.letters = slots.map(({ label }) => seatNumber(label));
-    this.spacing = spacingOf(this.xs, this.ys, boundsOf(this.xs, this.ys));
+    this.spacing = spacingOf(this.xs, this.ys, rowPitch(rows, this.xs, this.ys));
     this.cells = new Cells(this.xs, this.ys, this.spacing * 2);
     this.seatOf = new Map(slots.map((slot, seat) => [slot.id, seat]));
     this.sections = this.#sections();
@@ -108,12 +107,6 @@ export class Plan {
     this.categories = this.#categories(categories);
     const names = new Map(this.categories.map(({ name }, number) => [name, number]));
     this.categoryOf = Uint16Array.from(slots, ({ category }) => names.get(category));
-  }
-
-  #layOutFloors() {
-    const sections = [...group(this.slots, ({ section }) => section).values()];
-    const rows = [...group(this.slots, ({ section, row }) => `${section}\u0000${row}`).values()];
-    return layOutFloors(sections, rows, this.xs, this.ys);
   }
 
   /** The seats with the room around them, the areas and the names. */
@@ -160,8 +153,12 @@ export class Plan {
     });
   }
 
+  rowOf(seat) {
+    return this.rows.find(({ seats }) => seats.includes(seat));
+  }
+
   /** @returns {number} the seat at a point, or -1; `reach` is how far off it may be, in plan units */
-  seatAt(x, y, reach = this.spacing / 2) {
+  seatAt(x, y, reach = 0) {
     return this.cells.nearest(x, y, Math.max(reach, this.spacing / 2));
   }
 

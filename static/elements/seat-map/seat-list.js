@@ -3,7 +3,7 @@
  * stadium costs no more than a studio.
  */
 
-import { Look, canChoose, shortWordsOf, wordsOf } from "./looks.js";
+import { Look, canChoose, nameOf, shortWordsOf, wordsOf } from "./looks.js";
 import { placeOf } from "./plan.js";
 
 function element(name, className, text) {
@@ -91,7 +91,7 @@ export class SeatList {
     if (!button) return;
     const look = this.#looks[seat];
     const slot = this.#plan.slots[seat];
-    button.dataset.look = Object.keys(Look).find((name) => Look[name] === look).toLowerCase();
+    button.dataset.look = nameOf(look);
     button.setAttribute("aria-pressed", String(look === Look.MINE));
     button.setAttribute("aria-disabled", String(!canChoose(look)));
     button.setAttribute("aria-label", this.describe(seat));

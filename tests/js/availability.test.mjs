@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { Availability } from "../../static/client/availability.js";
+import { Refusal } from "../../static/client/refusal.js";
+import { settled } from "./world.mjs";
+
+const CHANNEL = "availability:hall";
+const SNAPSHOT = { type: "snapshot", channel: CHANNEL, layout: 1, epoch: "e", version: 10, first: 0, count: 2, width: 1, available: [1, 1], held: [0, 0] };
+
+/** A connection that keeps what was asked and says what it is told. */
+class Line extends EventTarget {
+  state = "connecting";
+  asked = [];
+  refusal = null;
+
+  async ask(message) {
+    this.asked.push(message);
+    if (this.refusal) throw this.refusal;
+    return { type: "ok" };
+  }
+
+  welcome() {
+    this.state = "live";
+    this.dispatchEvent(new CustomEvent("welcome", { detail: {} }));
+  }
+
+  says(message) {
+    this.dispatchEvent(new CustomEvent("message", { detail: message }));
+  }
+}
+
+let line;
+let availability;
+let time;
+let changes;
+
+beforeEach(() => {
+  line = new Line();
+  time = 0;
+  changes = [];
+  availability = new Availability(line, { id: "hall", layout: 1 }, { now: () => time });
+  availability.addEventListener("change", ({ detail }) => changes.push(detail.changed));
+});
+
+test("subscribes when welcomed, and again with its position after a lost line", () => {
+  line.welcome();
+  assert.deepEqual(line.asked[0], { type: "subscribe", channel: CHANNEL, position: undefined, view: undefined });
+  line.says(SNAPSHOT);
+  line.welcome();
+  assert.deepEqual(line.asked[1].position, ["e", 10]);
+  assert.deepEqual(changes, [null]);
+});
+
+test("a gap asks once to be caught up", async () => {
+  line.welcome();
+  await settled();
+  line.says(SNAPSHOT);
+  line.says({ type: "delta", channel: CHANNEL, epoch: "e", from: 12, to: 13, changes: [0, 0, 1] });
+  line.says({ type: "delta", channel: CHANNEL, epoch: "e", from: 13, to: 14, changes: [1, 0, 1] });
+  assert.equal(line.asked.length, 2);
+  assert.deepEqual(line.asked[1].position, ["e", 10]);
+  await settled();
+  line.says({ type: "delta", channel: CHANNEL, epoch: "e", from: 10, to: 14, changes: [0, 0, 1, 1, 0, 1] });
+  assert.deepEqual(changes, [null, [0, 1]]);
+});
+
+test("other channels are not its business", () => {
+  line.welcome();
+  line.says({ ...SNAPSHOT, channel: "availability:other" });
+  assert.ok(!availability.replica.ready);
+});
+
+test("another layout means that the resource is to be fetched again", () => {
+  line.welcome();
+  const layouts = [];
+  availability.addEventListener("layout", ({ detail }) => layouts.push(detail));
+  line.says(SNAPSHOT);
+  line.says({ ...SNAPSHOT, layout: 2, version: 20 });
+  line.says({ ...SNAPSHOT, layout: 2, version: 30 });
+  assert.deepEqual(layouts, [2]);
+});
+
+test("knows how old its truth is: any word on the channel counts, silence does not", () => {
+  line.welcome();
+  assert.equal(availability.age, null);
+  line.says(SNAPSHOT);
+  time = 5000;
+  assert.equal(availability.age, 5000);
+  line.says({ type: "delta", channel: CHANNEL, epoch: "e", from: 10, to: 10, changes: [] });
+  assert.equal(availability.age, 0);
+});
+
+test("is stale while the server says that it cannot see", () => {
+  line.welcome();
+  line.says(SNAPSHOT);
+  line.says({ type: "heartbeat", server_time: 1, stale: true });
+  assert.ok(availability.stale);
+  line.says({ type: "heartbeat", server_time: 2 });
+  assert.ok(!availability.stale);
+});
+
+test("a refused subscription is told", async () => {
+  line.refusal = new Refusal({ code: "unknown_resource" });
+  const told = [];
+  availability.addEventListener("refused", ({ detail }) => told.push(detail.code));
+  line.welcome();
+  await settled();
+  assert.deepEqual(told, ["unknown_resource"]);
+});
+
+test("closed, it hears nothing more", () => {
+  line.welcome();
+  availability.close();
+  line.says(SNAPSHOT);
+  assert.ok(!availability.replica.ready);
+  assert.equal(line.asked.at(-1).type, "unsubscribe");
+});

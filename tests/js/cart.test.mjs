@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { Cart } from "../../static/client/cart.js";
+import { Holds, without } from "../../static/client/holds.js";
+import { Refusal } from "../../static/client/refusal.js";
+
+const EUR = (amount) => ({ amount, currency: "eur" });
+const hold = (id, items, more = {}) => ({ id, resource: "hall", items, price: EUR(5000), status: "held", expires_at: 900, ...more });
+const summary = { reference: "BK-1", expires_at: 900, total: EUR(5000) };
+
+let cart;
+let changes;
+
+beforeEach(() => {
+  cart = new Cart();
+  changes = 0;
+  cart.addEventListener("change", () => {
+    changes += 1;
+  });
+});
+
+test("a welcome says what is held, in whichever tab it was taken", () => {
+  cart.welcomed({ cart: summary, holds: [hold("h", [["A-1", 1]]), hold("p", [["B-1", 1]], { status: "paying" })] });
+  assert.equal(cart.reference, "BK-1");
+  assert.equal(cart.quantity("hall", "A-1"), 1);
+  assert.equal(cart.quantity("hall", "B-1"), 1, "what is being paid is still one's own");
+  assert.equal(cart.quantity("other", "A-1"), 0);
+  assert.deepEqual(cart.held.map(({ id }) => id), ["h"]);
+  assert.deepEqual(cart.paying.map(({ id }) => id), ["p"]);
+});
+
+test("a wish is shown at once and taken away when it is answered", () => {
+  cart.wish("op", "hall", [["A-1", 2]]);
+  assert.equal(cart.quantity("hall", "A-1"), 2);
+  assert.ok(cart.waiting("hall", "A-1"));
+  cart.answered("op");
+  assert.equal(cart.quantity("hall", "A-1"), 0);
+  assert.ok(!cart.waiting("hall", "A-1"));
+});
+
+test("a hold that ended is nobody's, whatever the reason", () => {
+  cart.welcomed({ cart: summary, holds: [hold("h", [["A-1", 1]])] });
+  cart.holdChanged(hold("h", [["A-1", 1]], { status: "expired" }));
+  assert.equal(cart.quantity("hall", "A-1"), 0);
+  assert.equal(cart.holdOf("hall", "A-1"), undefined);
+});
+
+test("a cart message is the whole cart, and leaves what is being paid alone", () => {
+  cart.welcomed({ cart: summary, holds: [hold("h", [["A-1", 1]]), hold("p", [["B-1", 1]], { status: "paying" })] });
+  cart.cartChanged({ reference: null, expires_at: null, total: null, holds: [] });
+  assert.equal(cart.reference, null);
+  assert.deepEqual(cart.held, []);
+  assert.equal(cart.paying.length, 1);
+});
+
+test("the slots of a resource are those held, paid for or asked for", () => {
+  cart.welcomed({ cart: summary, holds: [hold("h", [["A-1", 1]]), hold("o", [["Z-1", 1]], { resource: "other" })] });
+  cart.wish("op", "hall", [["A-2", 1]]);
+  assert.deepEqual([...cart.slots("hall")].sort(), ["A-1", "A-2"]);
+});
+
+test("part of a hold given back leaves the rest", () => {
+  const both = hold("h", [["A-1", 1], ["A-2", 2]]);
+  assert.deepEqual(without(both, [["A-2", 1]]).items, [["A-1", 1], ["A-2", 1]]);
+  assert.deepEqual(without(both, [["A-1", 1]]).items, [["A-2", 2]]);
+  assert.equal(without(both).status, "released");
+  assert.equal(without(both, both.items).status, "released");
+});
+
+/** A connection that answers as it is told. */
+class Line {
+  asked = [];
+
+  ask(message) {
+    this.asked.push(message);
+    return this.answer(message);
+  }
+}
+
+test("a hold that is refused is rolled back", async () => {
+  const line = new Line();
+  const seen = [];
+  line.answer = async () => {
+    seen.push(cart.quantity("hall", "A-1"));
+    throw new Refusal({ code: "slot_taken", slots: ["A-1"] });
+  };
+  const holds = new Holds(line, cart);
+  await assert.rejects(holds.take({ resource: "hall", items: [["A-1", 1]] }), { code: "slot_taken" });
+  assert.deepEqual(seen, [1], "shown while it was not answered");
+  assert.equal(cart.quantity("hall", "A-1"), 0);
+  assert.match(line.asked[0].op, /^[0-9A-HJKMNP-TV-Z]{26}$/);
+});
+
+test("a hold that is granted is one's own without a gap", async () => {
+  const line = new Line();
+  line.answer = async () => ({ hold: hold("h", [["A-1", 1]]), cart: summary });
+  const quantities = [];
+  cart.addEventListener("change", () => quantities.push(cart.quantity("hall", "A-1")));
+  await new Holds(line, cart).take({ resource: "hall", items: [["A-1", 1]] });
+  assert.ok(quantities.every((quantity) => quantity > 0));
+  assert.equal(cart.quantity("hall", "A-1"), 1);
+  assert.equal(cart.expiresAt, 900);
+});
+
+test("giving back is shown at once, and rolled back when refused", async () => {
+  cart.welcomed({ cart: summary, holds: [hold("h", [["A-1", 1]])] });
+  const line = new Line();
+  let during = null;
+  line.answer = async () => {
+    during = [cart.quantity("hall", "A-1"), cart.waiting("hall", "A-1")];
+    throw Refusal.offline();
+  };
+  await assert.rejects(new Holds(line, cart).giveBack(cart.held[0]), { code: "offline" });
+  assert.deepEqual(during, [0, true]);
+  assert.equal(cart.quantity("hall", "A-1"), 1);
+});
+
+test("giving back ends the hold", async () => {
+  cart.welcomed({ cart: summary, holds: [hold("h", [["A-1", 1]])] });
+  const line = new Line();
+  line.answer = async () => ({ type: "ok" });
+  await new Holds(line, cart).giveBack(cart.held[0]);
+  assert.deepEqual(cart.held, []);
+  assert.deepEqual(line.asked[0].hold, "h");
+});
+
+test("an extended cart has the new deadline and its holds", async () => {
+  cart.welcomed({ cart: summary, holds: [hold("h", [["A-1", 1]])] });
+  const line = new Line();
+  line.answer = async () => ({ type: "ok", cart: { ...summary, expires_at: 1800 } });
+  await new Holds(line, cart).extend();
+  assert.equal(cart.expiresAt, 1800);
+  assert.equal(cart.held.length, 1);
+  assert.ok(changes > 0);
+});
