@@ -25,6 +25,7 @@ Announce = Callable[[Booking], Awaitable[None]]
 # A change younger than this is being applied by whoever made it.
 LEFT_ALONE_MS: Final = 800
 BATCH: Final = 50
+# Each has a connection of the pool while it asks Redis, and a rebuild may need some more.
 AT_ONCE: Final = 4
 IDLE_SECONDS: Final = 1.0
 
@@ -48,6 +49,7 @@ class Applier:
         self._announce = announce
         self._clock = clock
         self._stale: set[str] = set()
+        self._gate = asyncio.Semaphore(AT_ONCE)
         self.worker = Worker("bookings.apply", self.work, idle=IDLE_SECONDS)
 
     async def apply(self, booking_id: UUID) -> list[Hold]:
@@ -70,19 +72,17 @@ class Applier:
         async with self._database.transaction() as connection:
             before = self._clock() - LEFT_ALONE_MS
             ids = await store.unapplied(connection, before, BATCH)
-        gate = asyncio.Semaphore(AT_ONCE)
-        outcomes = await asyncio.gather(*(self._heal(gate, booking_id) for booking_id in ids))
+        outcomes = await asyncio.gather(*(self._heal(booking_id) for booking_id in ids))
         return 0.0 if len(ids) == BATCH and all(outcomes) else IDLE_SECONDS
 
-    async def _heal(self, gate: asyncio.Semaphore, booking_id: UUID) -> bool:
-        async with gate:
-            try:
-                await self.apply(booking_id)
-            except Unavailable:
-                return False
-            except Exception:  # noqa: BLE001  # one booking's trouble must not keep the others waiting
-                _log.exception("booking_not_applied", booking=str(booking_id))
-                return False
+    async def _heal(self, booking_id: UUID) -> bool:
+        try:
+            await self.apply(booking_id)
+        except Unavailable:
+            return False
+        except Exception:  # noqa: BLE001  # one booking's trouble must not keep the others waiting
+            _log.exception("booking_not_applied", booking=str(booking_id))
+            return False
         return True
 
     async def _rebuild(self, resources: list[str]) -> None:
@@ -96,7 +96,7 @@ class Applier:
                 await self._holds.ensure(resource)
 
     async def _apply(self, booking_id: UUID) -> list[Hold]:
-        async with self._database.transaction() as connection:
+        async with self._gate, self._database.transaction() as connection:
             booking = await store.lock(connection, booking_id)
             if booking is None or booking.applied_version == booking.version:
                 return []

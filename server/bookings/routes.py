@@ -38,7 +38,9 @@ def _limit(text: str) -> int:
 
 routes = [
     Route(
-        "/api/bookings/validate", endpoint(validate, body=BookingRequest, idempotent=False), methods=["POST"]
+        "/api/bookings/validate",
+        endpoint(validate, body=BookingRequest, limit="commands", idempotent=False),
+        methods=["POST"],
     ),
     Route("/api/bookings", endpoint(list_bookings), methods=["GET"]),
     Route("/api/bookings/{id}", endpoint(get_booking), methods=["GET"]),

@@ -1,0 +1,325 @@
+"""A box office for tests: real holds, real bookings, the sandbox's money, and loops that run when told to."""
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis.asyncio import Redis
+
+from server.accounts.rules import Caller
+from server.bookings.announcer import Announcer
+from server.bookings.booked import PostgresBooked
+from server.bookings.details import BookingRequest, Customer
+from server.bookings.rules import Booking
+from server.bookings.service import Bookings
+from server.bookings.worker import Worker
+from server.database.pool import Database
+from server.errors import Unavailable
+from server.holds.client import connect
+from server.holds.rules import Cart, Hold, HoldRequest
+from server.holds.service import Holds
+from server.inventory.rules import HoldPolicy, ResourceDraft, SlotDraft
+from server.inventory.service import Inventory
+from server.payments.provider import Event
+from server.payments.rules import Payment
+from server.payments.service import Payments
+from server.settings import Settings
+
+HALL = "hall"
+PRICE = 2_500
+FORM = BookingRequest(customer=Customer(name="Ann Example", email="ann@example.com"))
+
+Wrap = Callable[[str, Any], Any]
+
+
+class Clock:
+    """The wall's time and as much more as a test has let pass."""
+
+    def __init__(self) -> None:
+        self.ahead = 0
+        self.frozen: int | None = None
+
+    def __call__(self) -> int:
+        return self.frozen if self.frozen is not None else time.time_ns() // 1_000_000 + self.ahead
+
+    def passes(self, seconds: float) -> None:
+        self.ahead += round(seconds * 1000)
+
+    def stands_at(self, moment: int | None) -> None:
+        self.frozen = moment
+
+
+@dataclass
+class Office:
+    """One process' bookings and payments. `wrap(name, part)` puts faults around what it is built of."""
+
+    database: Database
+    redis: Redis
+    settings: Settings
+    clock: Clock
+    wrap: Wrap = field(default=lambda _name, part: part)
+
+    def __post_init__(self) -> None:
+        self.inventory = Inventory(self.database)
+        booked = PostgresBooked(self.database)
+        self.holds = Holds(self.redis, self.inventory, booked, self.settings, process="test")
+        database = self.wrap("database", self.database)
+        self.bookings = Bookings(
+            database,
+            self.wrap("holds", self.holds),
+            self.inventory,
+            self.wrap("announce", Announcer(self.redis)),
+            payment_seconds=self.settings.payment_seconds,
+            clock=self.clock,
+        )
+        self.payments = Payments(database, self.bookings, clock=self.clock)
+        assert self.payments.sandbox is not None
+        self.sandbox = self.payments.sandbox
+        self.sandbox._database = self.database  # a third party has its own
+        providers = self.payments._providers._by_name
+        providers["sandbox"] = self.wrap("provider", self.sandbox)  # type: ignore[index]  # a dict, in truth
+
+    def workers(self) -> list[Worker]:
+        """All of them, in the order in which work flows."""
+        *money, sandbox = self.payments.workers()
+        return [sandbox, *money[1:], money[0], *self.bookings.workers()]
+
+    async def loops_run(self, rounds: int = 2) -> None:
+        """Every loop of the process, some rounds; as supervised loops do, they outlive what is away."""
+        for _ in range(rounds):
+            for worker in self.workers():
+                with suppress(Unavailable):
+                    await worker._work()
+
+    async def money_moves(self, rounds: int = 2) -> None:
+        """Only the loops that carry an event from the provider to its end."""
+        for _ in range(rounds):
+            for worker in (self.sandbox.worker, self.payments.inbox.worker, self.payments.refunds.worker):
+                with suppress(Unavailable):
+                    await worker._work()
+
+    async def hears_nothing(self) -> None:
+        """From here on every event of the provider is lost."""
+
+        async def lose(_event: Event) -> None:
+            raise ConnectionError("lost")
+
+        self.sandbox._deliver = lose
+
+
+@dataclass
+class Buyer:
+    """A session at an office: `await ann.holds("A-1")`, `await ann.books()`, `await ann.pays()`."""
+
+    office: Office
+    name: str
+    caller: Caller = field(init=False)
+    booking: Booking | None = None
+    payment: Payment | None = None
+
+    def __post_init__(self) -> None:
+        self.caller = Caller(session=f"session-{self.name}")
+
+    async def holds(self, *slots: str, resource: str = HALL, quantity: int = 1) -> Hold:
+        request = HoldRequest(resource=resource, items=tuple((slot, quantity) for slot in slots))
+        held = await self.office.holds.hold(self.caller, request, op=None, connected=False)
+        return held.hold
+
+    async def cart(self) -> Cart | None:
+        return await self.office.holds.cart(self.caller.session)
+
+    async def books(self, form: BookingRequest = FORM) -> Payment:
+        begun = await self.office.payments.begin(self.caller, form)
+        self.booking, self.payment = begun.booking, begun.payment
+        return begun.payment
+
+    async def acts(self, outcome: Any, *, delay: float = 0, twice: bool = False) -> None:
+        await self.office.payments.act(
+            self.caller, str(self.attempt.id), outcome, delay_ms=round(1000 * delay), twice=twice
+        )
+
+    async def pays(self, *, delay: float = 0, twice: bool = False) -> None:
+        """On the provider's page; the loops then carry it through."""
+        await self.acts("succeed", delay=delay, twice=twice)
+        await self.office.money_moves()
+
+    async def cancels(self, *, release: bool = False) -> Booking:
+        return await self.office.payments.cancel(self.caller, str(self.own.id), release=release)
+
+    @property
+    def own(self) -> Booking:
+        assert self.booking is not None
+        return self.booking
+
+    @property
+    def attempt(self) -> Payment:
+        assert self.payment is not None
+        return self.payment
+
+    async def sees(self) -> Booking:
+        """The booking as it is now."""
+        return await self.office.bookings.find(self.caller, str(self.own.id))
+
+    async def status(self) -> tuple[str, str]:
+        booking = await self.sees()
+        return booking.status, booking.payment_status
+
+    async def paid(self) -> str:
+        """The status of the latest payment that this buyer knows."""
+        payment, _ = await self.office.payments.find(self.caller, str(self.attempt.id))
+        return payment.status
+
+
+class House:
+    """Offices on one PostgreSQL and one Redis, with what a test asserts at its end."""
+
+    def __init__(self, database: Database, redis: Redis, settings: Settings) -> None:
+        self.database = database
+        self.redis = redis
+        self.settings = settings
+        self.clock = Clock()
+        self.office = self.opens_office()
+
+    def opens_office(self, wrap: Wrap | None = None) -> Office:
+        """Another process, or the same after a restart."""
+        if wrap is None:
+            return Office(self.database, self.redis, self.settings, self.clock)
+        return Office(self.database, self.redis, self.settings, self.clock, wrap)
+
+    async def sells(
+        self,
+        slots: Iterable[str] = ("A-1", "A-2", "A-3", "A-4"),
+        *,
+        resource: str = HALL,
+        capacity: int = 1,
+        price: int = PRICE,
+        owner: str = "owner",
+        policy: HoldPolicy | None = None,
+    ) -> None:
+        drafts = tuple(SlotDraft(id=slot, label=slot, capacity=capacity, price=price) for slot in slots)
+        await self.office.inventory.create(
+            ResourceDraft(
+                id=resource,
+                kind="seats",
+                title=resource,
+                owner=owner,
+                time_zone="Europe/Berlin",
+                currency="eur",
+                policy=policy or HoldPolicy(),
+                slots=drafts,
+            )
+        )
+
+    def buyer(self, name: str, office: Office | None = None) -> Buyer:
+        return Buyer(office or self.office, name)
+
+    async def value(self, query: str, *arguments: Any) -> Any:
+        async with self.database.connection() as connection:
+            return await connection.fetchval(query, *arguments)
+
+    async def execute(self, query: str, *arguments: Any) -> None:
+        async with self.database.connection() as connection:
+            await connection.execute(query, *arguments)
+
+    async def expires(self, buyer: Buyer) -> None:
+        """The buyer's deadline comes, and the loops run."""
+        late = buyer.own.expires_at - self.clock() + 1
+        self.clock.passes(max(late, 0) / 1000)
+        await self.office.loops_run()
+
+    async def is_whole(self, *, resources: Iterable[str] = (HALL,)) -> None:
+        """The end of every test: money conserved, slots counted, Redis and PostgreSQL of one mind."""
+        await self._money_is_conserved()
+        await self._slots_are_counted()
+        for resource in resources:
+            await self._redis_agrees(resource)
+
+    async def _money_is_conserved(self) -> None:
+        """The provider's own ledger keeps just the total of what is confirmed, each paid once."""
+        async with self.database.connection() as connection:
+            rows = await connection.fetch(
+                """
+                select i.id, i.metadata->>'booking' as booking, p.id as payment, b.confirmed_by, b.status,
+                  b.total,
+                  coalesce(sum(m.amount) filter (where m.kind = 'capture'), 0) as captured,
+                  coalesce(sum(m.amount) filter (where m.kind = 'refund'), 0) as refunded, i.status as intent
+                from sandbox.intent i
+                left join sandbox.movement m on m.intent_id = i.id
+                left join payment p on p.provider = 'sandbox' and p.provider_id = i.id
+                left join booking b on b.id = (i.metadata->>'booking')::uuid
+                group by i.id, p.id, b.id
+                """
+            )
+            confirmed = await connection.fetch(
+                "select id, confirmed_by, total, payment_status from booking where status = 'confirmed'"
+            )
+        for row in rows:
+            kept = row["captured"] - row["refunded"]
+            keeps = row["status"] == "confirmed" and row["confirmed_by"] == row["payment"] is not None
+            assert kept == (row["total"] if keeps else 0), dict(row)
+            assert row["intent"] != "authorised", dict(row)
+        keeping = {row["booking"] for row in rows if row["captured"] > row["refunded"]}
+        for row in confirmed:
+            assert row["payment_status"] == "paid", dict(row)
+            assert row["total"] == 0 or str(row["id"]) in keeping, dict(row)
+
+    async def _slots_are_counted(self) -> None:
+        wrong = await self.value(
+            """
+            select count(*) from slot s where s.taken <> (
+              select coalesce(sum(l.quantity), 0) from booking_line l
+              where l.resource_id = s.resource_id and l.slot_index = s.index and l.state <> 'released')
+            """
+        )
+        assert wrong == 0
+        astray = await self.value(
+            """
+            select count(*) from booking_line l join booking b on b.id = l.booking_id
+            where l.state <> case b.status
+              when 'pending' then 'pending' when 'cancelled' then 'released' else 'confirmed' end
+            """
+        )
+        assert astray == 0
+
+    async def _redis_agrees(self, resource: str) -> None:
+        state = await self.office.holds.read(resource)
+        async with self.database.connection() as connection:
+            rows = await connection.fetch(
+                """
+                select s.index, s.capacity,
+                  coalesce(sum(l.quantity) filter (where l.state = 'pending'), 0) as pending,
+                  coalesce(sum(l.quantity) filter (where l.state = 'confirmed'), 0) as confirmed
+                from slot s
+                left join booking_line l on l.resource_id = s.resource_id and l.slot_index = s.index
+                where s.resource_id = $1 group by s.resource_id, s.index order by s.index
+                """,
+                resource,
+            )
+        for row in rows:
+            available, held = state.available[row["index"]], state.held[row["index"]]
+            assert available + held == row["capacity"] - row["confirmed"], (dict(row), available, held)
+            assert held >= row["pending"], (dict(row), available, held)
+
+    async def booked_and_free(self, slot: str, resource: str = HALL) -> tuple[int, int]:
+        """(taken in PostgreSQL, available in Redis) of a slot."""
+        state = await self.office.holds.read(resource)
+        index = await self.value("select index from slot where resource_id = $1 and id = $2", resource, slot)
+        taken = await self.value("select taken from slot where resource_id = $1 and id = $2", resource, slot)
+        return taken, state.available[index]
+
+    async def refunds(self) -> list[tuple[str, int]]:
+        """(reason, amount) of every refund that was made."""
+        async with self.database.connection() as connection:
+            rows = await connection.fetch(
+                "select reason, amount from refund where status = 'succeeded' order by created_at"
+            )
+        return [(row["reason"], row["amount"]) for row in rows]
+
+
+async def open_house(database: Database, redis_url: str, settings: Settings) -> tuple[House, Redis]:
+    """A house with a client of its own, which fails fast as the server's does."""
+    redis = connect(redis_url)
+    house = House(database, redis, settings)
+    return house, redis

@@ -1,0 +1,120 @@
+"""kill -9 between any two steps of each story: another process brings all of it right."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+
+from server.errors import HoldfastError
+from tests.payments.faults import Killed, Steps
+from tests.payments.house import Buyer, House, Office
+
+Story = Callable[[House, Buyer], Awaitable[None]]
+
+
+async def _book_and_pay(_house: House, ann: Buyer) -> None:
+    await ann.books()
+    await ann.pays()
+
+
+async def _pay_twice(_house: House, ann: Buyer) -> None:
+    await ann.books()
+    await ann.pays(twice=True)
+
+
+async def _decline_then_pay(_house: House, ann: Buyer) -> None:
+    await ann.books()
+    await ann.acts("decline")
+    await ann.office.money_moves(1)
+    await ann.books()
+    await ann.pays()
+
+
+async def _expire(house: House, ann: Buyer) -> None:
+    await ann.books()
+    house.clock.passes(house.settings.payment_seconds + 1)
+    await ann.office.loops_run(2)
+
+
+async def _pay_late(house: House, ann: Buyer) -> None:
+    await ann.books()
+    await ann.acts("succeed", delay=house.settings.payment_seconds + 10)
+    house.clock.passes(house.settings.payment_seconds + 1)
+    await ann.office.loops_run(1)
+    house.clock.passes(10)
+    await ann.office.money_moves()
+
+
+async def _pay_late_for_a_taken_slot(house: House, ann: Buyer) -> None:
+    await ann.books()
+    await ann.acts("succeed", delay=house.settings.payment_seconds + 10)
+    house.clock.passes(house.settings.payment_seconds + 1)
+    await ann.office.loops_run(1)
+    line = ann.own.lines[0]
+    await house.buyer(f"ben-{line.slot}").holds(line.slot, resource=line.resource)
+    house.clock.passes(10)
+    await ann.office.money_moves()
+
+
+async def _cancel_pending(_house: House, ann: Buyer) -> None:
+    await ann.books()
+    await ann.cancels()
+
+
+async def _cancel_confirmed(_house: House, ann: Buyer) -> None:
+    await ann.books()
+    await ann.pays()
+    await ann.cancels()
+    await ann.office.money_moves(1)
+
+
+# The others share most of their steps with these, and are killed at every third.
+EVERY_STEP: list[Story] = [_book_and_pay, _pay_late, _cancel_pending]
+STORIES: list[Story] = [
+    _book_and_pay,
+    _pay_twice,
+    _decline_then_pay,
+    _expire,
+    _pay_late,
+    _pay_late_for_a_taken_slot,
+    _cancel_pending,
+    _cancel_confirmed,
+]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__.strip("_"))
+async def test_a_process_killed_at_any_step_leaves_nothing_wrong(house: House, story: Story) -> None:
+    steps = await _count(house, story)
+    await house.sells([f"K-{number}" for number in range(steps + 1)], resource="crash")
+    for number in range(1, steps + 1, 1 if story in EVERY_STEP else 3):
+        await _killed_at(house, story, number)
+    await _heals(house, house.office)
+    await house.is_whole(resources=["crash"])
+    assert await house.value("select count(*) from booking where applied_version < version") == 0
+    assert await house.value("select count(*) from refund where status = 'requested'") == 0
+
+
+async def _count(house: House, story: Story) -> int:
+    """How many steps the story has when nobody kills it."""
+    steps = Steps()
+    office = house.opens_office(steps.wrap)
+    ann = house.buyer("nobody", office)
+    await ann.holds("A-1")
+    await story(house, ann)
+    assert steps.count > 10
+    return steps.count
+
+
+async def _killed_at(house: House, story: Story, number: int) -> None:
+    office = house.opens_office(Steps(number).wrap)
+    ann = house.buyer(f"ann{number}", office)
+    await ann.holds(f"K-{number}", resource="crash")
+    with suppress(Killed, HoldfastError):
+        await story(house, ann)
+
+
+async def _heals(house: House, office: Office) -> None:
+    for seconds in (20, 40, house.settings.payment_seconds, 30, 60):
+        house.clock.passes(seconds)
+        await office.loops_run(3)
