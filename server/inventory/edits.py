@@ -75,8 +75,10 @@ def standing_head(resource: Resource) -> dict[str, Any]:
     """A resource's fields as a request or file would say them; its plan is left out."""
     head: dict[str, Any] = msgspec.to_builtins({name: getattr(resource, name) for name in _HEAD})
     del head["plan"]
-    for category in head["categories"]:
-        category["price"] = category["price"] and category["price"]["amount"]
+    prices = [category.price and category.price.amount for category in resource.categories]
+    head["categories"] = [
+        {**category, "price": price} for category, price in zip(head["categories"], prices, strict=True)
+    ]
     return head
 
 

@@ -50,6 +50,7 @@ class Fields:
             self._values = value
         else:
             problems.add(path or "body", f"is {shown(value)}; a map of fields is wanted")
+            self.problems = Problems()  # that its fields are missing too is no news
 
     def __contains__(self, name: str) -> bool:
         return self._values.get(name) is not None

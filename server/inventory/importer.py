@@ -204,7 +204,9 @@ def _values(
     """What is known of the resource, the latter overruling the former."""
     sidecar = said.value if isinstance(said.value, dict) else {"sidecar": said.value}
     stands = {} if standing is None else standing_head(standing)
-    stands["categories"] = [each for each in stands.get("categories", ()) if each["name"] in file.categories]
+    if not file.is_csv:
+        categories = stands.get("categories", ())
+        stands["categories"] = [each for each in categories if each["name"] in file.categories]
     given = {
         "id": options.resource,
         "title": options.title,

@@ -130,9 +130,12 @@ class Inventory:
             return await asyncio.shield(task)
         done, _ = await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
         try:
-            return task.result() if done else entry.loaded
+            if done:
+                return task.result()
         except Unavailable:
-            return entry.loaded
+            pass
+        entry.looked_at = self._clock()  # one caller a second waits, not each
+        return entry.loaded
 
     async def body(self, resource_id: str) -> Body:
         """A resource as JSON for HTTP, made once for each version."""

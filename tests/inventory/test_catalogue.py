@@ -86,7 +86,7 @@ def test_slots_may_be_listed() -> None:
         slots=[
             {
                 "id": "t1",
-                "label": "Morning",
+                "label": "First",
                 "capacity": 12,
                 "category": "Adult",
                 "starts_at": "2026-11-22T10:00",

@@ -57,7 +57,7 @@ def test_every_path_knows_its_line_or_its_parents() -> None:
         ("? [a]\n: b\n", "line 1: a key is a text"),
         ("a: [1, 2\nb: 3\n", "line 2: is not YAML"),
         ("a: \x07\n", "is not YAML"),
-        ("[" * 5000, "nested too deeply|is not YAML"),
+        ("[" * 5000, "nested too deeply"),
     ],
 )
 def test_yaml_that_nobody_should_trust_is_refused(text: str, problem: str) -> None:
