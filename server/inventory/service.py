@@ -188,6 +188,7 @@ class Inventory:
             return 0
         pending = await store.claim_announcements(self._database, ANNOUNCE_SECONDS)
         for resource_id, version in pending:
+            self._forget(resource_id)
             await self._announce(resource_id, version)
         return len(pending)
 
@@ -257,10 +258,14 @@ class Inventory:
         return written
 
     async def _changed(self, resource_id: str, version: str) -> None:
-        self._loading.forget(resource_id)
-        self._entries.drop(resource_id)
+        self._forget(resource_id)
         if self.on_change:
             await self._announce(resource_id, version)
+
+    def _forget(self, resource_id: str) -> None:
+        """The next answer is PostgreSQL's."""
+        self._loading.forget(resource_id)
+        self._entries.drop(resource_id)
 
     def _announce_in(self) -> float:
         return ANNOUNCE_SECONDS if self.on_change else 0.0

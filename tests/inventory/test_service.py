@@ -387,6 +387,21 @@ async def test_what_a_command_changed_is_told_by_a_server(
     assert redis.told == ["hall"]
 
 
+async def test_whoever_tells_redis_of_a_change_knows_it(inventory: Inventory, database: Database) -> None:
+    await inventory.create(draft())
+    await inventory.get("hall")
+    command = Inventory(database)
+    await command.change("hall", becoming(policy=HoldPolicy(hold_seconds=7)))
+    known: list[int | None] = []
+
+    async def load(resource_id: str) -> None:
+        known.append((await inventory.get(resource_id, 1)).resource.policy.hold_seconds)
+
+    inventory.on_change = load
+    await inventory.announce_pending()
+    assert known == [7]
+
+
 async def test_a_change_after_the_one_that_was_told_is_told_too(
     inventory: Inventory, database: Database, redis: Redis
 ) -> None:
