@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+CANCEL_AGAIN_SECONDS = 0.1
+
 _log = logging.getLogger("holdfast.supervisor")
 
 
@@ -25,7 +27,8 @@ async def supervise(name: str, work: Callable[[], Awaitable[None]], *, pause: fl
 
 async def stop(task: "asyncio.Task[None] | None") -> None:
     """Cancel a task that this process started, and wait until it has ended."""
-    if task is None:
-        return
-    task.cancel()
-    await asyncio.wait([task])
+    while task is not None and not task.done():
+        # Cancelled more than once: redis-py sends under `asyncio.wait_for`, which on Python 3.11 swallows
+        # a cancellation that comes at the moment when the bytes are out.
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_AGAIN_SECONDS)
