@@ -109,15 +109,17 @@ class _Problems:
 
     def email(self, field: str, value: str) -> str:
         """An address that a mail could reach."""
+        known = len(self.found)
         email = self.line(field, value, EMAIL_LENGTH)
-        if email and not _EMAIL.fullmatch(email):
+        if len(self.found) == known and not _EMAIL.fullmatch(email):
             self.add(field, "is no e-mail address; one looks like ann@example.com")
         return email
 
     def phone(self, field: str, value: str) -> str:
         """A number as people write it."""
+        known = len(self.found)
         phone = self.line(field, value, PHONE_LENGTH)
-        if phone and not (_PHONE.fullmatch(phone) and sum(map(str.isdigit, phone)) >= 3):
+        if len(self.found) == known and not (_PHONE.fullmatch(phone) and sum(map(str.isdigit, phone)) >= 3):
             self.add(field, "is no telephone number; one looks like +49 30 123456")
         return phone
 

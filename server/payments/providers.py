@@ -27,6 +27,8 @@ class Providers:
 
     def name_for(self, amount: int) -> str:
         """Who takes such an amount; nothing to pay is nobody's business but ours."""
+        if amount and self._default not in self._by_name:
+            raise Unavailable(f"payments by {self._default} are not served here")
         return self._default if amount else "free"
 
     async def create(self, payment: Payment, reference: str) -> Intent | None:

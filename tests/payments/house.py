@@ -100,6 +100,10 @@ class Office:
                 with suppress(Unavailable):
                     await worker._work()
 
+    async def refunds_run(self) -> None:
+        """One round of what makes refunds."""
+        await self.payments.refunds.worker._work()
+
     async def hears_nothing(self) -> None:
         """From here on every event of the provider is lost."""
 

@@ -1,0 +1,126 @@
+"""Redis follows PostgreSQL, whatever happens in between."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from server.bookings.announcer import CHANNEL, read_event
+from server.bookings.booked import PostgresBooked
+from server.errors import Unavailable, UnknownResource
+from tests.payments.house import HALL, House
+
+
+async def test_listeners_hear_of_every_change(house: House) -> None:
+    async with house.redis.pubsub() as listener:
+        await listener.subscribe(CHANNEL)
+        await listener.get_message(timeout=1)
+        ann = house.buyer("ann")
+        await ann.holds("A-1")
+        await ann.books()
+        await ann.pays()
+        heard = []
+        while message := await listener.get_message(ignore_subscribe_messages=True, timeout=0.2):
+            heard.append(read_event(message["data"]))
+    assert {event.session for event in heard} == {ann.caller.session}
+    states = [(event.booking["status"], event.booking["payment_status"]) for event in heard]
+    assert states[0] == ("pending", "pending")
+    assert states[-1] == ("confirmed", "paid")
+    assert heard[-1].booking["id"] == str(ann.own.id)
+    assert heard[-1].booking["expires_at"] == ann.own.expires_at
+    assert msgspec.json.encode(heard[-1])
+
+
+async def test_with_redis_at_another_epoch_nothing_is_applied_until_it_is_rebuilt(house: House) -> None:
+    """A rebuild that was cut short after PostgreSQL's half."""
+    ann = house.buyer("ann")
+    await ann.holds("A-1")
+    await ann.books()
+    await PostgresBooked(house.database).bump_epoch_and_read(HALL)
+    await ann.pays()
+    assert await ann.status() == ("confirmed", "paid")
+    assert await house.booked_and_free("A-1") == (1, 0)
+    for _ in range(3):
+        house.clock.passes(2)
+        await house.office.loops_run(1)
+    assert await house.value("select epoch from resource") == await house.office.holds.epoch(HALL)
+    assert await house.value("select count(*) from booking where applied_version < version") == 0
+    await house.is_whole()
+
+
+async def test_a_retake_waits_for_a_rebuild(house: House) -> None:
+    ann = house.buyer("ann")
+    await ann.holds("A-1")
+    await ann.books()
+    await ann.acts("succeed", delay=3_000)
+    await house.expires(ann)
+    house.clock.passes(3_000)
+    await PostgresBooked(house.database).bump_epoch_and_read(HALL)
+    await house.office.money_moves()
+    for _ in range(4):
+        house.clock.passes(5)
+        await house.office.loops_run(1)
+    assert await ann.status() == ("confirmed", "paid")
+    await house.is_whole()
+
+
+async def test_rebuilds_in_the_middle_of_everything_change_nothing(house: House) -> None:
+    names = [f"R-{number}" for number in range(24)]
+    await house.sells(names, resource="rebuilt")
+    stop = asyncio.Event()
+
+    async def rebuild() -> None:
+        while not stop.is_set():
+            try:
+                await house.office.holds.load("rebuilt")
+            except Unavailable:
+                continue
+
+    async def buy(slot: str) -> None:
+        ann = house.buyer(slot)
+        for _ in range(20):
+            try:
+                await ann.holds(slot, resource="rebuilt")
+                await ann.books()
+                await ann.acts("succeed")
+            except Unavailable:
+                continue
+            else:
+                break
+
+    rebuilding = asyncio.create_task(rebuild())
+    for start in range(0, len(names), 4):
+        await asyncio.gather(*(buy(slot) for slot in names[start : start + 4]))
+        await house.office.loops_run(1)
+    stop.set()
+    await rebuilding
+    for _ in range(3):
+        house.clock.passes(20)
+        await house.office.loops_run()
+    assert await house.value("select count(*) from booking where status = 'confirmed'") == len(names)
+    await house.is_whole(resources=["rebuilt"])
+
+
+async def test_one_booking_that_can_not_be_applied_does_not_keep_the_others_waiting(house: House) -> None:
+    ann, ben = house.buyer("ann"), house.buyer("ben")
+    for buyer, slot in ((ann, "A-1"), (ben, "A-2")):
+        await buyer.holds(slot)
+        await buyer.books()
+    await house.execute("update booking set version = version + 1")
+    announce = house.office.bookings._applier._announce
+
+    async def fails(booking: object) -> None:
+        if getattr(booking, "id", None) == ann.own.id:
+            raise ValueError("a bug")
+        await announce(booking)  # type: ignore[arg-type]  # passed on
+
+    house.office.bookings._applier._announce = fails
+    house.clock.passes(2)
+    await house.office.loops_run(1)
+    assert (await ann.sees()).applied_version < (await ann.sees()).version
+    assert (await ben.sees()).applied_version == (await ben.sees()).version
+
+
+async def test_a_resource_that_is_gone_has_nothing_to_be_built_from(house: House) -> None:
+    with pytest.raises(UnknownResource):
+        await PostgresBooked(house.database).bump_epoch_and_read("nothing")
