@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-CANCEL_AGAIN_SECONDS = 0.1
+CANCEL_AGAIN_SECONDS = 0.5
 
 _log = logging.getLogger("holdfast.supervisor")
 

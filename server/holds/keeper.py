@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from channels.supervisor import supervise
+from channels.supervisor import stop, supervise
 from server.errors import HoldfastError, Unavailable
 from server.holds.attendance import Attendance
 from server.holds.events import decode_events
@@ -83,11 +83,16 @@ class Keeper:
 
     async def run(self) -> None:
         """All loops, supervised, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(supervise("expiry of holds", self._expiry))
-            group.create_task(supervise("sweep of holds", self._sweeping))
-            group.create_task(supervise("liveness of sessions", self._liveness))
-            group.create_task(supervise("renewal of sessions", self._renewal))
+        tasks = [
+            asyncio.create_task(supervise("expiry of holds", self._expiry)),
+            asyncio.create_task(supervise("sweep of holds", self._sweeping)),
+            asyncio.create_task(supervise("liveness of sessions", self._liveness)),
+            asyncio.create_task(supervise("renewal of sessions", self._renewal)),
+        ]
+        try:
+            await asyncio.wait(tasks)
+        finally:  # not a TaskGroup, which cancels once: see `stop`
+            await asyncio.shield(asyncio.gather(*map(stop, tasks)))
 
     async def drain(self) -> None:
         """Before this process closes its sockets: a last renewal, and no grace begins by their closing."""
