@@ -10,6 +10,8 @@ if [ -n "$(find tests/js -name '*.test.*js' 2>/dev/null)" ]; then
     sh scripts/node.sh --test 'tests/js/**/*.test.*js'
 fi
 coverage erase
-coverage run -m pytest -n 2 "$@"
+failed=0
+coverage run -m pytest -n 2 "$@" || failed=1
 coverage combine -q
-coverage report
+coverage report || failed=1
+exit "$failed"
