@@ -2,7 +2,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock clean
+.PHONY: help demo test check bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -18,6 +18,10 @@ test: ## every test, the browser's included
 check: ## style, types and import rules
 	@$(PYTHON) scripts/bootstrap.py dev
 	@sh scripts/check.sh
+
+bench: ## how long from a click in one browser to the frame of another
+	@$(PYTHON) scripts/bootstrap.py dev
+	@.venv/bin/python -m bench.two_browsers $(ARGS)
 
 lock: ## rewrite requirements/*.txt from pyproject.toml (needs uv)
 	@sh scripts/lock.sh
