@@ -27,6 +27,11 @@ YIELD_EVERY = 256
 _log = logging.getLogger("holdfast.hub")
 
 
+def next_tick(cost: float) -> float:
+    """How long to merge after a tick that took `cost` seconds of work."""
+    return min(LONGEST_TICK, max(SHORTEST_TICK, cost / SEND_SHARE))
+
+
 class Fanout:
     """Sends. `broken(subscriber)` is told of one whose push failed; times are seconds of `clock`."""
 
@@ -48,7 +53,7 @@ class Fanout:
         while True:
             await self._marked.wait()
             cost = await self.send_news()
-            self.tick = min(LONGEST_TICK, max(SHORTEST_TICK, cost / SEND_SHARE))
+            self.tick = next_tick(cost)
             await asyncio.sleep(self.tick)
 
     async def send_news(self) -> float:

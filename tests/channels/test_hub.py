@@ -1,51 +1,15 @@
 """The hub: who follows gets a snapshot or one delta, then what follows, and never anything wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
 from channels import fanout
 from channels.codec import Codec
-from channels.hub import Hub
 from channels.protocol import SectionsView
 from channels.source import ChannelError
-from tests.channels.world import Away, Clock, Reader, Truth, World, expected, sums
-
-HALL = "availability:hall"
-
-
-class Scene:
-    """A hub over a world, moved on by hand: no background tasks, no waiting."""
-
-    def __init__(self, *truths: Truth) -> None:
-        self.world = World(*truths)
-        self.clock = Clock()
-        self.hub = Hub(self.world, self.world, self.world, clock=self.clock)
-        self.truth = next(iter(self.world.truths.values()))
-
-    def reader(self, codec: Codec = Codec.JSON, *, room: int = 1_000_000) -> Reader:
-        return Reader(self.hub, codec, room=room)
-
-    async def tick(self) -> None:
-        await self.hub.fanout.send_news()
-
-    async def check(self) -> None:
-        """One position check, and what it repairs."""
-        await self.hub.watch.check()
-        await self.settle()
-
-    async def settle(self) -> None:
-        for upkeep in list(self.hub._upkeeps.values()):
-            if upkeep._task is not None:
-                await asyncio.wait([upkeep._task])
-
-
-@pytest.fixture
-async def scene() -> AsyncIterator[Scene]:
-    scene = Scene()
-    yield scene
-    await scene.hub.close()
+from tests.channels.scene import HALL, Scene
+from tests.channels.world import expected, sums
 
 
 async def test_a_joiner_gets_its_answer_then_a_snapshot(scene: Scene) -> None:
@@ -142,6 +106,15 @@ async def test_a_position_from_before_this_process_comes_from_the_log(scene: Sce
     assert scene.world.log_reads == 1
 
 
+async def test_a_version_that_never_was_gets_a_snapshot(scene: Scene) -> None:
+    await scene.hub.subscribe(scene.reader(), HALL)
+    change = scene.truth.change({1: (0, 1)}, step=10)
+    scene.world.publish(scene.truth.payload(change))
+    ann = scene.reader()
+    await scene.hub.subscribe(ann, HALL, ("e1", 105))
+    assert ann.types()[0] == "snapshot"
+
+
 @pytest.mark.parametrize("position", [("e0", 100), ("e1", 99), ("e1", 1000), ("", 0)])
 async def test_an_unknown_position_gets_a_snapshot(scene: Scene, position: tuple[str, int]) -> None:
     ann = scene.reader()
@@ -200,87 +173,6 @@ async def test_a_resource_that_is_not_there_is_what_the_source_says_and_leaves_n
 async def test_a_channel_of_no_kind_is_not_found(scene: Scene, channel: str) -> None:
     with pytest.raises(ChannelError, match="no such channel"):
         await scene.hub.subscribe(scene.reader(), channel)
-
-
-async def test_a_lost_message_is_repaired_from_the_log_as_an_ordinary_delta(scene: Scene) -> None:
-    ann = scene.reader()
-    await scene.hub.subscribe(ann, HALL)
-    scene.world.change({1: (0, 1)}, lost=True)
-    scene.world.change({2: (0, 1)})
-    await scene.settle()
-    await scene.tick()
-    assert ann.types() == ["snapshot", "delta"]
-    assert ann.seen[HALL].of(scene.truth) == expected(scene.truth)
-    assert scene.world.reads == 1
-
-
-async def test_without_the_log_all_is_read_and_compared_which_is_an_ordinary_delta_too(scene: Scene) -> None:
-    scene.truth.log_length = 0
-    ann = scene.reader()
-    await scene.hub.subscribe(ann, HALL)
-    scene.world.change({1: (0, 1)}, lost=True)
-    scene.world.change({2: (0, 1)})
-    await scene.settle()
-    await scene.tick()
-    assert ann.frames[-1]["changes"] == [1, 0, 1, 2, 0, 1]
-    assert scene.world.reads == 2
-
-
-async def test_a_loss_that_nothing_follows_is_found_by_the_check(scene: Scene) -> None:
-    ann = scene.reader()
-    await scene.hub.subscribe(ann, HALL)
-    scene.world.change({1: (0, 1)}, lost=True)
-    await scene.check()
-    await scene.tick()
-    assert ann.seen[HALL].of(scene.truth) == expected(scene.truth)
-
-
-async def test_another_epoch_gives_everyone_one_shared_snapshot(scene: Scene) -> None:
-    ann, ben = scene.reader(), scene.reader(Codec.MSGPACK)
-    await scene.hub.subscribe(ann, HALL)
-    await scene.hub.subscribe(ben, HALL, view=SectionsView(("B",)))
-    scene.truth.sections = ["B"] * 12
-    scene.truth.reset("e2", layout=2)
-    await scene.check()
-    await scene.tick()
-    assert ann.types() == ben.types() == ["snapshot", "snapshot"]
-    assert ann.seen[HALL].epoch == "e2"
-    assert ben.seen[HALL].of(scene.truth) == expected(scene.truth)
-
-
-async def test_a_redis_that_went_back_in_time_gives_everyone_a_snapshot(scene: Scene) -> None:
-    ann = scene.reader()
-    await scene.hub.subscribe(ann, HALL)
-    scene.world.change({1: (0, 1)})
-    await scene.tick()
-    scene.truth.version, scene.truth.slots[1] = 100, (1, 0)
-    scene.truth.log.clear()
-    await scene.check()
-    await scene.tick()
-    assert ann.types() == ["snapshot", "delta", "snapshot"]
-    assert ann.seen[HALL].of(scene.truth) == expected(scene.truth)
-
-
-async def test_while_redis_is_away_maps_stay_up_and_are_stale(scene: Scene) -> None:
-    told: list[bool] = []
-    scene.hub.watch.on_stale(told.append)
-    ann = scene.reader()
-    await scene.hub.subscribe(ann, HALL)
-    scene.world.away = True
-    await scene.check()
-    assert scene.hub.stale
-    ben = scene.reader()
-    await scene.hub.subscribe(ben, HALL)
-    assert ben.types() == ["snapshot"]
-    with pytest.raises(Away):
-        await scene.hub.subscribe(ben, "availability:other")
-    scene.world.away = False
-    scene.world.healthy = False
-    await scene.check()
-    assert scene.hub.stale
-    scene.world.healthy = True
-    await scene.check()
-    assert told == [True, False]
 
 
 async def test_a_quiet_channel_repeats_its_position(scene: Scene) -> None:

@@ -59,6 +59,7 @@ STEPS = some.lists(
         some.tuples(some.just("go_back"), some.integers(1, 4)),
         some.tuples(some.just("away"), some.booleans()),
     ),
+    min_size=12,
     max_size=60,
 )
 
@@ -193,6 +194,7 @@ class Play:
     def all_see_the_truth(self) -> None:
         for number, view in self.views.items():
             reader = self.readers[number]
+            assert reader.broken == []
             if HALL not in self.hub._followed.get(reader, {}):
                 continue
             seen = reader.seen[HALL]

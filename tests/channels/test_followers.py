@@ -1,0 +1,130 @@
+"""Followers come, go, break and are bounded."""
+
+import asyncio
+
+import pytest
+
+from channels import hub as hub_module
+from channels.hub import Hub
+from channels.source import ChannelError, Subscriber
+from tests.channels.scene import HALL, Scene
+from tests.channels.world import Reader, Truth, World
+
+
+class Club:
+    """A hook: only members follow."""
+
+    def __init__(self) -> None:
+        self.members: set[Subscriber] = set()
+
+    async def subscribe(self, subscriber: Subscriber, name: str) -> None:
+        await asyncio.sleep(0)
+        if name != "ann":
+            raise PermissionError(name)
+        self.members.add(subscriber)
+
+    def unsubscribe(self, subscriber: Subscriber, name: str) -> None:
+        assert name == "ann"
+        self.members.discard(subscriber)
+
+
+async def test_a_connection_follows_a_bounded_number_of_channels(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "MAX_FOLLOWED", 1)
+    ann = scene.reader()
+    await scene.hub.subscribe(ann, HALL)
+    await scene.hub.subscribe(ann, HALL)
+    with pytest.raises(ChannelError) as refused:
+        await scene.hub.subscribe(ann, "availability:other")
+    assert refused.value.code == "limit_exceeded"
+
+
+async def test_a_process_follows_a_bounded_number_of_resources(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "MAX_CHANNELS", 1)
+    await scene.hub.subscribe(scene.reader(), HALL)
+    with pytest.raises(ChannelError) as refused:
+        await scene.hub.subscribe(scene.reader(), "availability:other")
+    assert (refused.value.code, refused.value.retry) == ("overloaded", "later")
+
+
+async def test_who_leaves_hears_no_more_and_the_replica_goes_some_seconds_later(scene: Scene) -> None:
+    ann, ben = scene.reader(), scene.reader()
+    await scene.hub.subscribe(ann, HALL)
+    await scene.hub.subscribe(ben, HALL)
+    scene.hub.unsubscribe(ann, HALL)
+    scene.hub.unsubscribe(ann, "availability:never")
+    scene.hub.drop(ben)
+    scene.hub.drop(ben)
+    scene.world.change({0: (0, 1)})
+    await scene.tick()
+    scene.hub.ready(ann)
+    scene.hub.ready(ben)
+    assert ann.types() == ben.types() == ["snapshot"]
+    scene.clock.now += 9
+    await scene.hub._forget_idle()
+    assert scene.hub.resources == ["hall"]
+    scene.clock.now += 2
+    await scene.hub._forget_idle()
+    assert scene.hub.resources == []
+    assert not any(scene.world.handlers.values())
+
+
+async def test_one_that_goes_while_it_joins_is_not_kept(scene: Scene) -> None:
+    ann = scene.reader()
+    joining = asyncio.create_task(scene.hub.subscribe(ann, HALL))
+    await asyncio.sleep(0)
+    scene.hub.drop(ann)
+    await joining
+    assert ann.types() == []
+    assert scene.hub._upkeeps["hall"].channel.groups == {}
+
+
+async def test_a_subscriber_that_breaks_is_dropped_and_the_others_hear(scene: Scene) -> None:
+    ann, ben = scene.reader(), scene.reader()
+    await scene.hub.subscribe(ann, HALL)
+    await scene.hub.subscribe(ben, HALL)
+    ann.codec = "none"  # type: ignore[assignment]  # it breaks at its next frame
+    scene.world.change({0: (0, 1)})
+    await scene.tick()
+    scene.world.change({1: (0, 1)})
+    await scene.tick()
+    assert ann not in scene.hub._followed
+    assert ben.types() == ["snapshot", "delta", "delta"]
+
+
+async def test_one_that_lags_on_two_channels_is_caught_up_on_both_in_turn() -> None:
+    scene = Scene(Truth(), Truth("other"))
+    ann = scene.reader()
+    await scene.hub.subscribe(ann, HALL)
+    await scene.hub.subscribe(ann, "availability:other")
+    ann.room = 0
+    for _ in range(3):
+        scene.world.change({0: (0, 1)})
+        scene.world.change({0: (0, 1)}, "other")
+        await scene.tick()
+        ann.reads(1)
+    assert [frame["channel"] for frame in ann.frames[2:]] == [HALL, "availability:other", HALL]
+    await scene.hub.close()
+
+
+async def test_other_kinds_of_channels_are_asked_of_their_keeper() -> None:
+    world, club = World(), Club()
+    hub = Hub(world, world, world, hooks={"notifications": club})
+    ann, ben = Reader(hub), Reader(hub)
+    answers: list[str] = []
+    await hub.subscribe(ann, "notifications:ann", answer=lambda: answers.append("ok"))
+    with pytest.raises(PermissionError):
+        await hub.subscribe(ann, "notifications:ben")
+    assert (answers, club.members) == (["ok"], {ann})
+    hub.ready(ann)
+    hub.unsubscribe(ann, "notifications:ann")
+    assert club.members == set()
+    joining = asyncio.create_task(hub.subscribe(ben, "notifications:ann"))
+    await asyncio.sleep(0)
+    hub.drop(ben)
+    await joining
+    assert club.members == set()
+    await hub.close()
