@@ -1,0 +1,188 @@
+"""The bus on a real Redis: what is said arrives, and what may have been missed is noticed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis as RedisClient
+
+from channels.pubsub import Bus
+from tests.support.servers import Redis, freeze, open_redis, thaw
+
+
+async def until(holds: Callable[[], object], seconds: float = 15) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - what is awaited tells nobody
+            await asyncio.sleep(0.005)
+
+
+class Ear:
+    """A bus that is started, what it heard on `news`, and how often it noticed a gap."""
+
+    def __init__(self, url: str) -> None:
+        self.bus = Bus(url, probe_seconds=0.1, confirm_seconds=0.5)
+        self.heard: list[bytes] = []
+        self.gaps = 0
+        self.bus.on_gap(self._gap)
+
+    def _gap(self) -> None:
+        self.gaps += 1
+
+    def noticed_since(self, gaps: int) -> bool:
+        """Whether a gap was noticed, and all is well again."""
+        return self.gaps > gaps and self.bus.healthy
+
+    async def listens(self) -> None:
+        await self.bus.start()
+        await until(lambda: self.bus.healthy)
+        assert await self.bus.subscribe("news", self.heard.append)
+
+
+@asynccontextmanager
+async def ear_of(url: str) -> AsyncIterator[Ear]:
+    ear = Ear(url)
+    yield ear
+    await ear.bus.close()
+
+
+@pytest.fixture
+async def ear(redis_url: str, redis: RedisClient) -> AsyncIterator[Ear]:  # noqa: ARG001  # emptied first
+    async with ear_of(redis_url) as ear:
+        await ear.listens()
+        yield ear
+
+
+async def test_what_is_published_arrives_in_order(ear: Ear, redis: RedisClient) -> None:
+    for number in range(500):
+        await redis.publish("news", str(number))
+    await until(lambda: len(ear.heard) == 500)
+    assert ear.heard == [str(number).encode() for number in range(500)]
+
+
+async def test_two_handlers_of_one_channel_both_hear_until_they_leave(ear: Ear, redis: RedisClient) -> None:
+    other: list[bytes] = []
+    assert await ear.bus.subscribe("news", other.append)
+    await redis.publish("news", "one")
+    await until(lambda: ear.heard and other)
+    await ear.bus.unsubscribe("news", ear.heard.append)
+    await redis.publish("news", "two")
+    await until(lambda: len(other) == 2)
+    assert ear.heard == [b"one"]
+    await ear.bus.unsubscribe("news", other.append)
+    await ear.bus.unsubscribe("news", other.append)
+    assert await ear.bus.subscribe("more", other.append)
+    assert (await redis.pubsub_numsub("news"))[0][1] == 0
+
+
+async def test_leaving_and_coming_back_at_once_is_no_gap(ear: Ear, redis: RedisClient) -> None:
+    gaps = ear.gaps
+    for _ in range(20):
+        await ear.bus.unsubscribe("news", ear.heard.append)
+        assert await ear.bus.subscribe("news", ear.heard.append)
+    await redis.publish("news", "still there")
+    await until(lambda: ear.heard)
+    assert (ear.heard, ear.gaps) == ([b"still there"], gaps)
+
+
+async def test_a_handler_that_breaks_does_not_stop_the_others(
+    ear: Ear, redis: RedisClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(_payload: bytes) -> None:
+        raise ValueError("broken")
+
+    await ear.bus.subscribe("bad", breaks)
+    await redis.publish("bad", "x")
+    await redis.publish("news", "y")
+    await until(lambda: ear.heard)
+    assert "a pub/sub handler failed" in caplog.text
+
+
+async def test_a_killed_connection_is_made_again_and_is_a_gap(ear: Ear, redis: RedisClient) -> None:
+    for turn in range(1, 4):
+        gaps = ear.gaps
+        await redis.client_kill_filter(_type="pubsub")
+        await until(partial(ear.noticed_since, gaps))
+        await redis.publish("news", str(turn))
+        await until(lambda: ear.heard)
+        assert ear.heard.pop() == str(turn).encode()
+
+
+async def test_a_resubscription_that_nobody_asked_for_is_a_gap(ear: Ear) -> None:
+    gaps = ear.gaps
+    assert ear.bus._pubsub is not None
+    await ear.bus._pubsub.subscribe("news")
+    await until(lambda: ear.gaps > gaps)
+
+
+async def test_a_redis_that_restarts_is_heard_again(spare_redis: Redis) -> None:
+    async with ear_of(spare_redis.url) as ear:
+        await ear.listens()
+        gaps = ear.gaps
+        spare_redis.stop()
+        await until(lambda: not ear.bus.healthy)
+        assert not await ear.bus.subscribe("later", ear.heard.append)
+        spare_redis.start()
+        await until(partial(ear.noticed_since, gaps))
+        async with open_redis(spare_redis.url) as client:
+            await client.publish("later", "I am back")
+        await until(lambda: ear.heard)
+
+
+async def test_a_redis_that_is_frozen_is_noticed_and_heard_again_after_it(spare_redis: Redis) -> None:
+    async with ear_of(spare_redis.url) as ear:
+        await ear.listens()
+        gaps = ear.gaps
+        freeze(spare_redis)
+        try:
+            await until(lambda: not ear.bus.healthy, 5)
+            assert not await ear.bus.subscribe("more", ear.heard.append)
+        finally:
+            thaw(spare_redis)
+        await until(partial(ear.noticed_since, gaps), 8)
+        async with open_redis(spare_redis.url) as client:
+            await client.publish("more", "hello")
+        await until(lambda: ear.heard)
+
+
+async def test_a_connection_that_is_deaf_is_noticed_although_it_lives(ear: Ear, redis: RedisClient) -> None:
+    gaps = ear.gaps
+    assert ear.bus._pubsub is not None
+    connection: Any = ear.bus._pubsub.connection
+    await connection.send_command("UNSUBSCRIBE", ear.bus._probe_channel)
+    await until(partial(ear.noticed_since, gaps))
+    now: Any = ear.bus._pubsub
+    assert now.connection is not connection
+    await redis.publish("news", "heard")
+    await until(lambda: ear.heard)
+
+
+async def test_a_bus_starts_without_redis_and_finds_it_later(spare_redis: Redis) -> None:
+    spare_redis.stop()
+    async with ear_of(spare_redis.url) as ear:
+        await ear.bus.start()
+        assert not await ear.bus.subscribe("news", ear.heard.append)
+        assert not ear.bus.healthy
+        spare_redis.start()
+        await until(lambda: ear.bus.healthy)
+        async with open_redis(spare_redis.url) as client:
+            await client.publish("news", "here")
+        await until(lambda: ear.heard)
+
+
+async def test_a_command_that_cannot_be_sent_makes_a_new_connection(
+    ear: Ear, redis: RedisClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gaps = ear.gaps
+    assert ear.bus._pubsub is not None
+
+    async def fails(*_names: bytes) -> None:
+        raise ConnectionResetError("cut")
+
+    monkeypatch.setattr(ear.bus._pubsub, "subscribe", fails)
+    await ear.bus.subscribe("more", ear.heard.append)
+    await until(partial(ear.noticed_since, gaps))
+    await redis.publish("more", "after all")
+    await until(lambda: ear.heard)
