@@ -4,11 +4,12 @@ Everything stands under `{session:<id>}:`; an entry is written before its hold i
 between the two leaves an entry without a hold, never a hold without an entry. Readers repair it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
 
+from server.holds.rules import Hold
 from server.holds.scripts import Scripts, or_unavailable
 
 # An entry without a hold may still get it for so long; after that its hold was never made.
@@ -105,6 +106,14 @@ class Index:
         if close is not None:
             content["close"] = close
         await self._scripts.run("index", _key(session, "cart"), content)
+
+    async def find_again(self, holds: Iterable[Hold]) -> None:
+        """Put holds back that their sessions' indices may have lost."""
+        sessions: dict[str, list[tuple[str, str, str]]] = {}
+        for hold in holds:
+            sessions.setdefault(hold.session, []).append((hold.id, hold.reference, hold.resource))
+        for session, entries in sessions.items():
+            await self.write(session, put=entries)
 
     async def resource_of(self, session: str, hold: str) -> str | None:
         """Where a hold of this session is or, for a while, was."""

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from server.errors import Unavailable, UnknownResource
+from server.holds.index import Index
 from server.holds.packing import pack
 from server.holds.sources import BookedSource, Resources
-from server.holds.store import Answer, HoldStore, Meta, Rebuilding, Unloaded
+from server.holds.store import Answer, HoldStore, Meta, Outdated, Rebuilding, Unloaded
 
 LEASE_MS = 15_000
 PATIENCE_SECONDS = 5.0
@@ -21,8 +22,9 @@ Result = TypeVar("Result")
 class Loader:
     """Runs scripts on resources and loads those that Redis does not know."""
 
-    def __init__(self, store: HoldStore, inventory: Resources, booked: BookedSource) -> None:
+    def __init__(self, store: HoldStore, index: Index, inventory: Resources, booked: BookedSource) -> None:
         self.store = store
+        self._index = index
         self._inventory = inventory
         self._booked = booked
         self._ensuring: dict[str, asyncio.Task[None]] = {}
@@ -39,10 +41,15 @@ class Loader:
                 return await work()
             except Unloaded:
                 await self.ensure(resource)
+            except Outdated as behind:
+                await self._catch_up(resource, behind.layout)
             except Rebuilding:
                 await asyncio.sleep(POLL_SECONDS)
             if time.monotonic() > until:
                 raise Unavailable("The resource is being rebuilt", retry_after=1)
+
+    async def _catch_up(self, resource: str, layout: int) -> None:
+        await self.repair(resource, lambda meta: meta.layout < layout)
 
     async def ensure(self, resource: str) -> None:
         """Load the resource unless Redis knows it. Callers of one process share the work."""
@@ -99,3 +106,4 @@ class Loader:
         if not await self.store.load(resource, token, packed, booked.pending):
             raise Unavailable("Another process has taken the rebuild over", retry_after=1)
         await self.store.remember_resource(resource)
+        await self._index.find_again(booked.pending)

@@ -68,6 +68,7 @@ class Paying:
                 await self.end(done, booking, "expired", "deadline")
                 return False
             done += group
+        await self._index.find_again(done)
         return True
 
     async def end(

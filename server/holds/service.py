@@ -65,7 +65,7 @@ class Holds:
         self.store = HoldStore(scripts)
         self.index = Index(scripts)
         self.carts = Carts(self.index, self.store)
-        self.loader = Loader(self.store, inventory, booked)
+        self.loader = Loader(self.store, self.index, inventory, booked)
         self.policies = Policies(inventory, settings)
         self.trust = LivenessTrust(settings.disconnect_grace_seconds + 0.5)
         self._inventory = inventory

@@ -21,7 +21,7 @@ BATCH = 1000  # holds given back by one call, so that Redis is never busy for lo
 
 Status = Literal[
     "confirmed", "ended", "excess", "expired", "given", "held", "lease_lost", "limit", "loaded", "loading",
-    "left", "moved", "op_reused", "paying", "released", "renewed", "taken", "unbooked", "unloaded",
+    "left", "moved", "op_reused", "outdated", "paying", "released", "renewed", "taken", "unbooked", "unloaded",
 ]  # fmt: skip
 
 
@@ -47,6 +47,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 class Unloaded(Exception):
     """Redis does not know the resource: it has to be rebuilt."""
+
+
+class Outdated(Exception):
+    """Redis knows an older layout than `layout`: it has to be rebuilt."""
+
+    def __init__(self, resource: str, layout: int) -> None:
+        super().__init__(resource)
+        self.layout = layout
 
 
 class Rebuilding(Exception):
@@ -90,7 +98,10 @@ class HoldStore:
         self._client = scripts.client
 
     async def run(self, name: str, resource: str, /, **content: Any) -> Answer:
-        """Run a script on a resource. Raises Unloaded, Rebuilding; BadRequest for an op of something else."""
+        """Run a script on a resource.
+
+        Raises Unloaded, Outdated, Rebuilding; BadRequest for an op of something else.
+        """
         return await self._run(name, resource, content)
 
     async def _run(self, name: str, resource: str, content: Mapping[str, Any], *blobs: bytes) -> Answer:
@@ -98,6 +109,8 @@ class HoldStore:
         answer = _decoder.decode(await self._scripts.run(name, key(resource, "meta"), given, *blobs))
         if answer.status == "unloaded":
             raise Unloaded(resource)
+        if answer.status == "outdated":
+            raise Outdated(resource, content["layout"])
         if answer.status == "loading":
             raise Rebuilding(resource)
         if answer.status == "op_reused":

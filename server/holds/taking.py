@@ -164,6 +164,7 @@ class Taking:
             id=hold,
             session=session,
             resource=resource,
+            layout=loaded.resource.layout,
             op=op,
             **wanted.content(),
             reference=joined.reference if alive else None,

@@ -1,13 +1,14 @@
 -- Takes items, or the best places, for a session: all of them or none.
 -- uses: resource loaded records commit holds keep due live ops cart best
 --
--- In:  id, session, resource, op?; items [[index, quantity], …] or best {quantity, category, adjacent}; range?
+-- In:  id, session, resource, layout, op?; items [[index, quantity], …] or best {quantity, category, adjacent}; range?
 --      reference and first_hold_at? of the cart if it is alive elsewhere; fresh, the reference of a new one
 --      pending: ids of the cart's holds here that may be on their way, joining: the cart's reference if they are
 --      hold_ms, max_ms, limit (places a session may have here, 0: any), liveness (whether it counts)
 --      process and live_ms? (the session has a socket there)
 -- Out: status held: created, hold, holds (all live ones of the session here), version
---      taken: slots (indices; none for best) · limit: has (places) · unloaded · op_reused
+--      taken: slots (indices; none for best) · limit: has (places)
+--      unloaded · outdated: an index is beyond what Redis knows · op_reused
 
 local function quantity_of(hold)
   if hold.range then return 1 end
@@ -117,7 +118,7 @@ end
 
 local before = remembered('hold')
 if before then return before end
-if not knows_all_items() then return answer({status = 'unloaded'}) end
+if not knows_all_items() then return answer({status = 'outdated'}) end
 
 local mine = holds_of(input.session)
 local known = read(input.id)
