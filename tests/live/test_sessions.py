@@ -1,0 +1,324 @@
+"""What the tabs of a session are told unasked, and how they are kept, sent away and counted as gone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+from redis.asyncio import Redis
+
+from channels.protocol import Notification
+from server.accounts.sessions import BOUND_CHANNEL
+from server.bookings.announcer import CHANNEL, BookingEvent
+from server.errors import Unavailable
+from server.holds.events import SESSIONS_CHANNEL
+from server.inventory.rules import HoldPolicy
+from server.settings import Settings
+from tests.live.conftest import eventually, hall, open_hall
+from tests.support.buyer import Buyer, visiting
+from tests.support.door import jwt_of
+from tests.support.house import House
+
+
+@pytest.fixture
+async def short(house: House) -> str:
+    """A hall whose holds last for a second."""
+    await house.parts.inventory.create(hall("short", policy=HoldPolicy(hold_seconds=1)))
+    return "short"
+
+
+@pytest.fixture
+async def ann(house: House) -> AsyncIterator[Buyer]:
+    async with visiting(house.base_url) as buyer:
+        yield buyer
+
+
+async def test_every_tab_hears_of_its_sessions_holds(house: House, ann: Buyer) -> None:
+    await ann.opens_tab("json")
+    await ann.watches("hall")
+    held = await ann.holds("A-1", "A-2")
+    name = held["hold"]["id"]
+    for tab in ann.tabs:
+        hold = await tab.hears("hold", id=name, status="held")
+        assert {key: hold[key] for key in held["hold"]} == held["hold"]
+        cart = await tab.hears("cart", reference=held["cart"]["reference"])
+        assert cart["total"] == {"amount": 10_000, "currency": "eur"}
+        assert [each["id"] for each in cart["holds"]] == [name]
+    await ann.releases(held)
+    for tab in ann.tabs:
+        assert (await tab.hears("hold", id=name, status="released"))["reason"] == "released"
+        ended = await tab.hears("cart", reference=None)
+        assert (ended["expires_at"], ended["total"], ended["holds"]) == (None, None, [])
+    async with visiting(house.base_url) as ben:
+        await ben.watches("hall")
+        assert [each for each in ben.tab.heard if each["type"] in {"hold", "cart"}] == []
+
+
+async def test_a_welcome_has_what_the_session_holds(ann: Buyer) -> None:
+    await ann.watches("hall")
+    held = await ann.holds("A-1")
+    tab = await ann.opens_tab("json")
+    assert tab.welcome["cart"] == held["cart"]
+    assert tab.welcome["holds"] == [held["hold"]]
+
+
+async def test_a_hold_over_http_is_told_to_the_tabs(ann: Buyer) -> None:
+    await ann.watches("hall")
+    answer = await ann.posts("/api/holds", {"resource": "hall", "items": [["B-1", 1]]})
+    assert answer.status_code == 201
+    await ann.tab.hears("hold", id=answer.json()["hold"]["id"])
+    await ann.sees("B-1", available=0, held=1)
+
+
+async def test_a_deadline_is_told_with_its_reason(ann: Buyer, short: str) -> None:
+    await ann.watches(short)
+    held = await ann.holds("A-1")
+    ended = await ann.tab.hears("hold", id=held["hold"]["id"], status="expired")
+    assert ended["reason"] == "deadline"
+    await ann.tab.hears("cart", reference=None)
+    await ann.sees("A-1", available=1, held=0)
+
+
+async def test_across_two_processes(settings: Settings, house: House, ann: Buyer) -> None:
+    async with open_hall(settings) as other, visiting(other.base_url) as ben:
+        await ann.watches("hall")
+        ben.session, ben.token = ann.session, ann.token
+        tab = await ben.connects()
+        await tab.says_hello(token=ann.token)
+        await ben.watches("hall")
+        held = await ann.holds("A-3")
+        assert (await tab.hears("hold", status="held"))["id"] == held["hold"]["id"]
+        await ben.sees("A-3", available=0, held=1)
+        assert house.parts.live.node != other.parts.live.node
+
+
+async def test_leaving_gives_the_holds_back_after_the_grace(house: House, ann: Buyer) -> None:
+    async with visiting(house.base_url) as ben:
+        await ann.watches("hall")
+        await ben.watches("hall")
+        await ann.holds("A-1")
+        await ben.sees("A-1", available=0)
+        await ann.leaves()
+        await ben.sees("A-1", available=1, held=0)
+
+
+async def test_hello_stops_the_grace(house: House, ann: Buyer) -> None:
+    async with visiting(house.base_url) as ben:
+        await ann.watches("hall")
+        await ben.watches("hall")
+        held = await ann.holds("A-1")
+        await ann.leaves()
+        await ann.tab.says_hello()
+        await asyncio.sleep(1.5)
+        assert [each["id"] for each in (await ann.tab.says_hello())["holds"]] == [held["hold"]["id"]]
+        await ben.sees("A-1", available=0, held=1)
+
+
+async def test_another_tab_keeps_the_holds(house: House, ann: Buyer) -> None:
+    async with visiting(house.base_url) as ben:
+        await ann.watches("hall")
+        await ben.watches("hall")
+        await ann.holds("A-1")
+        other = await ann.opens_tab()
+        await other.is_cut_off()
+        await asyncio.sleep(1.5)
+        await ben.sees("A-1", available=0, held=1)
+        await ann.tabs[0].is_cut_off()
+        await ben.sees("A-1", available=1, held=0)
+
+
+async def test_a_silent_socket_counts_as_closed_until_it_is_heard(house: House, ann: Buyer) -> None:
+    tab = await ann.opens_tab()
+    live, keeper = house.parts.live, house.parts.keeper
+    (mine,) = live.table.tabs
+    live.silent(mine.peer)
+    assert not keeper.is_here(ann.session)
+    live.heard(mine.peer)
+    assert keeper.is_here(ann.session)
+    await tab.is_cut_off()
+    await eventually(lambda: not live.table.tabs)
+    live.silent(mine.peer)
+    live.heard(mine.peer)
+    assert not keeper.is_here(ann.session)
+
+
+async def test_what_a_lost_redis_had_is_told_as_lost(ann: Buyer, redis: Redis) -> None:
+    await ann.watches("hall")
+    held = await ann.holds("A-1")
+    await ann.tab.hears("hold", status="held")
+    before = ann.map().epoch
+    await redis.flushall()
+    lost = await ann.tab.hears("hold", id=held["hold"]["id"], status="lost")
+    assert lost["reason"] == "lost"
+    await ann.tab.hears("cart", reference=None)
+    await ann.sees("A-1", available=1, held=0)
+    assert ann.map().epoch != before
+
+
+async def test_what_was_said_while_nobody_listened_is_read_again(
+    house: House, ann: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ann.watches("hall")
+    first, second, third = [await ann.holds(slot) for slot in ("A-1", "A-2", "A-3")]
+    await ann.tab.hears("hold", id=third["hold"]["id"])
+    news = house.parts.live.news
+    monkeypatch.setattr(news, "tell_queued", _hears_nothing)
+    await ann.releases(first)
+    fourth = await ann.holds("A-4")
+    monkeypatch.undo()
+    while not news._queue.empty():
+        news._queue.get_nowait()
+    news.read_all_anew()
+    assert (await ann.tab.hears("hold", id=first["hold"]["id"], status="released"))["reason"] == "released"
+    await ann.tab.hears("hold", id=fourth["hold"]["id"], status="held")
+    await ann.releases(second)
+    assert (await ann.tab.hears("hold", status="released"))["id"] == second["hold"]["id"]
+
+
+async def _hears_nothing() -> None:
+    await asyncio.sleep(0)
+
+
+async def test_what_cannot_be_read_now_is_read_later(
+    house: House, ann: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.live.news.AGAIN_SECONDS", 0.01)
+    await ann.watches("hall")
+    await ann.holds("A-1")
+    news = house.parts.live.news
+    standing = house.parts.holds.standing
+    failures = iter([True, True])
+
+    async def fails_twice(session: str) -> object:
+        if next(failures, False):
+            raise Unavailable
+        return await standing(session)
+
+    monkeypatch.setattr(house.parts.holds, "standing", fails_twice)
+    news.read_anew([ann.session, "gone"])
+    await eventually(lambda: not news._stale)
+    assert next(failures, None) is None
+
+
+async def test_a_full_queue_means_reading_everything_again(house: House, ann: Buyer) -> None:
+    await ann.watches("hall")
+    await ann.holds("A-1")
+    news = house.parts.live.news
+    news._queue = asyncio.Queue(1)
+    news.hear(b"\xc1")
+    news.hear(b"\xc1")
+    await eventually(lambda: not news._stale and news._queue.empty())
+    assert (await ann.holds("A-2"))["hold"]["status"] == "held"
+    await ann.tab.hears("hold", status="held")
+
+
+async def test_nonsense_on_the_channel_is_no_trouble(house: House, ann: Buyer, redis: Redis) -> None:
+    await ann.watches("hall")
+    for channel in (SESSIONS_CHANNEL, CHANNEL, BOUND_CHANNEL):
+        await redis.publish(channel, b"\xc1nonsense")
+    await ann.holds("A-1")
+    await ann.tab.hears("hold", status="held")
+    assert house.parts.bus.healthy
+
+
+async def test_a_changed_booking_is_told_to_its_session_and_its_user_once(house: House, redis: Redis) -> None:
+    async with (
+        visiting(house.base_url) as ann,
+        visiting(house.base_url) as phone,
+        visiting(house.base_url) as ben,
+    ):
+        ann.signs_in(jwt_of("ann"))
+        phone.signs_in(jwt_of("ann"))
+        for buyer in (ann, phone, ben):
+            await buyer.opens_tab()
+        event = BookingEvent(session=ann.session, user="ann", booking={"id": "b1", "status": "confirmed"})
+        await redis.publish(CHANNEL, msgspec.json.encode(event))
+        for buyer in (ann, phone):
+            assert (await buyer.tab.hears("booking", id="b1"))["status"] == "confirmed"
+        house.parts.live.tell_session(ben.session, _notice())
+        await ben.tab.hears("notification")
+        assert [each for each in ann.tab.heard if each["type"] == "booking"] == []
+        assert [each for each in ben.tab.heard if each["type"] == "booking"] == []
+
+
+def _notice() -> Notification:
+    return Notification(id="n1", kind="hold_expired", title="Over", message="Over", data={}, created_at=1)
+
+
+async def test_a_notification_reaches_a_users_sockets(house: House) -> None:
+    async with visiting(house.base_url) as ann, visiting(house.base_url, "json") as phone:
+        for buyer in (ann, phone):
+            buyer.signs_in(jwt_of("ann"))
+            await buyer.opens_tab()
+        house.parts.live.tell_user("ann", _notice())
+        house.parts.live.tell_user("nobody", _notice())
+        house.parts.live.tell_session("nobody", _notice())
+        for buyer in (ann, phone):
+            assert (await buyer.tab.hears("notification"))["kind"] == "hold_expired"
+
+
+async def test_what_is_told_before_the_welcome_comes_after_it(
+    house: House, ann: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ann.opens_session()
+    live = house.parts.live
+    standing = house.parts.holds.standing
+    reads: list[str] = []
+
+    async def meanwhile(session: str) -> object:
+        found = await standing(session)
+        reads.append(session)
+        if len(reads) == 1:
+            live.tell_session(ann.session, _notice())
+            await ann.posts("/api/holds", {"resource": "hall", "items": [["A-9", 1]]})
+            await eventually(lambda: any(tab.missed for tab in live.table.tabs))
+        return found
+
+    tab = await ann.connects()
+    order: list[str] = []
+    tab.on_message = lambda message: order.append(message["type"])
+    monkeypatch.setattr(live, "opened", _hears_nothing_of)
+    monkeypatch.setattr(house.parts.holds, "standing", meanwhile)
+    welcome = await tab.says_hello()
+    assert [hold["items"] for hold in welcome["holds"]] == [[["A-9", 1]]]
+    await tab.hears("notification")
+    assert order[:2] == ["welcome", "notification"]
+
+
+async def _hears_nothing_of(_tab: object) -> None:
+    await asyncio.sleep(0)
+
+
+async def test_a_token_that_ends_closes_its_sockets(house: House, ann: Buyer) -> None:
+    ann.signs_in(jwt_of("ann", seconds=1))
+    tab = await ann.opens_tab()
+    assert await tab.is_closed() == 4400
+    assert (await tab.hears("error"))["code"] == "token_expired"
+    assert house.parts.live.table.users_tabs("ann") == []
+
+
+async def test_a_process_that_goes_says_goodbye(settings: Settings) -> None:
+    async with open_hall(settings) as house, visiting(house.base_url, agree=False) as ann:
+        tab = await ann.opens_tab()
+        await house.parts.drain()
+        goodbye = await tab.hears("goodbye")
+        assert goodbye["spread_ms"] > 0
+        assert await tab.is_closed() == 4100
+
+
+async def test_sockets_hear_that_the_process_lives(ann: Buyer) -> None:
+    tab = await ann.opens_tab()
+    first = await tab.hears("heartbeat")
+    second = await tab.hears("heartbeat")
+    assert second["server_time"] >= first["server_time"]
+
+
+async def test_ends_are_remembered_for_a_while(
+    house: House, ann: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.live.table.ENDED_KEPT", 2)
+    await ann.watches("hall")
+    for seat in range(1, 6):
+        await ann.releases(await ann.holds(f"A-{seat}"))
+    await ann.tab.hears("cart", reference=None)
+    await eventually(lambda: len(house.parts.live.table.session(ann.session).ended) == 2)  # type: ignore[union-attr]  # ann is here
