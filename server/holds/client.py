@@ -8,7 +8,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 TIMEOUT_SECONDS = 1.0
-CONNECTIONS = 32
+CONNECTIONS = 16
 
 
 def connect(url: str, *, connections: int = CONNECTIONS) -> Redis:

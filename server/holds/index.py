@@ -4,13 +4,14 @@ Everything stands under `{session:<id>}:`; an entry is written before its hold i
 between the two leaves an entry without a hold, never a hold without an entry. Readers repair it.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from server.holds.rules import Hold
-from server.holds.scripts import Scripts, or_unavailable
+from server.holds.scripts import Scripts
 
 # An entry without a hold may still get it for so long; after that its hold was never made.
 ON_ITS_WAY_MS = 5_000
@@ -117,10 +118,10 @@ class Index:
 
     async def resource_of(self, session: str, hold: str) -> str | None:
         """Where a hold of this session is or, for a while, was."""
-        async with self._scripts.client.pipeline(transaction=False) as pipeline:
-            pipeline.hget(_key(session, "holds"), hold)
-            pipeline.get(_key(session, "ended", hold))
-            entry, ended = await or_unavailable(pipeline.execute())
+        entry, ended = await asyncio.gather(
+            self._scripts.command("HGET", _key(session, "holds"), hold),
+            self._scripts.command("GET", _key(session, "ended", hold)),
+        )
         if entry is not None:
             return msgspec.msgpack.decode(entry, type=tuple[str, str, int])[1]
         return None if ended is None else bytes(ended).decode()

@@ -22,6 +22,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from server.errors import Unavailable
+from server.holds.batching import Batcher
 
 FOLDER = Path(__file__).parent / "lua"
 
@@ -83,6 +84,7 @@ class Scripts:
 
     def __init__(self, client: Redis, clock: Callable[[], int] | None = None) -> None:
         self.client = client
+        self._batcher = Batcher(client)
         self._clock = clock
 
     async def run(self, name: str, key: str, content: Mapping[str, Any], *blobs: bytes) -> bytes:
@@ -97,14 +99,11 @@ class Scripts:
 
     async def _evaluate(self, it: Script, key: str, given: tuple[bytes, ...]) -> bytes:
         try:
-            answer = await self.client.evalsha(it.sha, 1, key, *given)
+            answer = await self._batcher.call("EVALSHA", it.sha, 1, key, *given)
         except NoScriptError:
-            answer = await self.client.eval(it.text, 1, key, *given)
+            answer = await self._batcher.call("EVAL", it.text, 1, key, *given)
         return bytes(answer)
 
-    async def microseconds(self) -> int:
-        """The clock that the scripts go by."""
-        if self._clock is not None:
-            return self._clock()
-        seconds, micros = await or_unavailable(self.client.time())
-        return int(seconds) * 1_000_000 + int(micros)
+    async def command(self, *command: Any) -> Any:
+        """One plain command, sent along with the scripts."""
+        return await or_unavailable(self._batcher.call(*command))

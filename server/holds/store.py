@@ -3,6 +3,7 @@
 Indices, counts and times (ms) are numbers; whole holds come and go as `Hold`.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -148,15 +149,12 @@ class HoldStore:
 
     async def meta(self, resource: str) -> Meta | None:
         """What Redis says of the resource, None if it does not know it."""
-        found = await or_unavailable(self._client.hmget(key(resource, "meta"), _META))
-        return _meta(found)
+        return (await self.metas([resource]))[resource]
 
     async def metas(self, resources: Sequence[str]) -> dict[str, Meta | None]:
         """What Redis says of several resources, asked all at once."""
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for resource in resources:
-                pipeline.hmget(key(resource, "meta"), _META)
-            found = await or_unavailable(pipeline.execute()) if resources else []
+        command = self._scripts.command
+        found = await asyncio.gather(*(command("HMGET", key(name, "meta"), *_META) for name in resources))
         return dict(zip(resources, map(_meta, found), strict=True))
 
     async def slots(self, resource: str) -> tuple[Meta, bytes] | None:
@@ -181,10 +179,14 @@ class HoldStore:
 
     async def holds(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, Hold]:
         """Holds by id, ended ones too while they are remembered; `wanted` maps resource → ids."""
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for resource, ids in wanted.items():
-                pipeline.mget([key(resource, "hold", each) for each in ids])
-            answers = await or_unavailable(pipeline.execute()) if wanted else []
+        command = self._scripts.command
+        answers = await asyncio.gather(
+            *(
+                command("MGET", *(key(name, "hold", each) for each in ids))
+                for name, ids in wanted.items()
+                if ids
+            )
+        )
         found = (
             _hold_decoder.decode(packed) for answer in answers for packed in answer if packed is not None
         )

@@ -1,0 +1,128 @@
+import asyncio
+
+import pytest
+
+from server.errors import SlotTaken
+from tests.holds.conftest import MakeWorld
+from tests.holds.world import World, hall, places, rows
+
+
+async def test_a_hold_ends_by_its_deadline_and_is_announced(world: World) -> None:
+    ann = world.buyer("ann")
+    held = await ann.holds("A-1", "A-2")
+    async with world.listening() as listener:
+        world.time_passes(899)
+        assert await world.main.expire() == []
+        world.time_passes(1)
+        (ended,) = await world.main.expire()
+        heard = await listener.so_far()
+    assert (ended.id, ended.status) == (held.hold.id, "expired")
+    ((_, _, start, end, changes),) = heard.changes
+    assert (start, changes) == (held.version, [0, 1, 0, 1, 1, 0])
+    (event,) = heard.events
+    assert (event.hold.status, event.reason, event.version) == ("expired", "deadline", end)
+    assert await ann.cart() is None
+    assert (await ann.finds(held)).status == "expired"
+
+
+async def test_past_its_deadline_a_hold_counts_as_free_without_any_sweep(world: World) -> None:
+    ann, ben = world.buyer("ann"), world.buyer("ben")
+    held = await ann.holds("A-1", "A-2")
+    world.time_passes(900)
+    async with world.listening() as listener:
+        taken = await ben.holds("A-1")
+        heard = await listener.so_far()
+    ((_, _, start, end, changes),) = heard.changes
+    assert (start, end, changes) == (held.version, taken.version, [0, 0, 1, 1, 1, 0])
+    assert [(event.hold.status, event.version) for event in heard.events] == [("expired", end), ("held", end)]
+
+
+async def test_what_is_freed_on_the_way_to_a_refusal_is_announced_too(world: World) -> None:
+    await world.buyer("ann").holds("A-1")
+    world.time_passes(800)
+    await world.buyer("ben").holds("A-2")
+    world.time_passes(100)
+    async with world.listening() as listener:
+        with pytest.raises(SlotTaken):
+            await world.buyer("cleo").holds("A-1", "A-2")
+        heard = await listener.so_far()
+    assert [changes for *_, changes in heard.changes] == [[0, 1, 0]]
+
+
+async def test_the_sweep_can_be_narrowed_to_one_cart(world: World) -> None:
+    ann, ben = await world.buyer("ann").holds("A-1"), await world.buyer("ben").holds("A-2")
+    world.time_passes(901)
+    (ended,) = await world.main.expire(ben.cart.reference)
+    assert ended.id == ben.hold.id
+    (ended,) = await world.main.expire()
+    assert ended.id == ann.hold.id
+
+
+async def test_ten_thousand_holds_ending_at_once_are_given_back_in_batches(make_world: MakeWorld) -> None:
+    count = 10_000
+    world = make_world(hall("hall", places(morning=count, noon=count), kind="sessions"))
+    buyers = [world.buyer(f"session-{number}") for number in range(count)]
+    for start in range(0, count, 500):
+        await asyncio.gather(*(buyer.holds("morning") for buyer in buyers[start : start + 500]))
+    assert await world.of("morning") == (0, count, 0)
+    world.time_passes(900)
+    keeper = world.keeper(world.main)
+    async with world.listening() as listener:
+        await keeper.sweep()
+        heard = await listener.so_far()
+    assert await world.of("morning") == (count, 0, 0)
+    assert len(heard.events) == count
+    assert len({event.hold.id for event in heard.events}) == count
+    assert len(heard.changes) == heard.batches == 10
+    assert heard.changes[-1][4] == [0, count, 0]
+
+
+async def test_the_hold_itself_waits_for_no_batch(make_world: MakeWorld) -> None:
+    """More than one batch stands in the way of a buyer, and is given back in one step."""
+    count = 1_500
+    world = make_world(hall("hall", places(morning=count), kind="sessions"), max_hold_items=0)
+    await asyncio.gather(*(world.buyer(f"session-{number}").holds("morning") for number in range(count)))
+    world.time_passes(900)
+    assert (await world.buyer("ann").holds(f"morning*{count}")).created
+
+
+async def test_the_keeper_sleeps_until_the_next_deadline(world: World) -> None:
+    keeper = world.keeper(world.main)
+    sweeper = keeper.sweeper
+    assert sweeper.seconds_to_next(at_most=1) == 1
+    async with world.listening() as listener:
+        await world.buyer("ann").holds("A-1")
+        world.time_passes(100)
+        await world.buyer("ben").holds("A-2")
+        keeper.hear_events((await listener.so_far()).events)
+    assert sweeper.seconds_to_next(at_most=10_000) == 800
+    world.time_passes(800)
+    assert sweeper.seconds_to_next(at_most=10_000) == 0
+    await sweeper.expire_due()
+    assert await world.of("A-1") == (1, 0, 0)
+    assert sweeper.seconds_to_next(at_most=10_000) == 100
+    await asyncio.wait_for(sweeper.wait(at_most=0.01), 5)
+
+
+async def test_an_extension_costs_one_look_at_most(world: World) -> None:
+    keeper = world.keeper(world.main)
+    ann = world.buyer("ann")
+    async with world.listening() as listener:
+        await ann.holds("A-1")
+        world.time_passes(600)
+        await ann.extends()
+        keeper.hear_events((await listener.so_far()).events)
+    world.time_passes(300)
+    await keeper.sweeper.expire_due()
+    assert await world.of("A-1") == (0, 1, 0)
+    assert keeper.sweeper.seconds_to_next(at_most=10_000) == 600
+
+
+async def test_a_sweep_covers_what_nobody_heard_of(make_world: MakeWorld) -> None:
+    world = make_world(*(hall(f"hall-{number}", rows(A=2)) for number in range(20)))
+    for number in range(20):
+        await world.buyer("ann").holds("A-1", hall=f"hall-{number}")
+    world.time_passes(901)
+    await world.keeper(world.process("two")).sweep()
+    for number in range(20):
+        assert await world.of("A-1", f"hall-{number}") == (1, 0, 0)
