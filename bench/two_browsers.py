@@ -3,8 +3,8 @@
     .venv/bin/python -m bench.two_browsers --clicks 100
 
 Two Chromium processes, a server process, a Redis and a PostgreSQL, all real, all on this machine. Both
-browsers read the same clock, so the figure is the difference of two of its readings: the `pointerdown` event in
-the one, and the end of the animation frame in which the other draws the seat as held.
+browsers read the same clock, so the figure is the difference of two of its readings: the `pointerdown` event
+in the one, and the end of the animation frame in which the other draws the seat as held.
 """
 
 import argparse
