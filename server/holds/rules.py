@@ -2,7 +2,6 @@
 
 import hashlib
 import secrets
-from base64 import b32encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -146,12 +145,11 @@ _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: nothing th
 
 def new_reference() -> str:
     """A cart's reference, to be read aloud: 50 random bits."""
-    return "BK-" + "".join(secrets.choice(_ALPHABET) for _ in range(10))
+    return "BK-" + "".join(_ALPHABET[byte % 32] for byte in secrets.token_bytes(10))
 
 
 def hold_id(session: str, op: str | None) -> str:
     """A hold's id. The same op of a session always makes the same one, so a repeat finds what it made."""
-    seed = (
-        secrets.token_bytes(20) if op is None else hashlib.sha256(f"{session}\0{op}".encode()).digest()[:20]
-    )
-    return b32encode(seed).decode().lower()
+    if op is None:
+        return secrets.token_hex(16)
+    return hashlib.sha256(f"{session}\0{op}".encode()).hexdigest()[:32]
