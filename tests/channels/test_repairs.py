@@ -5,7 +5,7 @@ import asyncio
 import msgpack
 import pytest
 
-from channels import upkeep
+from channels import fanout, upkeep
 from channels.codec import Codec
 from channels.protocol import SectionsView
 from channels.replica import State
@@ -186,3 +186,33 @@ async def test_while_redis_is_away_maps_stay_up_and_are_stale(scene: Scene) -> N
     scene.world.healthy = True
     await scene.check()
     assert told == [True, False]
+
+
+async def test_a_change_of_another_epoch_is_not_applied_even_if_its_versions_fit(scene: Scene) -> None:
+    ann = scene.reader()
+    await scene.hub.subscribe(ann, HALL)
+    scene.truth.reset("e2")
+    scene.world.publish(msgpack.packb(["e2", 100, 101, [3, 0, 0]]))
+    await scene.settle()
+    await scene.tick()
+    assert ann.types() == ["snapshot", "snapshot"]
+    assert ann.seen[HALL].of(scene.truth) == expected(scene.truth)
+
+
+async def test_a_broadcast_ends_where_a_new_replica_begins(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fanout, "YIELD_EVERY", 1)
+    ann, ben = scene.reader(), scene.reader()
+    await scene.hub.subscribe(ann, HALL)
+    await scene.hub.subscribe(ben, HALL)
+    state = scene.truth.state()
+    scene.world.change({1: (0, 1)})
+    ben.room = 0
+    sending = asyncio.create_task(scene.hub.fanout.send_news())
+    await asyncio.sleep(0)
+    scene.hub._upkeeps["hall"].channel.replace(state, None, scene.clock.now)
+    ben.reads()
+    await sending
+    assert ann.types() == ["snapshot", "delta"]
+    assert ben.types() == ["snapshot", "snapshot"]
