@@ -1,7 +1,6 @@
 """Sessions and users as the rest of Holdfast meets them: credentials in, a proven Caller out."""
 
 from collections.abc import Callable
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 
 import msgspec
@@ -140,9 +139,9 @@ def _single(headers: Headers, name: str) -> str | None:
 
 
 def session_cookie(header: str) -> str | None:
-    """The session's token out of a Cookie header, None if it has none."""
-    try:
-        found = SimpleCookie(header).get(COOKIE)
-    except CookieError:
-        return None
-    return None if found is None else found.value
+    """The session's token out of a Cookie header, None if it has none; other cookies may look as they like.
+
+    Of two, the first: browsers send that of the more specific path first (RFC 6265, section 5.4).
+    """
+    pairs = (part.strip().partition("=") for part in header.split(";"))
+    return next((value for name, _, value in pairs if name == COOKIE), None)

@@ -62,10 +62,8 @@ def decode_json(body: bytes, kind: type[T]) -> T:
     _require_unambiguous(body)
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         raise _refusal(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BadRequest("the body is not JSON") from None
 
 
 def _refusal(message: str) -> BadRequest | InvalidFields:

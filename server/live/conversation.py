@@ -25,7 +25,6 @@ from server.errors import (
     Internal,
     Overloaded,
     RateLimited,
-    Unauthorized,
 )
 from server.holds.rules import Best, HoldRequest
 from server.http.times import now_milliseconds
@@ -86,7 +85,7 @@ class Conversation:
             late.cancel()
             await stop(worker)
             self._parts.hub.drop(self._peer)
-            await self._live.closed(self._tab)
+            self._live.closed(self._tab)
 
     def _no_hello(self) -> None:
         if not self._tab.caller.session:
@@ -141,12 +140,12 @@ class Conversation:
         caller, token = await self._identify(message)
         tab = self._tab
         if tab.caller.session and (tab.caller.session, tab.caller.user) != (caller.session, caller.user):
-            await self._live.closed(tab)
+            self._live.closed(tab)
         if tab.caller.session:
             tab.caller = caller
         else:
             self._live.table.add(tab, caller)
-        await self._live.opened(tab)
+        self._live.opened(tab)
         await self._welcome(message.ref, token)
 
     async def _identify(self, message: protocol.Hello) -> tuple[Caller, str]:
@@ -231,14 +230,12 @@ class Conversation:
         self._peer.answer(protocol.Ok(ref=_ref(message.ref), cart=cart_view(cart)))
 
     async def _leave(self, _message: protocol.Leave) -> None:
-        await self._live.left(self._tab)
+        self._live.left(self._tab)
 
     async def _refresh(self, message: protocol.Refresh) -> None:
         """Another token of the same subject: of this user, or else of this session."""
         tab = self._tab
-        fresh: Caller | None = await self._parts.sessions.identify(Credentials(token=message.token))
-        if fresh is None:
-            raise Unauthorized
+        fresh: Caller = await self._parts.sessions.identify(Credentials(token=message.token))
         same = fresh.user == tab.caller.user if tab.caller.user else fresh.session == tab.caller.session
         if not same:
             raise Forbidden("this token is somebody else's; say hello with it")

@@ -122,8 +122,11 @@ class News:
         )
 
     async def view(self, hold: Hold) -> HoldView:
-        """The hold with its slots' names; raises UnknownResource or Unavailable."""
-        loaded = await self._inventory.get(hold.resource)
+        """The hold with its slots' names, of which any layout in memory will do: an index keeps its slot.
+
+        Raises UnknownResource or Unavailable.
+        """
+        loaded = await self._inventory.get(hold.resource, 0)
         if any(item.index >= len(loaded.slots) for item in hold.items):
             loaded = await self._inventory.get(hold.resource, loaded.resource.layout + 1)
         return hold_view(hold, loaded)
@@ -223,7 +226,7 @@ class News:
     async def _tell_gone(self, session: Session, hold: Hold) -> None:
         """Nobody knows the hold any more. What was being paid is its booking's to tell."""
         if hold.status == "paying":
-            del session.holds[hold.id]
+            session.holds.pop(hold.id, None)
             return
         over = hold.expires_at <= self._clock()
         gone = msgspec.structs.replace(hold, status="expired" if over else "lost")

@@ -1,12 +1,11 @@
 """All sockets of this process: what they are told unasked, how they are kept and how they are sent away."""
 
 import asyncio
-import inspect
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from secrets import token_hex
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -36,13 +35,13 @@ DRAIN_SPREAD_MS: Final = 2_000
 class Keeper(Protocol):
     """server.holds.keeper.Keeper: hears of sockets, and knows by that which sessions are alive."""
 
-    def socket_opened(self, session: str, socket_id: str) -> Awaitable[None] | None:
+    def socket_opened(self, session: str, socket_id: str) -> None:
         """A socket said `hello`."""
 
-    def socket_left(self, session: str, socket_id: str) -> Awaitable[None] | None:
+    def socket_left(self, session: str, socket_id: str) -> None:
         """Its page is going away."""
 
-    def socket_closed(self, session: str, socket_id: str) -> Awaitable[None] | None:
+    def socket_closed(self, session: str, socket_id: str) -> None:
         """It is closed."""
 
 
@@ -88,7 +87,6 @@ class LiveSessions:
         self._keeper = keeper
         self._bus = bus
         self._clock = clock
-        self._calls: set[asyncio.Future[None]] = set()
         self._revoked: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._handlers: dict[str, Callable[[bytes], None]] = {
@@ -148,38 +146,32 @@ class LiveSessions:
 
     # How they are kept.
 
-    async def opened(self, tab: Tab) -> None:
+    def opened(self, tab: Tab) -> None:
         """The tab's session is alive."""
-        await _maybe(self._keeper.socket_opened(tab.caller.session, tab.id))
+        self._keeper.socket_opened(tab.caller.session, tab.id)
 
-    async def left(self, tab: Tab) -> None:
+    def left(self, tab: Tab) -> None:
         """The tab's page is going away: the grace starts, unless another of its session stays."""
-        await _maybe(self._keeper.socket_left(tab.caller.session, tab.id))
+        self._keeper.socket_left(tab.caller.session, tab.id)
 
-    async def closed(self, tab: Tab) -> None:
+    def closed(self, tab: Tab) -> None:
         """The tab is gone, or speaks for somebody else from now on."""
         session = tab.caller.session
         self.table.remove(tab)
         if session:
-            await _maybe(self._keeper.socket_closed(session, tab.id))
+            self._keeper.socket_closed(session, tab.id)
 
     def silent(self, socket: Subscriber) -> None:
         """Nothing has come from it for LIVENESS_SECONDS: it counts as closed."""
         tab = self.table.tab_of(socket)
         if tab is not None:
-            self._soon(self._keeper.socket_closed(tab.caller.session, tab.id))
+            self._keeper.socket_closed(tab.caller.session, tab.id)
 
     def heard(self, socket: Subscriber) -> None:
         """Something came from it again."""
         tab = self.table.tab_of(socket)
         if tab is not None:
-            self._soon(self._keeper.socket_opened(tab.caller.session, tab.id))
-
-    def _soon(self, result: Awaitable[None] | None) -> None:
-        if result is not None:
-            task = asyncio.ensure_future(result)
-            self._calls.add(task)
-            task.add_done_callback(self._calls.discard)
+            self._keeper.socket_opened(tab.caller.session, tab.id)
 
     async def _watch(self) -> None:
         while True:
@@ -220,8 +212,3 @@ class NotificationsHook:
 
     def unsubscribe(self, subscriber: Subscriber, name: str) -> None:
         """They come all the same."""
-
-
-async def _maybe(result: Any) -> None:
-    if inspect.isawaitable(result):
-        await result

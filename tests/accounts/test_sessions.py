@@ -158,6 +158,13 @@ async def test_a_cookie_of_no_use_is_nobody(app: Starlette, cookie: str) -> None
         assert (await ann.get("/anybody", headers={"Cookie": cookie})).status_code == 200
 
 
+async def test_other_cookies_do_not_hide_ours(app: Starlette) -> None:
+    async with visit(app) as ann, visit(app) as other:
+        token = (await ann.post("/api/sessions")).json()["token"]
+        header = f"odd,name@=1; {COOKIE}={token}; {COOKIE}=x; =; lonely"
+        assert (await other.get("/who", headers={"Cookie": header})).status_code == 200
+
+
 async def test_no_token_is_taken_from_the_address(app: Starlette) -> None:
     async with visit(app) as ann, visit(app) as other:
         token = (await ann.post("/api/sessions")).json()["token"]

@@ -5,6 +5,8 @@ import gzip
 import pytest
 from redis.asyncio import Redis
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from server.errors import Conflict, SlotTaken, Unavailable
@@ -180,3 +182,12 @@ async def test_while_redis_is_away_reads_are_not_counted(spare_redis: RedisServe
             assert (await ann.get("/hold", headers=headers)).status_code == 200
             refused = await ann.post("/hold", headers=headers)
             assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+
+
+async def test_a_refusal_from_outside_of_an_endpoint_is_a_problem_too(redis: Redis) -> None:
+    async def refuses(_request: Request) -> Response:
+        raise SlotTaken
+
+    async with visit(app_of(parts_of(redis), [Route("/raw", refuses)])) as ann:
+        answer = await ann.get("/raw")
+        assert (answer.status_code, answer.json()["code"]) == (409, "slot_taken")

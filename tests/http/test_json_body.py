@@ -108,7 +108,7 @@ async def test_a_field_that_does_not_hold_is_named(app: Starlette, body: bytes, 
 
 
 async def test_a_good_body_arrives(app: Starlette) -> None:
-    answer = await post(app, '{"customer": {"name": "Zoë \\ud83c\\udfad"}}'.encode())
+    answer = await post(app, '{"customer": {"name": "Zoë \\ud83c\\udfad", "age": 7}}'.encode())
     assert answer.status_code == 201
     assert answer.json()["got"]["customer"]["name"] == "Zoë 🎭"
 

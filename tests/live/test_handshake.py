@@ -9,7 +9,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
+from server.errors import BadRequest
 from server.live import conversation
+from server.live.routes import admit
 from server.settings import Settings
 from tests.live.conftest import eventually, open_hall
 from tests.support.buyer import visiting
@@ -162,3 +164,10 @@ async def test_a_process_on_its_way_out_takes_nobody(house: House) -> None:
     status, problem, headers = await is_refused(house)
     assert (status, problem["code"]) == (503, "overloaded")
     assert "retry-after" in headers
+
+
+def test_two_origins_are_refused_by_us_too(house: House) -> None:
+    origin = (b"origin", house.base_url.encode())
+    scope = {"type": "websocket", "headers": [origin, origin], "query_string": b"", "subprotocols": [JSON]}
+    with pytest.raises(BadRequest):
+        admit(scope, house.parts.live, "192.0.2.1")

@@ -12,7 +12,8 @@ from server.accounts.sessions import BOUND_CHANNEL
 from server.bookings.announcer import CHANNEL, BookingEvent
 from server.errors import Unavailable
 from server.holds.events import SESSIONS_CHANNEL
-from server.inventory.rules import HoldPolicy
+from server.holds.rules import HeldItem
+from server.inventory.rules import HoldPolicy, Slot, SlotDraft, lay_out
 from server.settings import Settings
 from tests.live.conftest import eventually, hall, open_hall
 from tests.support.buyer import Buyer, visiting
@@ -285,8 +286,8 @@ async def test_what_is_told_before_the_welcome_comes_after_it(
     assert order[:2] == ["welcome", "notification"]
 
 
-async def _hears_nothing_of(_tab: object) -> None:
-    await asyncio.sleep(0)
+def _hears_nothing_of(_tab: object) -> None:
+    pass
 
 
 async def test_a_token_that_ends_closes_its_sockets(house: House, ann: Buyer) -> None:
@@ -322,3 +323,76 @@ async def test_ends_are_remembered_for_a_while(
         await ann.releases(await ann.holds(f"A-{seat}"))
     await ann.tab.hears("cart", reference=None)
     await eventually(lambda: len(house.parts.live.table.session(ann.session).ended) == 2)  # type: ignore[union-attr]  # ann is here
+
+
+async def test_a_hold_whose_slots_have_no_names_now_is_only_known(
+    house: House, ann: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ann.watches("hall")
+    news = house.parts.live.news
+
+    async def is_away(*_anything: object) -> object:
+        raise Unavailable
+
+    monkeypatch.setattr(news, "view", is_away)
+    answer = await ann.posts("/api/holds", {"resource": "hall", "items": [["A-1", 1]]})
+    session = house.parts.live.table.session(ann.session)
+    assert session is not None
+    await eventually(lambda: answer.json()["hold"]["id"] in session.holds)
+    monkeypatch.undo()
+    await news.tell_cart(session)
+    await ann.tab.hears("cart")
+    assert [each for each in ann.tab.heard if each["type"] == "hold"] == []
+
+
+async def test_a_seat_that_was_added_since_has_its_name(house: House, ann: Buyer) -> None:
+    await ann.watches("hall")
+    await ann.holds("A-1")
+    news = house.parts.live.news
+    (hold,) = await house.parts.holds.holds(ann.session)
+    added = msgspec.structs.replace(hold, items=(HeldItem(index=24, quantity=1, price=1),))
+    before = hall().slots
+    await house.parts.inventory.change(
+        "hall", lambda _resource, _slots: (hall(), _laid_out([*before, _seat("D-1")]))
+    )
+    assert (await news.view(added)).items == (("D-1", 1),)
+
+
+def _seat(name: str) -> SlotDraft:
+    return SlotDraft(id=name, label=name, price=1, category="stalls", section="row D", row="D")
+
+
+def _laid_out(drafts: list[SlotDraft]) -> tuple[Slot, ...]:
+    return lay_out((), drafts, currency="eur")
+
+
+async def test_a_paying_hold_that_nobody_knows_is_its_bookings_to_tell(house: House, ann: Buyer) -> None:
+    await ann.watches("hall")
+    held = await ann.holds("A-1")
+    session = house.parts.live.table.session(ann.session)
+    assert session is not None
+    await eventually(lambda: bool(session.holds))
+    (hold,) = session.holds.values()
+    ghost = msgspec.structs.replace(hold, id="ghost", status="paying")
+    over = msgspec.structs.replace(hold, id="over", expires_at=1)
+    session.holds |= {"ghost": ghost, "over": over}
+    house.parts.live.news.read_anew([ann.session])
+    assert (await ann.tab.hears("hold", id="over"))["reason"] == "deadline"
+    assert set(session.holds) == {held["hold"]["id"]}
+    assert [each for each in ann.tab.heard if each.get("id") == "ghost"] == []
+
+
+async def test_epochs_that_cannot_be_read_are_read_later(
+    house: House, ann: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.live.news.CHECK_SECONDS", 0.01)
+    asked: list[object] = []
+
+    async def is_away(resources: object) -> object:
+        asked.append(resources)
+        raise Unavailable
+
+    await ann.watches("hall")
+    await ann.holds("A-1")
+    monkeypatch.setattr(house.parts.holds, "positions", is_away)
+    await eventually(lambda: len(asked) > 2)
