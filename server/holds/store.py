@@ -21,8 +21,9 @@ RESOURCES_KEY = "holdfast:resources"
 BATCH = 1000  # holds given back by one call, so that Redis is never busy for long
 
 Status = Literal[
-    "confirmed", "ended", "excess", "expired", "given", "held", "lease_lost", "limit", "loaded", "loading",
-    "left", "moved", "op_reused", "outdated", "paying", "released", "renewed", "taken", "unbooked", "unloaded",
+    "confirmed", "ended", "excess", "expired", "given", "held", "lease_lost", "left", "limit", "loaded",
+    "loading", "moved", "op_reused", "outdated", "paying", "released", "renewed", "taken", "unbooked",
+    "unloaded",
 ]  # fmt: skip
 
 

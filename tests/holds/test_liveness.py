@@ -1,0 +1,345 @@
+"""Sessions live by their sockets, each process speaking for its own; deadlines are not touched by it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from server.errors import Unavailable
+from server.inventory.rules import HoldPolicy
+from tests.holds.conftest import MakeWorld
+from tests.holds.world import Listener, World, hall, rows
+
+GRACE, LIVENESS = 10, 30
+
+
+class Process:
+    """One of several server processes: its holds, its keeper, and its ear on the channel of all holds."""
+
+    def __init__(self, world: World, name: str, listener: Listener) -> None:
+        self.holds = world.process(name)
+        self.keeper = world.keeper(self.holds)
+        self._listener = listener
+
+    async def hears(self) -> None:
+        self.keeper.hear_events((await self._listener.so_far()).events)
+        await self.keeper.flush()
+
+    async def opens(self, session: str, socket: str = "tab") -> None:
+        self.keeper.socket_opened(session, socket)
+        await self.hears()
+
+    async def closes(self, session: str, socket: str = "tab") -> None:
+        await self.hears()
+        self.keeper.socket_closed(session, socket)
+        await self.keeper.flush()
+
+    async def renews(self) -> None:
+        await self.hears()
+        await self.keeper.liveness.renew()
+
+    async def sweeps(self) -> None:
+        await self.hears()
+        await self.keeper.sweep()
+
+
+@pytest.fixture
+async def one(world: World) -> AsyncIterator[Process]:
+    async with world.listening() as listener:
+        yield Process(world, "one", listener)
+
+
+@pytest.fixture
+async def two(world: World) -> AsyncIterator[Process]:
+    async with world.listening() as listener:
+        yield Process(world, "two", listener)
+
+
+async def is_held(world: World) -> bool:
+    await world.main.expire()
+    return (await world.of("A-1"))[1] == 1
+
+
+async def test_a_session_that_never_had_a_socket_lives_to_its_deadline(world: World) -> None:
+    await world.buyer("ann").holds("A-1")
+    world.time_passes(899)
+    assert await is_held(world)
+    world.time_passes(1)
+    assert not await is_held(world)
+
+
+async def test_closing_the_last_tab_starts_the_grace(world: World, one: Process) -> None:
+    ann = world.buyer("ann")
+    await one.opens("ann")
+    held = await ann.holds("A-1", connected=True)
+    await one.closes("ann")
+    async with world.listening() as listener:
+        world.time_passes(GRACE - 0.001)
+        assert await is_held(world)
+        world.time_passes(0.001)
+        assert not await is_held(world)
+        (event,) = (await listener.so_far()).events
+    assert (event.hold.status, event.reason) == ("released", "left")
+    assert (await ann.finds(held)).status == "released"
+
+
+async def test_a_reload_within_the_grace_keeps_the_hold_and_its_deadline(world: World, one: Process) -> None:
+    await one.opens("ann", "first")
+    held = await world.buyer("ann").holds("A-1", connected=True)
+    await one.closes("ann", "first")
+    world.time_passes(GRACE - 1)
+    await one.opens("ann", "second")
+    world.time_passes(2)
+    assert await is_held(world)
+    assert (await world.buyer("ann").finds(held)).expires_at == held.hold.expires_at
+
+
+async def test_another_tab_keeps_the_hold(world: World, one: Process) -> None:
+    await one.opens("ann", "first")
+    await one.opens("ann", "second")
+    await world.buyer("ann").holds("A-1", connected=True)
+    await one.closes("ann", "first")
+    world.time_passes(GRACE + 1)
+    await one.renews()
+    world.time_passes(LIVENESS - 1)
+    assert await is_held(world)
+
+
+async def test_a_tab_on_another_process_keeps_the_hold(world: World, one: Process, two: Process) -> None:
+    await one.opens("ann", "first")
+    await world.buyer("ann", process=one.holds).holds("A-1", connected=True)
+    await two.opens("ann", "second")
+    await one.closes("ann", "first")
+    world.time_passes(GRACE + 1)
+    assert await is_held(world)
+    await two.closes("ann", "second")
+    world.time_passes(GRACE)
+    assert not await is_held(world)
+
+
+async def test_a_process_that_dies_just_stops_renewing(world: World, one: Process, two: Process) -> None:
+    await one.opens("ann")
+    await one.opens("ben")
+    await world.buyer("ann", process=one.holds).holds("A-1", connected=True)
+    await world.buyer("ben", process=one.holds).holds("A-2", connected=True)
+    del one  # kill -9
+    world.time_passes(LIVENESS - 5)
+    await two.opens("ben")
+    world.time_passes(4.9)
+    assert await is_held(world)
+    world.time_passes(0.1)
+    assert not await is_held(world)
+    assert (await world.of("A-2"))[1] == 1
+
+
+async def test_renewals_keep_a_hold_as_long_as_its_deadline_allows(world: World, one: Process) -> None:
+    await one.opens("ann")
+    await world.buyer("ann").holds("A-1", connected=True)
+    await one.closes("ann")
+    await one.opens("ann")
+    for _ in range(89):
+        world.time_passes(10)
+        await one.renews()
+        assert await is_held(world)
+    world.time_passes(10)
+    assert not await is_held(world)
+
+
+async def test_a_hold_by_http_lives_by_the_sockets_of_its_session(world: World, one: Process) -> None:
+    """Its process hears of the hold, wherever it was made."""
+    await one.opens("ann")
+    await world.buyer("ann", process=world.process("other")).holds("A-1")
+    await one.hears()
+    world.time_passes(LIVENESS)
+    assert not await is_held(world)
+
+
+async def test_a_missed_event_is_made_up_for_after_a_gap(world: World, one: Process) -> None:
+    await one.opens("ann")
+    await world.buyer("ann").holds("A-1", connected=True)
+    one.keeper.may_have_missed()
+    await one.keeper.flush()
+    world.time_passes(LIVENESS - 1)
+    await one.renews()
+    world.time_passes(LIVENESS - 1)
+    assert await is_held(world)
+
+
+async def test_an_http_leave_starts_the_grace_of_who_has_no_socket(world: World) -> None:
+    ann = world.buyer("ann")
+    await ann.holds("A-1")
+    await ann.leaves()
+    world.time_passes(GRACE)
+    assert not await is_held(world)
+
+
+async def test_an_http_leave_frees_nothing_while_a_socket_is_open(world: World, one: Process) -> None:
+    ann = world.buyer("ann")
+    await ann.holds("A-1")
+    await one.opens("ann")
+    await ann.leaves()
+    world.time_passes(GRACE + 1)
+    assert await is_held(world)
+    await one.renews()
+    await one.closes("ann")
+    world.time_passes(GRACE)
+    assert not await is_held(world)
+
+
+async def test_hello_stops_the_grace_that_an_http_leave_began(world: World, one: Process) -> None:
+    ann = world.buyer("ann")
+    await ann.holds("A-1")
+    await ann.leaves()
+    world.time_passes(GRACE - 1)
+    await one.opens("ann")
+    world.time_passes(LIVENESS - 1)
+    assert await is_held(world)
+
+
+@pytest.mark.parametrize("act", ["hold", "extend"])
+async def test_who_goes_on_buying_has_not_left(world: World, act: str) -> None:
+    ann = world.buyer("ann")
+    await ann.holds("A-1")
+    await ann.leaves()
+    await (ann.holds("A-2") if act == "hold" else ann.extends())
+    world.time_passes(GRACE + 1)
+    assert await is_held(world)
+
+
+async def test_leaving_with_nothing_leaves_nothing(world: World, one: Process) -> None:
+    await world.main.ensure("hall")
+    await world.buyer("ann").leaves()
+    await one.opens("ann")
+    await one.closes("ann")
+    assert await world.redis.keys("{hall}:live*") == []
+    await world.buyer("ann").holds("A-1")
+    world.time_passes(GRACE + 1)
+    assert await is_held(world)
+
+
+async def test_what_is_being_paid_does_not_ask_who_lives(world: World, one: Process) -> None:
+    ann = world.buyer("ann")
+    await one.opens("ann")
+    await ann.holds("A-1", connected=True)
+    await ann.pays("booking")
+    await one.closes("ann")
+    world.time_passes(7200)
+    assert await world.main.expire() == []
+    assert (await world.of("A-1"))[1] == 1
+    assert await world.redis.exists("{hall}:lives") == 0
+
+
+async def test_a_resource_may_have_a_grace_of_its_own(make_world: MakeWorld) -> None:
+    world = make_world(hall("hall", rows(A=2), policy=HoldPolicy(disconnect_grace_seconds=2)))
+    async with world.listening() as listener:
+        one = Process(world, "one", listener)
+        await one.opens("ann")
+        await world.buyer("ann").holds("A-1", connected=True)
+        await one.closes("ann")
+    world.time_passes(2)
+    assert not await is_held(world)
+
+
+async def test_a_long_grace_outlasts_a_crash_too(make_world: MakeWorld) -> None:
+    """Who has just been renewed has at least the grace left, even if liveness is short."""
+    world = make_world(hall("hall", rows(A=2)), liveness_seconds=3)
+    await world.buyer("ann").holds("A-1", connected=True)
+    world.time_passes(GRACE + 0.9)
+    assert await is_held(world)
+    world.time_passes(0.1)
+    assert not await is_held(world)
+
+
+async def test_after_an_outage_liveness_waits_a_grace_and_deadlines_do_not(
+    world: World, one: Process
+) -> None:
+    await one.opens("ann")
+    await world.buyer("ann", process=one.holds).holds("A-1", connected=True)
+    await world.buyer("ben").holds("A-2")
+    await one.hears()
+    world.time_passes(LIVENESS - 1)
+
+    async def fails() -> None:
+        raise Unavailable
+
+    await one.keeper.guard(fails())
+    world.time_passes(5)
+    await one.holds.expire()
+    assert (await world.of("A-1"))[1] == 1
+    with_grace = one.holds.trust
+    assert not with_grace
+    # Back again: first its sessions are renewed, then the sweep may look at them.
+    world.time_passes(GRACE + 1)
+    assert with_grace
+    await one.sweeps()
+    assert (await world.of("A-1"))[1] == 1
+    world.time_passes(900)
+    await one.keeper.guard(fails())
+    await one.sweeps()
+    assert (await world.of("A-2"))[1] == 0
+
+
+async def test_a_new_process_waits_a_grace_too(make_world: MakeWorld) -> None:
+    world = make_world(real_time=True)
+    assert not world.main.trust
+
+
+async def test_draining_renews_and_begins_no_grace(world: World, one: Process) -> None:
+    await one.opens("ann")
+    await world.buyer("ann").holds("A-1", connected=True)
+    await one.hears()
+    world.time_passes(20)
+    await one.keeper.drain()
+    await one.closes("ann")
+    world.time_passes(LIVENESS - 1)
+    assert await is_held(world)
+
+
+async def test_what_could_not_be_told_stays_noted(world: World, one: Process) -> None:
+    await one.opens("ann")
+    await world.buyer("ann").holds("A-1", connected=True)
+    await one.hears()
+    one.keeper.socket_closed("ann", "tab")
+    run = one.holds.store.run
+
+    async def fails(*_: object, **__: object) -> None:
+        raise Unavailable
+
+    one.holds.store.run = fails  # type: ignore[method-assign,assignment]
+    with pytest.raises(Unavailable):
+        await one.keeper.flush()
+    assert one.keeper.liveness.awake.is_set()
+    one.holds.store.run = run  # type: ignore[method-assign]
+    await one.keeper.flush()
+    world.time_passes(GRACE)
+    assert not await is_held(world)
+
+
+async def test_the_keeper_expects_the_end_of_a_grace(world: World, one: Process) -> None:
+    await one.opens("ann")
+    await world.buyer("ann").holds("A-1", connected=True)
+    await one.closes("ann")
+    assert one.keeper.sweeper.seconds_to_next(at_most=100) == GRACE
+    world.time_passes(GRACE)
+    await one.keeper.sweeper.expire_due()
+    assert (await world.of("A-1"))[1] == 0
+
+
+async def test_sockets_that_nobody_knows_change_nothing(one: Process) -> None:
+    one.keeper.socket_left("nobody", "tab")
+    await one.opens("ann")
+    one.keeper.socket_closed("ann", "another")
+    assert one.keeper.is_here("ann")
+    assert not one.keeper.is_here("nobody")
+    await one.closes("ann")
+    await one.closes("ann")
+    assert not one.keeper.is_here("ann")
+
+
+async def test_a_resource_that_is_gone_keeps_nobody_from_leaving(world: World, one: Process) -> None:
+    await one.opens("ann")
+    await world.buyer("ann").holds("A-1", connected=True)
+    await one.hears()
+    del world.catalogue.halls["hall"]
+    await one.renews()
+    await one.closes("ann")
+    assert not one.keeper.is_here("ann")
