@@ -86,11 +86,12 @@ def endpoint(
 ) -> Callable[[Request], Awaitable[Response]]:
     """A Starlette endpoint around `handler`.
 
-    `access`: "open" to anybody (`caller` may be NOBODY), "session" for a session or user, "user" for users;
-    `roles` narrows to users with one of them. A `body` type with a field `csrf` may carry the CSRF token
-    there and comes as text too (`sendBeacon`). `csrf=False` is for routes that a page calls before it has a
-    token; the Origin is checked all the same. `idempotent=False` ignores Idempotency-Key beyond its form
-    (`Call.op` still has it). An absent body is `{}`. Refusals leave as problem+json.
+    `access`: "open" to anybody (`caller` may be NOBODY, and for reads by cookie it is), "session" for a
+    session or user, "user" for users; `roles` narrows to users with one of them. A `body` type with a field
+    `csrf` may carry the CSRF token there and comes as text too (`sendBeacon`). `csrf=False` is for routes
+    that a page calls before it has a token; the Origin is checked all the same. `idempotent=False` ignores
+    Idempotency-Key beyond its form (`Call.op` still has it). An absent body is `{}`. Refusals leave as
+    problem+json.
     """
     rules = _Rules(body, access, limit, frozenset(roles), csrf, idempotent, body_limit)
 
@@ -152,19 +153,23 @@ def _has_controls(text: str) -> bool:
 
 
 async def _caller(request: Request, parts: Any, rules: _Rules) -> Caller:
-    """Who is asking; an open route goes on without what a stale cookie or an absent Redis cannot prove."""
+    """Who is asking. Reading what is open to all never waits for Redis for the sake of a cookie."""
+    is_open, shows_token = rules.access == "open", "authorization" in request.headers
+    reads = request.method in SAFE_METHODS
+    if is_open and reads and not shows_token:
+        return NOBODY
     try:
         caller: Caller | None = await parts.sessions.caller_of(request.headers)
     except Unavailable:
-        if rules.access != "open":
+        if not (is_open and reads):
             raise
         caller = None
     except HoldfastError:
-        if rules.access != "open" or "authorization" in request.headers:
+        if not is_open or shows_token:
             raise
         caller = None
     if caller is None:
-        if rules.access != "open":
+        if not is_open:
             raise Unauthorized
         return NOBODY
     _require_role(caller, rules)

@@ -1,10 +1,11 @@
 """One browser's conversation over its socket: hello, subscribe, hold, release, extend, leave, refresh.
 
-Two tasks share a socket: one always receives, so that pongs are read and a closed line is noticed; the other
-works the commands off one after the other, from a bounded queue. Answers go out in that order.
+One task always receives, so that pongs are read and a closed line is noticed; another, which lives only while
+there is something to do, works the commands off one after the other. Answers go out in that order.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -60,7 +61,8 @@ class Conversation:
         self._parts = parts
         self._handshake = handshake
         self._tab = Tab(peer)
-        self._queue: asyncio.Queue[Message] = asyncio.Queue(QUEUE_LIMIT)
+        self._waiting: deque[Message] = deque()
+        self._worker: asyncio.Task[None] | None = None
         self._handlers: dict[type[Message], Handler] = {
             protocol.Hello: self._hello,
             protocol.Subscribe: self._subscribe,
@@ -74,7 +76,6 @@ class Conversation:
 
     async def run(self) -> None:
         """Converse until the end, then let go of everything."""
-        worker = asyncio.create_task(self._work(), name=f"conversation {self._tab.id}")
         late = asyncio.get_running_loop().call_later(HELLO_SECONDS, self._no_hello)
         try:
             while True:
@@ -83,7 +84,8 @@ class Conversation:
             pass
         finally:
             late.cancel()
-            await stop(worker)
+            self._waiting.clear()
+            await stop(self._worker)
             self._parts.hub.drop(self._peer)
             self._live.closed(self._tab)
 
@@ -96,14 +98,17 @@ class Conversation:
     def _take(self, message: Message) -> None:
         try:
             self._admit(message)
-            self._queue.put_nowait(message)
-        except asyncio.QueueFull:
-            self._refuse(message, Overloaded("too many commands wait already", retry_after=1))
         except HoldfastError as error:
             self._refuse(message, error)
+            return
+        self._waiting.append(message)
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
 
     def _admit(self, message: Message) -> None:
         """Count the command; who goes on far beyond the rate is no longer answered but closed."""
+        if len(self._waiting) >= QUEUE_LIMIT:
+            raise Overloaded("too many commands wait already", retry_after=1)
         session = self._live.table.session(self._tab.caller.session)
         if session is None or isinstance(message, protocol.Leave):
             return
@@ -119,8 +124,8 @@ class Conversation:
     # Working: one command after the other.
 
     async def _work(self) -> None:
-        while True:
-            message = await self._queue.get()
+        while self._waiting:
+            message = self._waiting.popleft()
             try:
                 await self._answer(message)
             except ChannelError as error:

@@ -178,6 +178,10 @@ async def test_while_redis_is_away_open_reads_go_on(spare_redis: RedisServer) ->
             await ann.post("/api/sessions")
             spare_redis.stop()
             assert (await ann.get("/anybody")).json()["session"] == ""
+            by_token = await ann.get("/anybody", headers=bearer(ann.cookies[COOKIE]))
+            assert by_token.json()["session"] == ""
+            renewed = await ann.post("/api/sessions")
+            assert (renewed.status_code, "set-cookie" in renewed.headers) == (503, False)
             refused = await ann.get("/who")
             assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
             assert int(refused.headers["retry-after"]) >= 1
