@@ -70,11 +70,12 @@ class Fanout:
         return cost
 
     async def repeat(self, channels: Iterable[Channel]) -> None:
-        """Quiet groups hear their position again."""
+        """Quiet groups hear their position again; one that missed its tick gets another."""
         for channel in channels:
             for group in list(channel.groups.values()):
-                quiet = self._clock() - group.sent_at >= REPEAT_SECONDS
-                if quiet and group.scanned == group.replica.version:
+                if group.scanned != group.replica.version:
+                    self.mark(channel)
+                elif self._clock() - group.sent_at >= REPEAT_SECONDS:
                     await self._broadcast(group, group.repeat(self._clock()))
 
     async def _broadcast(self, group: Group, news: Broadcast | None) -> float:

@@ -88,6 +88,7 @@ class Upkeep:
         self._changed = changed
         self._task: asyncio.Task[None] | None = None
         self._buffer: list[Message] | None = None
+        self._listening = False
         self._log_reader = LogReader(channel, source, clock)
 
     @property
@@ -103,7 +104,9 @@ class Upkeep:
             task.result()
 
     async def _load(self) -> None:
-        await self._bus.subscribe(changes_channel(self.channel.resource_id), self.heard)
+        if not self._listening:
+            self._listening = True
+            await self._bus.subscribe(changes_channel(self.channel.resource_id), self.heard)
         await self._synchronise()
 
     def repair(self) -> None:
@@ -134,7 +137,8 @@ class Upkeep:
     async def close(self) -> None:
         """Stop, and hear the resource's changes no more."""
         await stop(self._task)
-        await self._bus.unsubscribe(changes_channel(self.channel.resource_id), self.heard)
+        if self._listening:
+            await self._bus.unsubscribe(changes_channel(self.channel.resource_id), self.heard)
 
     def heard(self, payload: bytes) -> None:
         """A message of the resource's pub/sub channel."""

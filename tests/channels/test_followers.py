@@ -8,7 +8,7 @@ from channels import hub as hub_module
 from channels.hub import Hub
 from channels.source import ChannelError, Subscriber
 from tests.channels.scene import HALL, Scene
-from tests.channels.world import Reader, Truth, World
+from tests.channels.world import Away, Reader, Truth, World
 
 
 class Club:
@@ -128,3 +128,35 @@ async def test_other_kinds_of_channels_are_asked_of_their_keeper() -> None:
     await joining
     assert club.members == set()
     await hub.close()
+
+
+async def test_a_failed_load_is_tried_again_by_the_next_and_listens_once(scene: Scene) -> None:
+    scene.world.away = True
+    joining = [asyncio.create_task(scene.hub.subscribe(scene.reader(), HALL)) for _ in range(3)]
+    await asyncio.wait(joining)
+    assert all(isinstance(join.exception(), Away) for join in joining)
+    assert scene.hub.resources == []
+    upkeep = scene.hub._upkeep("hall")
+    upkeep.channel.awaited += 1
+    for _ in range(2):
+        with pytest.raises(Away):
+            await scene.hub.subscribe(scene.reader(), HALL)
+    scene.world.away = False
+    await scene.hub.subscribe(scene.reader(), HALL)
+    assert scene.world.handlers["holdfast:{hall}:changes"] == [upkeep.heard]
+
+
+async def test_a_change_whose_tick_was_missed_is_sent_with_the_next(scene: Scene) -> None:
+    ann = scene.reader()
+    await scene.hub.subscribe(ann, HALL)
+    scene.world.change({0: (0, 1)})
+    scene.hub.fanout._dirty.clear()
+    await scene.hub.fanout.repeat([upkeep.channel for upkeep in scene.hub._upkeeps.values()])
+    await scene.tick()
+    assert ann.types() == ["snapshot", "delta"]
+
+
+async def test_a_resource_that_fails_to_load_before_anything_listened_is_forgotten(scene: Scene) -> None:
+    upkeep = scene.hub._upkeep("hall")
+    await upkeep.close()
+    assert scene.world.handlers == {}

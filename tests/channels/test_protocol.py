@@ -5,7 +5,7 @@ import json
 import pytest
 
 from channels import protocol
-from channels.codec import Codec, Frame, decode, encode, negotiate
+from channels.codec import Codec, Frame, decode, encode, little_endian, negotiate, numbers
 from server import errors
 from tests.channels.examples import FROM_SERVER, GOLDEN, golden, unpacked
 
@@ -100,3 +100,13 @@ def test_a_close_that_asks_for_a_delay_gives_it_in_its_reason() -> None:
 )
 def test_the_handshake_agrees_on_the_first_codec_we_speak(offered: list[str], agreed: Codec | None) -> None:
     assert negotiate(offered) is agreed
+
+
+def test_numbers_are_little_endian_on_any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"\x01\x00\x2c\x01"
+    assert numbers(data, 2).tolist() == [1, 300]
+    monkeypatch.setattr("channels.codec.sys.byteorder", "big")
+    swapped = numbers(data, 2)
+    assert swapped.tolist() == [256, 11265]
+    assert little_endian(swapped) == data
+    assert swapped.tolist() == [256, 11265]

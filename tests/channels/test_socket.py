@@ -160,7 +160,7 @@ async def test_a_message_is_answered_in_its_codec(house: House, codec: str) -> N
 
 @pytest.mark.parametrize("size", [1, 200, 70_000])
 async def test_broadcasts_of_any_length_arrive_whole_between_answers(house: House, size: int) -> None:
-    async with house.connect() as client:
+    async with house.connect(max_queue=None) as client:
         opened = await next_of(house.opened)
         shared = frame(delta(size), Codec.JSON)
         for turn in range(20):
