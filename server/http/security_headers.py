@@ -6,7 +6,6 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.http.hosts import host_of
 from server.settings import Settings
 
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-\[\]:]{1,255}")
@@ -34,7 +33,6 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._host = host_of(settings.public_url) if settings.public_url else ""
         self._headers = dict(_ALWAYS)
         if settings.public_url.startswith("https://"):
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -43,7 +41,7 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        policy = content_security_policy(self._host or _asked_host(scope))
+        policy = content_security_policy(_asked_host(scope))
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -120,6 +120,15 @@ def test_the_policy_lets_nothing_inline_and_only_our_socket() -> None:
     assert "unsafe" not in policy
 
 
+async def test_a_page_may_open_the_socket_of_the_host_it_came_from(redis: Redis) -> None:
+    app = app_of(parts_of(redis, allowed_origins=("http://127.0.0.1:8000",)), ROUTES)
+    async with visit(app) as ann:
+        policy = (await ann.get("/hello", headers={"Host": "127.0.0.1:8000"})).headers[
+            "content-security-policy"
+        ]
+    assert "ws://127.0.0.1:8000" in policy
+
+
 async def test_https_stays_https(redis: Redis) -> None:
     async with visit(app_of(parts_of(redis, public_url="https://tickets.example"), ROUTES)) as ann:
         assert "max-age" in (await ann.get("/hello")).headers["strict-transport-security"]
