@@ -1,0 +1,139 @@
+"""Everybody sees the same, and what is one's own stays one's own."""
+
+from playwright.async_api import expect
+
+from tests.browser.visitor import HALL, PATIENCE, PHONE, Visitor, Visits
+
+MAP = f"/resources/{HALL}"
+
+
+async def seats(visitor: Visitor, category: str = "Premium") -> list[str]:
+    """Ids of a category's seats, in the order of the plan."""
+    found: list[str] = await visitor.page.evaluate(
+        """async ([hall, category]) => {
+          const resource = await (await fetch(`/api/resources/${hall}`)).json();
+          return resource.slots.filter((slot) => slot.category === category).map((slot) => slot.id);
+        }""",
+        [HALL, category],
+    )
+    return found
+
+
+async def test_a_hold_is_drawn_in_the_other_browser_and_so_is_its_end(ann: Visitor, ben: Visitor) -> None:
+    await ann.opens(MAP)
+    await ben.opens(MAP)
+    seat = (await seats(ann))[3]
+    await ann.takes(seat)
+    await ben.sees(seat, "held")
+    await ann.clicks_seat(seat)
+    await ann.sees(seat, "available")
+    await ben.sees(seat, "available")
+
+
+async def test_of_two_who_click_at_once_one_gets_it_and_the_other_is_told(ann: Visitor, ben: Visitor) -> None:
+    await ann.opens(MAP)
+    await ben.opens(MAP)
+    seat = (await seats(ann))[3]
+    await ann.sees(seat, "available")
+    await ben.sees(seat, "available")
+    await ben.page.evaluate("document.querySelector('seat-map').refresh = () => {}")
+    await ann.takes(seat)
+    await ben.clicks_seat(seat)
+    await ben.is_told("Somebody was faster")
+    await expect(ben.page.locator("cart-panel .lines li")).to_have_count(0)
+
+
+async def test_ones_own_seat_is_marked_after_reload_back_and_in_a_second_tab(ann: Visitor) -> None:
+    await ann.opens(MAP)
+    seat = (await seats(ann))[3]
+    await ann.takes(seat)
+    await ann.page.reload()
+    await ann.sees(seat, "mine")
+    tab = await ann.opens_tab(MAP)
+    await tab.sees(seat, "mine")
+    await ann.clicks("Check out")
+    await ann.reads("Premium")
+    await ann.page.go_back()
+    await ann.sees(seat, "mine")
+    await tab.clicks_seat(seat)
+    await ann.sees(seat, "available")
+
+
+async def test_a_closed_tab_gives_back_what_it_held(ann: Visitor, ben: Visitor) -> None:
+    await ann.opens(MAP)
+    await ben.opens(MAP)
+    seat = (await seats(ann))[3]
+    await ann.takes(seat)
+    await ben.sees(seat, "held")
+    await ann.page.close(run_before_unload=True)
+    await ben.sees(seat, "available")
+
+
+async def test_the_best_places_are_found_and_shown(ann: Visitor) -> None:
+    await ann.opens(MAP)
+    await ann.page.get_by_label("Places").select_option("4")
+    await ann.page.get_by_label("Category").select_option("Circle")
+    await ann.clicks("Find them for me")
+    await expect(ann.page.locator("cart-panel .lines li")).to_have_count(4, timeout=PATIENCE)
+    await ann.reads("4 places are held for you.")
+
+
+async def test_giving_back_from_the_cart_frees_the_seat(ann: Visitor, ben: Visitor) -> None:
+    await ann.opens(MAP)
+    await ben.opens(MAP)
+    first, second = (await seats(ann))[3:5]
+    await ann.takes(first)
+    await ann.takes(second)
+    await ann.page.get_by_role("button", name="Remove").first.click()
+    await ben.sees(first, "available")
+    await ann.sees(second, "mine")
+    await expect(ann.page.locator("cart-panel .lines li")).to_have_count(1)
+
+
+async def test_on_a_phone_a_tap_comes_closer_and_the_next_takes_the_seat(visits: Visits) -> None:
+    ann = await visits.enter(size=PHONE, touch=True)
+    await ann.opens(MAP)
+    seat = (await seats(ann))[30]
+    await ann.sees(seat, "available")
+    far = await ann.page.evaluate("(slot) => document.querySelector('seat-map').pointOf(slot)", seat)
+    await ann.page.touchscreen.tap(far["x"], far["y"])
+    await ann.page.wait_for_function(
+        """([slot, far]) => {
+          const at = document.querySelector("seat-map").pointOf(slot);
+          const still = window.lastPoint?.x === at.x && window.lastPoint?.y === at.y;
+          window.lastPoint = at;
+          return still && document.querySelector("seat-map").lookOf(slot) === "available";
+        }""",
+        arg=[seat, far],
+        polling=300,
+    )
+    near = await ann.page.evaluate("(slot) => document.querySelector('seat-map').pointOf(slot)", seat)
+    await ann.page.touchscreen.tap(near["x"], near["y"])
+    await ann.sees(seat, "mine")
+    await expect(ann.page.get_by_text("1 place held")).to_be_visible()
+
+
+async def test_what_is_typed_by_hand_into_the_list_is_the_same_map(ann: Visitor, ben: Visitor) -> None:
+    await ann.opens(MAP)
+    await ben.opens(MAP)
+    await ann.clicks("List")
+    await ann.page.get_by_text("Left boxes").click()
+    await ann.page.get_by_text("Row", exact=False).locator("visible=true").first.click()
+    seat = ann.page.get_by_role("button", name="seat 1").locator("visible=true").first
+    await seat.click()
+    await expect(seat).to_have_attribute("aria-pressed", "true", timeout=PATIENCE)
+    await expect(ann.page.locator("cart-panel .lines li")).to_have_count(1)
+
+
+async def test_eight_seconds_offline_keep_the_seats_and_say_so(ann: Visitor) -> None:
+    ann.forgives("ERR_INTERNET_DISCONNECTED")
+    await ann.opens(MAP)
+    seat = (await seats(ann))[3]
+    await ann.takes(seat)
+    await ann.context.set_offline(True)
+    await ann.reads("You are offline")
+    await ann.page.wait_for_timeout(8_000)  # as long as the contract's promise
+    await ann.sees(seat, "mine")
+    await ann.context.set_offline(False)
+    await ann.is_live()
+    await ann.sees(seat, "mine")

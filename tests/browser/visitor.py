@@ -1,0 +1,178 @@
+"""Visitors in a real browser, so that tests read as sentences.
+
+    await ann.opens(f"/resources/{HALL}")
+    await ann.takes("C-12")
+    await ben.sees("C-12", "held")
+
+Nothing here measures time: what is waited for comes, or the test fails after PATIENCE.
+"""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+
+HALL = "meridian-hall"
+TOUR = "museum-tour"
+PATIENCE = 15_000
+DESK = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+
+Scheme = Literal["light", "dark"]
+
+LOOKS_AS = """([slot, look]) => document.querySelector("seat-map")?.lookOf(slot) === look"""
+POINT_OF = """(slot) => document.querySelector("seat-map").pointOf(slot)"""
+FOCUSED = """() => {
+  let element = document.activeElement;
+  while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+  const name = element.getAttribute("aria-label") ?? element.labels?.[0]?.textContent ?? element.textContent;
+  return name.trim().replace(/\\s+/g, " ");
+}"""
+
+
+@dataclass
+class Visitor:
+    """One browser profile and the tab it looks at. `complaints` are errors of its console."""
+
+    context: BrowserContext
+    page: Page
+    base_url: str
+    complaints: list[str] = field(default_factory=list)
+    forgiven: tuple[str, ...] = ()
+
+    def listen(self, page: Page) -> None:
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
+        page.on("dialog", lambda dialog: self.complaints.append(f"{page.url}: dialog {dialog.message}"))
+        page.set_default_timeout(PATIENCE)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type not in {"error", "warning"}:
+            return
+        if not any(words in message.text for words in self.forgiven):
+            self.complaints.append(f"{message.location.get('url', '')}: {message.text}")
+
+    def forgives(self, *words: str) -> None:
+        """Errors with these words are the point of this test."""
+        self.forgiven += words
+
+    async def opens(self, path: str) -> None:
+        """Go to a page and wait until it is live."""
+        await self.page.goto(self.base_url + path)
+        await self.is_live()
+
+    async def is_live(self) -> None:
+        await expect(self.page.locator("connection-state[data-level=live]").first).to_be_visible(
+            timeout=PATIENCE
+        )
+
+    async def opens_tab(self, path: str) -> "Visitor":
+        """Another tab of the same browser."""
+        page = await self.context.new_page()
+        tab = Visitor(self.context, page, self.base_url, self.complaints, self.forgiven)
+        tab.listen(page)
+        await tab.opens(path)
+        return tab
+
+    async def sees(self, slot: str, look: str) -> None:
+        """Wait until the map draws a seat like this: available, held, sold, mine."""
+        await self.page.wait_for_function(LOOKS_AS, arg=[slot, look], timeout=PATIENCE)
+
+    async def clicks_seat(self, slot: str) -> None:
+        point = await self.page.evaluate(POINT_OF, slot)
+        await self.page.mouse.click(point["x"], point["y"])
+
+    async def takes(self, slot: str) -> None:
+        """Click a free seat and wait until it is one's own."""
+        await self.sees(slot, "available")
+        await self.clicks_seat(slot)
+        await self.sees(slot, "mine")
+
+    async def reads(self, text: str) -> None:
+        """Wait for a text to be there, to be seen or heard."""
+        await expect(self.page.get_by_text(text).first).to_be_attached(timeout=PATIENCE)
+
+    async def is_told(self, text: str) -> None:
+        """Wait for a notice."""
+        await expect(self.page.locator(".notice", has_text=text)).to_be_visible(timeout=PATIENCE)
+
+    async def has_title(self, title: str) -> None:
+        """Wait for the page's heading."""
+        await expect(self.page.get_by_role("heading", level=1, name=title)).to_be_visible(timeout=PATIENCE)
+
+    async def clicks(self, name: str) -> None:
+        """Press a button or follow a link by its name."""
+        button = self.page.get_by_role("button", name=name, exact=True)
+        await (
+            button.or_(self.page.get_by_role("link", name=name, exact=True))
+            .locator("visible=true")
+            .first.click()
+        )
+
+    async def fills_in(self, name: str = "Ann Buyer", email: str = "ann@example.com") -> None:
+        await self.page.get_by_label("Name").fill(name)
+        await self.page.get_by_label("E-mail").fill(email)
+
+    async def books(self) -> None:
+        """From a cart to the payment page."""
+        await self.opens("/booking")
+        await self.fills_in()
+        await self.clicks("Go to payment")
+        await self.page.wait_for_url("**/sandbox/payments/*")
+
+    async def tabs_to(self, name: str, *, limit: int = 80) -> None:
+        """Press Tab until what has the focus is named like this."""
+        passed = []
+        for _ in range(limit):
+            await self.page.keyboard.press("Tab")
+            focused = await self.page.evaluate(FOCUSED)
+            if name in focused:
+                return
+            passed.append(focused[:40])
+        raise AssertionError(f"{name!r} is not reached by Tab, only {passed}")
+
+    async def violations(self) -> list[str]:
+        """What axe-core finds wrong with the page."""
+        await self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        result: dict[str, Any] = await self.page.evaluate("() => axe.run()")
+        return [
+            f"{found['id']}: {found['help']}: {node['html'][:160]} {node['failureSummary'][:300]}"
+            for found in result["violations"]
+            for node in found["nodes"]
+        ]
+
+
+@dataclass
+class Visits:
+    """Opens a browser profile for each visitor."""
+
+    browser: Browser
+    base_url: str
+    stack: AsyncExitStack
+    visitors: list[Visitor] = field(default_factory=list)
+
+    async def enter(
+        self, *, size: dict[str, int] | None = None, scheme: Scheme = "light", touch: bool = False
+    ) -> Visitor:
+        chosen = size or DESK
+        context = await self.browser.new_context(
+            viewport={"width": chosen["width"], "height": chosen["height"]},
+            color_scheme=scheme,
+            has_touch=touch,
+            locale="en-GB",
+            timezone_id="Europe/Berlin",
+        )
+        self.stack.push_async_callback(context.close)
+        page = await context.new_page()
+        visitor = Visitor(context, page, self.base_url)
+        visitor.listen(page)
+        self.visitors.append(visitor)
+        return visitor
+
+    def check(self) -> None:
+        """No page complained."""
+        complaints = [complaint for visitor in self.visitors for complaint in visitor.complaints]
+        assert complaints == []
