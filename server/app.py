@@ -201,6 +201,7 @@ async def start(parts: Parts, stack: AsyncExitStack) -> None:
     for part in (parts.bus, parts.hub, parts.live):
         await part.start()
         stack.push_async_callback(part.close)
+    parts.bus.on_gap(parts.keeper.may_have_missed)
     await parts.bus.subscribe(SESSIONS_CHANNEL, parts.keeper.hear)
     stack.push_async_callback(parts.inventory.close)
     loops: dict[str, Callable[[], Awaitable[None]]] = {

@@ -7,6 +7,7 @@ swept or not, and PostgreSQL decides what is confirmed.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -97,7 +98,8 @@ class Keeper:
     async def drain(self) -> None:
         """Before this process closes its sockets: a last renewal, and no grace begins by their closing."""
         self._draining = True
-        await self.liveness.renew()
+        with suppress(Unavailable):
+            await self.liveness.renew()
 
     async def sweep(self) -> None:
         """One round over every resource; after an outage our sessions are renewed first."""

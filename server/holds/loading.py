@@ -10,7 +10,7 @@ from server.errors import Unavailable, UnknownResource
 from server.holds.index import Index
 from server.holds.packing import pack
 from server.holds.sources import BookedSource, Resources
-from server.holds.store import Answer, HoldStore, Meta, Outdated, Rebuilding, Unloaded
+from server.holds.store import Answer, HoldStore, Meta, NotReady, Outdated, Rebuilding
 
 LEASE_MS = 15_000
 PATIENCE_SECONDS = 5.0
@@ -39,17 +39,19 @@ class Loader:
         while True:
             try:
                 return await work()
-            except Unloaded:
-                await self.ensure(resource)
-            except Outdated as behind:
-                await self._catch_up(resource, behind.layout)
-            except Rebuilding:
-                await asyncio.sleep(POLL_SECONDS)
-            if time.monotonic() > until:
-                raise Unavailable("The resource is being rebuilt", retry_after=1)
+            except NotReady as reason:
+                if time.monotonic() > until:
+                    raise Unavailable("The resource is being rebuilt", retry_after=1) from reason
+                await self._make_ready(resource, reason)
 
-    async def _catch_up(self, resource: str, layout: int) -> None:
-        await self.repair(resource, lambda meta: meta.layout < layout)
+    async def _make_ready(self, resource: str, reason: NotReady) -> None:
+        match reason:
+            case Outdated(layout=layout):
+                await self.repair(resource, lambda meta: meta.layout < layout)
+            case Rebuilding():
+                await asyncio.sleep(POLL_SECONDS)
+            case _:
+                await self.ensure(resource)
 
     async def ensure(self, resource: str) -> None:
         """Load the resource unless Redis knows it. Callers of one process share the work."""

@@ -52,13 +52,19 @@ class Script(msgspec.Struct, frozen=True):
 
 @cache
 def script(name: str) -> Script:
-    """`lua/<name>.lua` behind the pieces of `lua/lib/` that its line `-- uses:` names."""
+    """`lua/<name>.lua` behind the pieces of `lua/lib/` that its line `-- uses:` names.
+
+    The first line makes Redis strict: in a cluster it refuses keys of two slots. A line `-- flags:` may
+    follow; Redis' documentation of scripts lists them.
+    """
     body = (FOLDER / f"{name}.lua").read_text()
+    flags = re.search(r"^-- flags: (.+)$", body, re.MULTILINE)
     uses = re.search(r"^-- uses: (.+)$", body, re.MULTILINE)
     if uses is None:
         raise ValueError(f"{name}.lua has no line that says what it uses")
     pieces = [(FOLDER / "lib" / f"{piece}.lua").read_text() for piece in uses[1].split()]
-    text = "\n".join([*pieces, body])
+    head = "#!lua" if flags is None else f"#!lua flags={flags[1]}"
+    text = "\n".join([head, *pieces, body])
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 

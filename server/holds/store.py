@@ -47,11 +47,15 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str = ""
 
 
-class Unloaded(Exception):
+class NotReady(Exception):
+    """A resource has to be rebuilt, or is being rebuilt."""
+
+
+class Unloaded(NotReady):
     """Redis does not know the resource: it has to be rebuilt."""
 
 
-class Outdated(Exception):
+class Outdated(NotReady):
     """Redis knows an older layout than `layout`: it has to be rebuilt."""
 
     def __init__(self, resource: str, layout: int) -> None:
@@ -59,7 +63,7 @@ class Outdated(Exception):
         self.layout = layout
 
 
-class Rebuilding(Exception):
+class Rebuilding(NotReady):
     """The resource is being rebuilt; what bookings change waits for it."""
 
 

@@ -227,6 +227,10 @@ class World:
         """(available, held, booked) of one slot."""
         return (await self.records(hall))[self.catalogue.halls[hall].by_id[slot]][:3]
 
+    async def available(self, hall: str = "hall") -> list[int]:
+        state = await self.main.read(hall)
+        return numbers(state.available, state.width)
+
     async def state(self, hall: str = "hall") -> State:
         return await self.main.read(hall)
 

@@ -1,5 +1,6 @@
 -- A session's whole index.
 -- uses: session
+-- flags: no-writes
 --
 -- In:  –
 -- Out: status listed: entries, cart? {reference, owner, currency, first_hold_at}

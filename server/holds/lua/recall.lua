@@ -1,5 +1,6 @@
 -- Says again what came of a hold that was made, or refused, under an op.
 -- uses: resource loaded ops holds
+-- flags: no-writes
 --
 -- In:  id, session, op?
 -- Out: as hold.lua · ended: nothing is remembered

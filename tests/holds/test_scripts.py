@@ -1,0 +1,222 @@
+"""The scripts as Redis runs them: one hash tag each, found again when forgotten, refused when it is away."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from server.embedded.redis import Redis as RedisServer
+from server.errors import Overloaded, Unavailable
+from server.holds import batching
+from server.holds.batching import Batcher
+from server.holds.client import connect
+from server.holds.scripts import FOLDER, Scripts, names, or_unavailable, script
+from server.settings import Settings
+from tests.holds.conftest import MakeWorld
+from tests.holds.world import Clock, World, hall, places, rows
+from tests.support.servers import freeze, thaw
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[Redis]:
+    """A cluster of one node with all slots: it refuses a script whose keys are of two."""
+    server = RedisServer(tmp_path, options={"cluster-enabled": "yes"})
+    client = connect(server.start())
+    command = Batcher(client).call
+    await command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+    while "cluster_state:ok" not in str(await command("CLUSTER", "INFO")):  # noqa: ASYNC110  # it tells who asks
+        await asyncio.sleep(0.01)
+    yield client
+    await client.aclose()
+    server.stop()
+
+
+async def test_each_script_keeps_to_the_keys_of_one_tag(cluster: Redis) -> None:
+    """Everything that can be done, once, where Redis itself refuses keys of two slots."""
+    halls = [hall("hall", rows(A=6)), hall("other", places(noon=9), kind="sessions")]
+    world = World(cluster, halls, Settings(), Clock())
+    keeper, ann = world.keeper(world.main), world.buyer("ann")
+    keeper.socket_opened("ann", "tab")
+    first = await ann.holds("A-1", "A-2", op="01HX", connected=True)
+    await ann.holds("noon*2", hall="other")
+    await ann.extends(op="01HY")
+    await ann.takes_best(2)
+    await ann.releases(first, "A-1")
+    await ann.leaves()
+    keeper.may_have_missed()
+    await keeper.flush()
+    holds = await ann.pays("booking")
+    await world.main.give_back(holds, "booking")
+    holds = await ann.pays("again")
+    await world.main.end(holds, "again", "expired", "deadline")
+    assert await world.main.retake(holds, "again", holds[0].expires_at + 1)
+    await world.main.confirm(holds, "again")
+    await world.main.unbook(holds, "again", "epoch-1")
+    await ann.holds("A-6")
+    await ann.releases_all()
+    await ann.holds("A-5")
+    world.time_passes(901)
+    await keeper.sweep()
+    await ann.holds("A-4", op="01HZ")
+    await ann.releases_all()
+    await ann.holds("A-4", op="01HZ")
+    keeper.socket_closed("ann", "tab")
+    await keeper.flush()
+    await world.main.store.give_lease_back("hall", "nobody's")
+    for name in ("hall", "other"):
+        await world.main.load(name)
+        await world.main.store.forget(name)
+    loaded = await world.redis.script_exists(*(script(name).sha for name in names()))
+    assert all(loaded), [name for name, known in zip(names(), loaded, strict=True) if not known]
+
+
+async def test_a_key_of_another_tag_would_be_refused_there(cluster: Redis) -> None:
+    with pytest.raises(ResponseError, match="slot"):
+        await cluster.eval("#!lua\nredis.call('GET', '{a}:x') return redis.call('GET', '{b}:x')", 1, "{a}:y")
+
+
+def test_every_script_says_what_it_takes_and_answers() -> None:
+    for path in FOLDER.glob("*.lua"):
+        text = path.read_text()
+        assert re.match(r"-- \S.*(\n-- \S.*)*\n-- uses: [a-z_ ]+\n(-- flags: .*\n)?--\n-- In:  ", text), (
+            path.name
+        )
+        assert "\n-- Out: " in text, path.name
+        assert len(text.splitlines()) < 200, path.name
+    for path in (FOLDER / "lib").glob("*.lua"):
+        assert path.read_text().startswith("-- "), path.name
+
+
+def test_every_piece_is_used() -> None:
+    used = {piece for name in names() for piece in _uses(name)}
+    assert used == {path.stem for path in (FOLDER / "lib").glob("*.lua")}
+
+
+def _uses(name: str) -> list[str]:
+    found = re.search(r"^-- uses: (.+)$", (FOLDER / f"{name}.lua").read_text(), re.MULTILINE)
+    assert found is not None
+    return found[1].split()
+
+
+def test_a_script_says_what_it_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "careless.lua").write_text("return 1")
+    monkeypatch.setattr("server.holds.scripts.FOLDER", tmp_path)
+    with pytest.raises(ValueError, match="careless"):
+        script("careless")
+
+
+async def test_forgotten_scripts_are_sent_again(world: World) -> None:
+    await world.buyer("ann").holds("A-1")
+    await world.redis.script_flush()
+    await world.buyer("ann").holds("A-2")
+    assert await world.of("A-2") == (0, 1, 0)
+
+
+async def test_a_redis_that_is_away_refuses_at_once_and_serves_again(spare_redis: RedisServer) -> None:
+    client = connect(spare_redis.url)
+    world = World(client, [hall("hall", rows(A=6))], Settings())
+    ann = world.buyer("ann")
+    await ann.holds("A-1")
+    spare_redis.kill()
+    with pytest.raises(Unavailable):
+        await ann.holds("A-2")
+    with pytest.raises(Unavailable):
+        await ann.cart()
+    with pytest.raises(Unavailable):
+        await world.main.read("hall")
+    spare_redis.start()
+    await ann.holds("A-3")
+    await client.aclose()
+
+
+async def test_a_redis_that_hangs_is_unavailable_and_a_repeat_by_op_is_safe(spare_redis: RedisServer) -> None:
+    client = connect(spare_redis.url)
+    world = World(client, [hall("hall", rows(A=6))], Settings())
+    ann = world.buyer("ann")
+    await ann.holds("A-1")
+    freeze(spare_redis)
+    tries = [ann.holds(f"A-{n}", op=f"op-{n}") for n in (2, 3, 4)]
+    assert all(isinstance(each, Unavailable) for each in await asyncio.gather(*tries, return_exceptions=True))
+    thaw(spare_redis)
+    for n in (2, 3, 4):
+        await ann.holds(f"A-{n}", op=f"op-{n}")
+    assert await world.available() == [0, 0, 0, 0, 1, 1]
+    cart = await ann.cart()
+    assert cart is not None
+    assert len(cart.holds) == 4
+    await client.aclose()
+
+
+async def test_a_full_redis_is_unavailable_for_holds_and_can_still_be_read(spare_redis: RedisServer) -> None:
+    client = connect(spare_redis.url)
+    world = World(client, [hall("hall", rows(A=6))], Settings())
+    await world.buyer("ann").holds("A-1")
+    await client.config_set("maxmemory", 1)
+    with pytest.raises(Unavailable):
+        await world.buyer("ann").holds("A-2")
+    assert await world.available() == [0, 1, 1, 1, 1, 1]
+    await client.config_set("maxmemory", 0)
+    await client.config_set("min-replicas-to-write", 1)
+    with pytest.raises(Unavailable, match="cannot serve"):
+        await world.buyer("ann").holds("A-2")
+    await client.aclose()
+
+
+async def test_errors_of_our_own_are_not_hidden(holds_redis: Redis) -> None:
+    with pytest.raises(ResponseError):
+        await or_unavailable(Batcher(holds_redis).call("NONSENSE"))
+    with pytest.raises(ResponseError):
+        await Scripts(holds_redis).command("NONSENSE")
+
+
+async def test_many_commands_go_as_few_pipelines(holds_redis: Redis) -> None:
+    batcher = Batcher(holds_redis)
+    sent: list[int] = []
+    send = batcher._send
+
+    async def count(commands: list[batching.Command]) -> list[object]:
+        sent.append(len(commands))
+        return await send(commands)
+
+    batcher._send = count  # type: ignore[method-assign]
+    answers = await asyncio.gather(*(batcher.call("ECHO", str(n)) for n in range(1_000)))
+    assert answers == [str(n).encode() for n in range(1_000)]
+    assert sent == [batching.BATCH] * 3 + [1_000 - 3 * batching.BATCH]
+
+
+async def test_too_many_waiting_commands_are_refused(
+    holds_redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.holds.batching.WAITING", 2)
+    batcher = Batcher(holds_redis)
+    answers = await asyncio.gather(*(batcher.call("ECHO", "x") for _ in range(3)), return_exceptions=True)
+    assert answers[:2] == [b"x", b"x"]
+    assert isinstance(answers[2], Overloaded)
+
+
+async def test_a_cancelled_caller_takes_nothing_along(holds_redis: Redis) -> None:
+    batcher = Batcher(holds_redis)
+    tasks = [asyncio.create_task(batcher.call("ECHO", str(n))) for n in range(10)]
+    await asyncio.sleep(0)
+    tasks[3].cancel()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [a for a in answers if isinstance(a, bytes)] == [str(n).encode() for n in range(10) if n != 3]
+
+
+async def test_one_failing_command_fails_alone(holds_redis: Redis) -> None:
+    batcher = Batcher(holds_redis)
+    commands = [("ECHO", "a"), ("NONSENSE",), ("ECHO", "b")]
+    answers = await asyncio.gather(*(batcher.call(*each) for each in commands), return_exceptions=True)
+    assert (answers[0], answers[2]) == (b"a", b"b")
+    assert isinstance(answers[1], ResponseError)
+
+
+async def test_nobody_holds_a_connection_for_himself(make_world: MakeWorld) -> None:
+    """A burst far larger than the pool is served."""
+    world = make_world(hall("hall", places(morning=3_000), kind="sessions"), real_time=True)
+    await asyncio.gather(*(world.buyer(f"buyer-{n}").holds("morning") for n in range(2_000)))
+    assert await world.of("morning") == (1_000, 2_000, 0)
