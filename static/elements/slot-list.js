@@ -1,21 +1,30 @@
 /**
  * <slot-list>: start times or places with a capacity, each with what is left of it. Like <seat-map> it is shown a resource and a
- * source of numbers, and fires `slot-take` with `{slot, quantity}` and `slot-return` with `{slot}`. Attribute `readonly` for a wall screen.
+ * source of numbers (and `now()`, the server's time), and fires `slot-take` with `{slot, quantity}` and `slot-return` with `{slot}`. Attribute `readonly` for a wall screen.
  */
 
 import { formatMoney } from "../client/money.js";
 import { dayKey, formatDay, formatTime } from "../client/times.js";
 import { make } from "./make.js";
-import { mostOf, stockOf } from "./stock.js";
+import { hasBegun, mostOf, stockOf } from "./stock.js";
+
+const MINUTE = 60_000;
 
 export class SlotList extends HTMLElement {
   #resource = null;
   #source = null;
   #rows = new Map();
   #frame = 0;
+  #minute = null;
   #dirty = new Set();
 
+  /** Times begin without anybody telling. */
+  connectedCallback() {
+    this.#minute = setInterval(() => this.refresh(null), MINUTE);
+  }
+
   disconnectedCallback() {
+    clearInterval(this.#minute);
     cancelAnimationFrame(this.#frame);
   }
 
@@ -82,7 +91,8 @@ export class SlotList extends HTMLElement {
 
   #paintRow(row) {
     const { slot } = row;
-    const stock = stockOf(slot, this.#source.numbers(slot.index), this.#source.quantity(slot.id), this.#source.waiting(slot.id));
+    const begun = hasBegun(slot, this.#source.now());
+    const stock = stockOf(slot, this.#source.numbers(slot.index), this.#source.quantity(slot.id), this.#source.waiting(slot.id), begun);
     row.row.dataset.level = stock.level;
     row.left.textContent = stock.text;
     row.meter.style.setProperty("--share", stock.share);

@@ -21,6 +21,7 @@ const source = {
   numbers: (index) => (availability?.replica.ready ? availability.replica.at(index) : null),
   quantity: () => 0,
   waiting: () => false,
+  now: () => holdfast.clock.now(),
 };
 
 function line(name, { available, capacity }) {

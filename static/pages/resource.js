@@ -42,6 +42,7 @@ const source = {
   numbers: (index) => (availability?.replica.ready ? availability.replica.at(index) : null),
   quantity: (slot) => holdfast.cart.quantity(id, slot),
   waiting: (slot) => holdfast.cart.waiting(id, slot),
+  now: () => holdfast.clock.now(),
 };
 
 function makeElement({ kind }) {

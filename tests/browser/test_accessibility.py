@@ -53,8 +53,9 @@ async def test_pages_beside_the_way(visits: Visits, scheme: Scheme) -> None:
     ann.forgives("404")
     await ann.opens(MAP)
     await ann.clicks("List")
-    await ann.page.get_by_text("Circle").locator("visible=true").first.click()
-    await ann.page.get_by_text("Row AA").locator("visible=true").first.click()
+    listed = ann.page.locator("seat-map .list summary")
+    await listed.filter(has_text="Circle").click()
+    await listed.filter(has_text="Row AA").click()
     await is_sound(ann)
     for path in (f"/resources/{TOUR}", "/booking", "/bookings/none", "/resources/none", f"/kiosk/{HALL}"):
         await ann.opens(path)

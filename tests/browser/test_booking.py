@@ -109,7 +109,7 @@ async def test_a_second_tab_gets_the_same_payment(ann: Visitor) -> None:
 async def test_start_times_are_held_by_number(ann: Visitor, ben: Visitor) -> None:
     await ann.opens(f"/resources/{TOUR}")
     await ben.opens(f"/resources/{TOUR}")
-    row = ann.page.locator("slot-list li", has=ann.page.get_by_role("button", name="Hold")).first
+    row = ann.page.locator("slot-list li").last
     await row.get_by_role("combobox").select_option("3")
     await row.get_by_role("button", name="Hold").click()
     await expect(ann.page.get_by_text("3 held for you")).to_be_visible(timeout=PATIENCE)

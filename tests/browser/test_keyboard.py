@@ -48,7 +48,7 @@ async def test_the_list_is_walked_by_tab_and_toggled_by_space(ann: Visitor) -> N
     await keyboard.press("Enter")
     await ann.tabs_to(", seat 2, ")
     await keyboard.press("Space")
-    await expect(ann.page.locator("cart-panel .lines li")).to_have_count(1, timeout=PATIENCE)
+    await expect(ann.page.locator(".seat:focus")).to_have_attribute("aria-pressed", "true", timeout=PATIENCE)
     await keyboard.press("Space")
     await expect(ann.page.locator("cart-panel .lines li")).to_have_count(0, timeout=PATIENCE)
 

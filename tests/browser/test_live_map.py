@@ -71,8 +71,8 @@ async def test_a_closed_tab_gives_back_what_it_held(ann: Visitor, ben: Visitor) 
 
 async def test_the_best_places_are_found_and_shown(ann: Visitor) -> None:
     await ann.opens(MAP)
-    await ann.page.get_by_label("Places").select_option("4")
-    await ann.page.get_by_label("Category").select_option("Circle")
+    await ann.page.get_by_label("Places", exact=True).select_option("4")
+    await ann.page.get_by_label("Category", exact=True).select_option("Circle")
     await ann.clicks("Find them for me")
     await expect(ann.page.locator("cart-panel .lines li")).to_have_count(4, timeout=PATIENCE)
     await ann.reads("4 places are held for you.")
@@ -117,23 +117,10 @@ async def test_what_is_typed_by_hand_into_the_list_is_the_same_map(ann: Visitor,
     await ann.opens(MAP)
     await ben.opens(MAP)
     await ann.clicks("List")
-    await ann.page.get_by_text("Left boxes").click()
-    await ann.page.get_by_text("Row", exact=False).locator("visible=true").first.click()
-    seat = ann.page.get_by_role("button", name="seat 1").locator("visible=true").first
+    listed = ann.page.locator("seat-map .list")
+    await listed.locator("summary", has_text="Left boxes").click()
+    await listed.locator("summary", has_text="Row").locator("visible=true").first.click()
+    seat = listed.get_by_role("button", name="seat 1,").locator("visible=true").first
     await seat.click()
     await expect(seat).to_have_attribute("aria-pressed", "true", timeout=PATIENCE)
     await expect(ann.page.locator("cart-panel .lines li")).to_have_count(1)
-
-
-async def test_eight_seconds_offline_keep_the_seats_and_say_so(ann: Visitor) -> None:
-    ann.forgives("ERR_INTERNET_DISCONNECTED")
-    await ann.opens(MAP)
-    seat = (await seats(ann))[3]
-    await ann.takes(seat)
-    await ann.context.set_offline(True)
-    await ann.reads("You are offline")
-    await ann.page.wait_for_timeout(8_000)  # as long as the contract's promise
-    await ann.sees(seat, "mine")
-    await ann.context.set_offline(False)
-    await ann.is_live()
-    await ann.sees(seat, "mine")

@@ -175,4 +175,4 @@ class Visits:
     def check(self) -> None:
         """No page complained."""
         complaints = [complaint for visitor in self.visitors for complaint in visitor.complaints]
-        assert complaints == []
+        assert not complaints, "\n".join(complaints)

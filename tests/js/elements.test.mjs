@@ -7,7 +7,7 @@ import { Announcer } from "../../static/elements/seat-map/announcer.js";
 import { Cells } from "../../static/elements/seat-map/cells.js";
 import { contrast, inkOn, legible, parse } from "../../static/elements/seat-map/colour.js";
 import { Look, canChoose, lookOf, wordsOf } from "../../static/elements/seat-map/looks.js";
-import { mostOf, stockOf } from "../../static/elements/stock.js";
+import { hasBegun, mostOf, stockOf } from "../../static/elements/stock.js";
 import { chance } from "./chance.mjs";
 
 test("the countdown warns once at two minutes, at thirty seconds and at the end", () => {
@@ -103,5 +103,8 @@ test("what is left of a start time, in words", () => {
   assert.equal(stockOf(slot, { available: 5, held: 2 }, 2, false).text, "2 held for you");
   assert.ok(!stockOf(slot, { available: 5, held: 2 }, 2, false).canTake);
   assert.ok(!stockOf(slot, null, 0, false).canTake);
+  assert.ok(!stockOf(slot, { available: 5, held: 0 }, 0, false, true).canTake, "it has begun");
+  assert.ok(hasBegun({ starts_at: "2026-11-21T10:00:00.000Z" }, Date.UTC(2026, 10, 21, 10)));
+  assert.ok(!hasBegun({ starts_at: null }, Date.now()));
   assert.equal(mostOf(40), 10);
 });
