@@ -118,7 +118,8 @@ class Sandbox:
         try:
             async with self._database.connection() as connection:
                 rows = await connection.fetch(_queries.recent, moment(since_ms))
-                return [await _read(connection, row["id"]) for row in rows]
+                found = await connection.fetch(_queries.intents, [row["id"] for row in rows])
+                return [_intent(row) for row in found]
         except Unavailable as error:
             raise ProviderUnavailable from error
 
@@ -275,7 +276,7 @@ def _new_id() -> str:
 
 
 async def _read(connection: Connection, intent_id: str) -> Intent:
-    row = await connection.fetchrow(_queries.intent, intent_id)
+    row = await connection.fetchrow(_queries.intents, [intent_id])
     if row is None:
         raise ProviderRefused("there is no such payment")
     return _intent(row)

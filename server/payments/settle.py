@@ -51,16 +51,18 @@ class Settle:
     async def __call__(self, payment_id: UUID) -> Step:
         """The step at which it rests: WAIT, DONE, or REFUND where a refund is owed."""
         asked: set[Step] = set()
+        intent: Intent | None = None
         for _ in range(STEPS_AT_MOST):
             payment, booking = await self._read(payment_id)
-            intent = await self._intent(payment, booking)
+            if intent is None or not intent.has_money:  # money does not grow old, other answers do
+                intent = await self._intent(payment, booking)
             step = _without_intent(payment, booking) if intent is None else decide(payment, booking, intent)
             if step in _AT_REST or step in asked:
                 await self._look_later(payment, booking, step)
                 return step
             if step in _AT_PROVIDER:
                 asked.add(step)
-                await self._ask(payment, step)
+                intent = await self._ask(payment, step)
             else:
                 await self._write(payment, booking, intent, step)
                 if step is Step.REFUND:
@@ -83,14 +85,15 @@ class Settle:
             return await self._providers.learn(payment, booking.reference)
         return None
 
-    async def _ask(self, payment: Payment, step: Step) -> None:
+    async def _ask(self, payment: Payment, step: Step) -> Intent | None:
+        """What the provider made of it; None if it would not."""
         try:
             if step is Step.CAPTURE:
-                await self._providers.capture(payment)
-            else:
-                await self._providers.cancel(payment)
+                return await self._providers.capture(payment)
+            return await self._providers.cancel(payment)
         except ProviderRefused as refused:
             _log.warning("provider_refused", payment=str(payment.id), step=step.name, reason=str(refused))
+            return None
 
     async def _write(self, payment: Payment, booking: Booking, intent: Intent | None, step: Step) -> None:
         if step is Step.RETAKE:

@@ -9,13 +9,13 @@ on conflict (idempotency_key) do nothing;
 -- name: by_key
 select id, amount, currency from sandbox.intent where idempotency_key = $1;
 
--- name: intent
--- $1 id → the intent with what was captured and refunded.
+-- name: intents
+-- $1 text[] ids → the intents with what was captured and refunded.
 select i.*,
   coalesce(sum(m.amount) filter (where m.kind = 'capture'), 0)::bigint as captured,
   coalesce(sum(m.amount) filter (where m.kind = 'refund'), 0)::bigint as refunded
 from sandbox.intent i left join sandbox.movement m on m.intent_id = i.id
-where i.id = $1 group by i.id;
+where i.id = any($1::text[]) group by i.id;
 
 -- name: recent
 -- $1 since → ids of intents that changed.
