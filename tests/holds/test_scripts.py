@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -24,7 +25,10 @@ from tests.support.servers import freeze, thaw
 @pytest.fixture
 async def cluster(tmp_path: Path) -> AsyncIterator[Redis]:
     """A cluster of one node with all slots: it refuses a script whose keys are of two."""
-    server = RedisServer(tmp_path, options={"cluster-enabled": "yes"})
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = RedisServer(tmp_path, options={"cluster-enabled": "yes", "cluster-port": str(port)})
     client = connect(server.start())
     command = Batcher(client).call
     await command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
