@@ -21,6 +21,7 @@ _log = structlog.get_logger("holdfast.serve")
 
 BACKLOG = 2048
 STOP_SECONDS = 10
+KEEP_ALIVE_SECONDS = 75  # longer than the proxies' usual 60, so that it is they who close an idle connection
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -84,6 +85,7 @@ def _configuration(app: Starlette) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
         backlog=BACKLOG,
     )
