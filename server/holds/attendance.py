@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 class _Session:
     sockets: set[str] = field(default_factory=set)
     resources: set[str] = field(default_factory=set)
+    is_old: bool = False
 
 
 class Attendance:
-    """Sessions with a socket here that has neither left nor closed; until `forget`, those that had one."""
+    """Sessions with a socket here that has neither left nor closed, and for a while those that had one.
+
+    A hold that was on its way when the last socket closed is heard of only afterwards.
+    """
 
     def __init__(self) -> None:
         self._sessions: dict[str, _Session] = {}
@@ -33,19 +37,21 @@ class Attendance:
         known = self._sessions.get(session)
         return known is not None and bool(known.sockets)
 
-    def forget(self, session: str) -> None:
-        """Drop a session, unless it has come back."""
-        if not self.is_here(session):
-            self._sessions.pop(session, None)
+    def forget_old(self) -> None:
+        """Drop the sessions that were gone at the last call already."""
+        for session, known in list(self._sessions.items()):
+            if known.is_old and not known.sockets:
+                del self._sessions[session]
+            known.is_old = not known.sockets
 
     def learn(self, session: str, resources: Iterable[str]) -> bool:
-        """A session holds something in these resources; True if it is alive here and that is new."""
+        """A session holds something in these resources; True if Redis has to be told how alive it is."""
         known = self._sessions.get(session)
         if known is None:
             return False
         new = set(resources) - known.resources
         known.resources |= new
-        return bool(new and known.sockets)
+        return bool(new) or not known.sockets
 
     def sessions(self) -> list[str]:
         """Those alive here."""

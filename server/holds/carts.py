@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from server.holds.index import ON_ITS_WAY_MS, Entry, Index, Listing
-from server.holds.rules import Cart, Hold, cart_of, is_live
+from server.holds.index import ON_ITS_WAY_MS, Entry, Index, Listing, OpenCart
+from server.holds.policies import Policies
+from server.holds.rules import Cart, Hold, cart_of, is_live, opened_at
 from server.holds.store import HoldStore
 
 
@@ -83,17 +84,34 @@ def ids(holds: Iterable[Hold]) -> list[str]:
 class Carts:
     """Reads what a session has."""
 
-    def __init__(self, index: Index, store: HoldStore) -> None:
+    def __init__(self, index: Index, store: HoldStore, policies: Policies) -> None:
         self._index = index
         self._store = store
+        self._policies = policies
 
     async def read(self, session: str) -> Standing:
         """All of a session's holds; what its index says wrongly is put right."""
         standing = await self.look(await self._index.read(session))
-        useless = standing.useless()
+        useless, cart = standing.useless(), await self._cart_to_open(standing)
+        if cart is not None:
+            put = [(hold.id, cart.reference, hold.resource) for hold in standing.held]
+            await self._index.write(session, drop=useless, put=put, cart=cart)
+            return await self.look(await self._index.read(session))
         if useless:
             await self._index.write(session, drop=useless)
         return standing
+
+    async def _cart_to_open(self, standing: Standing) -> OpenCart | None:
+        """The cart that the holds are in, where the index names another one or none: a crash left it so."""
+        held, known = standing.held, standing.listing.cart
+        if not held or (known is not None and known.reference == held[0].reference):
+            return None
+        return OpenCart(
+            reference=held[0].reference,
+            owner=await self._policies.owner(held[0].resource),
+            currency=held[0].currency,
+            first_hold_at=opened_at(held),
+        )
 
     async def look(self, listing: Listing) -> Standing:
         """The holds that a listing leads to."""

@@ -47,6 +47,7 @@ class Liveness:
     async def renew(self) -> None:
         """All sessions that are alive here, again."""
         await self._renew(self._attendance.sessions())
+        self._attendance.forget_old()
 
     async def _read(self, sessions: list[str]) -> None:
         for start in range(0, len(sessions), READS_AT_ONCE):
@@ -72,8 +73,6 @@ class Liveness:
                 await self._holds.store.run(
                     "leave", resource, field=self._holds.process, grace_ms=grace_ms, sessions=batch
                 )
-        for session in sessions:
-            self._attendance.forget(session)
         return graces
 
     def _by_resource(self, sessions: Iterable[str]) -> dict[str, list[str]]:

@@ -64,9 +64,9 @@ class Holds:
         self.settings = settings
         self.store = HoldStore(scripts)
         self.index = Index(scripts)
-        self.carts = Carts(self.index, self.store)
-        self.loader = Loader(self.store, self.index, inventory, booked)
         self.policies = Policies(inventory, settings)
+        self.carts = Carts(self.index, self.store, self.policies)
+        self.loader = Loader(self.store, self.index, inventory, booked)
         self.trust = LivenessTrust(settings.disconnect_grace_seconds + 0.5)
         self._inventory = inventory
         self._taking = Taking(

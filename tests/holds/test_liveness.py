@@ -335,6 +335,25 @@ async def test_sockets_that_nobody_knows_change_nothing(one: Process) -> None:
     assert not one.keeper.is_here("ann")
 
 
+async def test_a_hold_that_outlives_its_socket_has_the_grace(world: World, one: Process) -> None:
+    """It was on its way when the last tab closed, and is made for a process that has no socket any more."""
+    await one.opens("ann")
+    await one.closes("ann")
+    await world.buyer("ann", process=one.holds).holds("A-1", connected=True)
+    await one.hears()
+    world.time_passes(GRACE)
+    assert not await is_held(world)
+
+
+async def test_sessions_that_are_gone_are_forgotten(one: Process) -> None:
+    await one.opens("ann")
+    await one.opens("ben")
+    await one.closes("ann")
+    for _ in range(2):
+        await one.renews()
+    assert list(one.keeper._attendance._sessions) == ["ben"]
+
+
 async def test_a_resource_that_is_gone_keeps_nobody_from_leaving(world: World, one: Process) -> None:
     await one.opens("ann")
     await world.buyer("ann").holds("A-1", connected=True)

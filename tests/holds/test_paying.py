@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from server.errors import Conflict, SlotTaken
+from server.errors import Conflict, SlotTaken, Unavailable
 from server.holds.rules import Hold
 from tests.holds.conftest import MakeWorld
 from tests.holds.world import World, hall, rows
@@ -137,6 +137,25 @@ async def test_a_cancelled_booking_gives_its_holds_back_under_its_reference(two:
     assert {hold.id for hold in cart.holds} == {first.hold.id, second.hold.id}
     assert await two.main.give_back(holds, "booking") == cart
     assert await two.main.give_back([], "booking") is None
+
+
+async def test_a_crash_before_the_cart_is_open_again_heals(world: World) -> None:
+    ann = world.buyer("ann")
+    await ann.holds("A-1")
+    holds = await ann.pays("booking")
+    write = world.main.index.write
+
+    async def crash(*_: object, **__: object) -> None:
+        raise Unavailable
+
+    world.main.index.write = crash  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        await world.main.give_back(holds, "booking")
+    world.main.index.write = write  # type: ignore[method-assign]
+    cart = await world.main.give_back(holds, "booking")
+    assert cart is not None
+    assert (cart.owner, cart.reference) == ("olga", holds[0].reference)
+    assert (await ann.holds("A-2")).cart.reference == cart.reference
 
 
 async def test_giving_back_keeps_below_the_ceiling(world: World) -> None:
