@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from server.accounts.rules import Caller
-from server.holds.rules import HeldItem, Hold
+from server.holds.rules import Cart, HeldItem, Hold
 
 BookingStatus = Literal["pending", "confirmed", "cancelled", "completed"]
 PaymentStatus = Literal[
@@ -128,4 +128,23 @@ def _hold(booking: Booking, hold_id: str, lines: list[Line]) -> Hold:
         expires_at=booking.expires_at,
         booking=str(booking.id),
         range=lines[0].range,
+    )
+
+
+def lines_of(cart: Cart) -> tuple[Line, ...]:
+    """The cart's items at the prices they were held at; ids and labels are filled in from PostgreSQL."""
+    items = [(hold, item) for hold in cart.holds for item in hold.items]
+    return tuple(
+        Line(
+            position=position,
+            resource=hold.resource,
+            index=item.index,
+            slot="",
+            label="",
+            quantity=item.quantity,
+            price=item.price,
+            hold=hold.id,
+            range=hold.range,
+        )
+        for position, (hold, item) in enumerate(items)
     )

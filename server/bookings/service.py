@@ -1,7 +1,5 @@
 """Bookings: made from carts, confirmed by payments, given up. PostgreSQL decides who has a place."""
 
-import base64
-import binascii
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,9 +13,10 @@ import structlog
 from server.accounts.rules import Caller
 from server.bookings import details, moves, store
 from server.bookings.applier import Announce, Applier, release
+from server.bookings.cursors import read_cursor, write_cursor
 from server.bookings.details import BookingRequest
 from server.bookings.live import LiveHolds
-from server.bookings.rules import Booking, CancelReason, Line, PaymentStatus, holds_of
+from server.bookings.rules import Booking, CancelReason, Line, PaymentStatus, holds_of, lines_of
 from server.bookings.worker import Clock, Worker, wall_clock
 from server.database.pool import Connection, Database
 from server.errors import (
@@ -136,13 +135,13 @@ class Bookings:
 
     async def page(self, caller: Caller, after: str | None, limit: int = PAGE) -> Page:
         """The caller's bookings and those on the caller's resources; BadRequest for a cursor of no ours."""
-        below = _FIRST if after is None else _position(after)
+        below = _FIRST if after is None else read_cursor(after)
         if not 1 <= limit <= PAGE_LIMIT:
             raise BadRequest(f"limit is between 1 and {PAGE_LIMIT}")
         async with self._database.connection() as connection:
             rows = await store.page(connection, caller.session, caller.user, below, limit + 1)
             items = await store.read_all(connection, [booking_id for booking_id, _ in rows[:limit]])
-        return Page(items, _cursor(rows[limit - 1][1]) if len(rows) > limit else None)
+        return Page(items, write_cursor(rows[limit - 1][1]) if len(rows) > limit else None)
 
     async def apply(self, booking_id: UUID) -> None:
         """Tell Redis and the listeners of a committed change; what can't be told now, the loop tells."""
@@ -270,7 +269,7 @@ class Bookings:
             raise HoldExpired(slots=sorted(slots))
 
     async def _draft(self, caller: Caller, request: BookingRequest, cart: Cart) -> Booking:
-        lines = _lines(cart)
+        lines = lines_of(cart)
         checked = details.check(request, places=sum(line.quantity for line in lines))
         now = self._clock()
         return Booking(
@@ -345,25 +344,6 @@ class Bookings:
                 raise Superseded
 
 
-def _lines(cart: Cart) -> tuple[Line, ...]:
-    """The cart's items at the prices they were held at; ids and labels are filled in from PostgreSQL."""
-    items = [(hold, item) for hold in cart.holds for item in hold.items]
-    return tuple(
-        Line(
-            position=position,
-            resource=hold.resource,
-            index=item.index,
-            slot="",
-            label="",
-            quantity=item.quantity,
-            price=item.price,
-            hold=hold.id,
-            range=hold.range,
-        )
-        for position, (hold, item) in enumerate(items)
-    )
-
-
 async def _filled(connection: Connection, booking: Booking, *, lock: bool) -> Booking:
     """The booking with its lines' slots named; SlotTaken for those without room."""
     pairs = [(line.resource, line.index) for line in booking.lines]
@@ -404,17 +384,3 @@ def _uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise NotFound from None
-
-
-def _cursor(position: int) -> str:
-    return base64.urlsafe_b64encode(f"b{position}".encode()).decode().rstrip("=")
-
-
-def _position(cursor: str) -> int:
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except (ValueError, binascii.Error):
-        raise BadRequest("there is no such page") from None
-    if not (text[:1] == "b" and text[1:].isdigit() and len(text) < 20):
-        raise BadRequest("there is no such page")
-    return int(text[1:])
