@@ -16,23 +16,26 @@ export class Availability extends EventTarget {
   #view;
   #layout;
   #heard = null;
+  #spoke = null;
   #repairing = false;
   #doubted = false;
   #now;
+  #later;
   #listeners = new AbortController();
 
   /**
    * @param {Connection} connection
    * @param {{id: string, layout: number}} resource
-   * @param {{sections?: string[], indices?: number[], now?: () => number}} [view] a partial view and the indices of its slots
+   * @param {{sections?: string[], indices?: number[], now?: () => number, later?: Function}} [view] a partial view and the indices of its slots
    */
-  constructor(connection, resource, { sections, indices, now = () => performance.now() } = {}) {
+  constructor(connection, resource, { sections, indices, now = () => performance.now(), later = setTimeout } = {}) {
     super();
     this.#connection = connection;
     this.#channel = availabilityChannel(resource.id);
     this.#layout = resource.layout;
     this.#view = sections && { sections };
     this.#now = now;
+    this.#later = (task, wait) => later(task, wait);
     this.replica = new Replica(sections ? indices : null);
     const { signal } = this.#listeners;
     connection.addEventListener("welcome", () => this.#subscribe(), { signal });
@@ -40,14 +43,18 @@ export class Availability extends EventTarget {
     if (connection.state === "live") this.#subscribe();
   }
 
-  /** @returns {number | null} milliseconds since the server last spoke of this channel; null if it never has */
+  /** @returns {number | null} milliseconds since what is shown was last known to be true; null if it never was */
   get age() {
     return this.#heard === null ? null : this.#now() - this.#heard;
   }
 
   /** Whether what is shown may be out of date although the line stands. */
   get stale() {
-    return this.#doubted || (this.age !== null && this.age > QUIET_LIMIT);
+    return this.#doubted || this.#isForgotten();
+  }
+
+  #isForgotten() {
+    return this.#spoke !== null && this.#now() - this.#spoke > QUIET_LIMIT;
   }
 
   close() {
@@ -62,21 +69,29 @@ export class Availability extends EventTarget {
       await this.#connection.ask(question);
       this.refusal = null;
     } catch (refusal) {
-      this.refusal = refusal;
-      this.dispatchEvent(new CustomEvent("refused", { detail: refusal }));
+      this.#refused(refusal);
     }
     this.#repairing = false;
   }
 
+  /** What may be had later is asked for again; after a lost line the next welcome does it. */
+  #refused(refusal) {
+    this.refusal = refusal;
+    if (refusal.retry === "never") this.dispatchEvent(new CustomEvent("refused", { detail: refusal }));
+    else this.#later(() => this.#connection.state === "live" && this.#subscribe(), (refusal.retryAfter ?? 1) * 1000);
+  }
+
   #hear(message) {
-    if (message.type === "heartbeat") this.#doubt(message.stale === true);
+    if (message.type === "heartbeat") this.#beat(message.stale === true);
     if (message.channel !== this.#channel) return;
     if (message.type === "snapshot") this.#snapshot(message);
     else if (message.type === "delta") this.#tell(this.replica.delta(message));
   }
 
-  /** The server says by its heartbeats while it cannot see the truth itself. */
-  #doubt(stale) {
+  /** By its heartbeats the server says whether it sees the truth itself; if so, a channel that is quiet is true. */
+  #beat(stale) {
+    if (this.#isForgotten() && !this.#repairing) this.#subscribe();
+    if (!stale && this.replica.ready && !this.#repairing && !this.#isForgotten()) this.#heard = this.#now();
     if (stale === this.#doubted) return;
     this.#doubted = stale;
     this.dispatchEvent(new CustomEvent("fresh"));
@@ -95,6 +110,7 @@ export class Availability extends EventTarget {
       return;
     }
     this.#heard = this.#now();
+    this.#spoke = this.#heard;
     this.#doubted = false;
     this.dispatchEvent(new CustomEvent("fresh"));
     if (outcome === Outcome.APPLIED) this.dispatchEvent(new CustomEvent("change", { detail: { changed } }));

@@ -49,8 +49,8 @@ export const BACKOFF_CAP = 20_000;
 export const CONNECT_TIMEOUT = 10_000;
 export const REQUEST_TIMEOUT = 15_000;
 
-/** A channel that has said nothing for so long, not even its position, is shown as stale. */
-export const QUIET_LIMIT = 8_000;
+/** A quiet channel repeats its position each ten seconds or so; one that is silent for so long has been forgotten. */
+export const QUIET_LIMIT = 25_000;
 
 export const HELD = "held";
 export const PAYING = "paying";

@@ -24,6 +24,7 @@ holdfast.connection.addEventListener("welcome", () => load());
 
 async function load() {
   try {
+    if (!holdfast.session.csrf) await holdfast.session.open();
     const answer = await get(`/api/bookings/${encodeURIComponent(id)}`);
     show(answer.booking);
   } catch (refusal) {
@@ -80,10 +81,10 @@ function draw() {
 function facts() {
   const places = booking.items.reduce((sum, { quantity }) => sum + quantity, 0);
   const known = [["Reference", booking.reference], ["Places", String(places)], ["Total", formatMoney(booking.total)]];
-  const left = make("dd", { role: "timer" });
+  const left = make("span", { role: "timer" });
   const lists = known.map(([name, value]) => make("dl", {}, make("div", {}, make("dt", {}, name), make("dd", {}, value))));
   if (booking.status === "pending") {
-    lists.push(make("dl", {}, make("div", {}, make("dt", {}, "Time left"), left)));
+    lists.push(make("dl", {}, make("div", {}, make("dt", {}, "Time left"), make("dd", {}, left))));
     countDown(left);
   }
   return make("div.facts", {}, ...lists);

@@ -91,6 +91,23 @@ test("knows how old its truth is: any word on the channel counts, silence does n
   assert.equal(availability.age, 0);
 });
 
+test("a heartbeat vouches for a quiet channel, until the channel itself has been silent for too long", async () => {
+  line.welcome();
+  line.says(SNAPSHOT);
+  await settled();
+  time = 9000;
+  line.says({ type: "heartbeat", server_time: 1 });
+  assert.equal(availability.age, 0);
+  assert.ok(!availability.stale);
+  time = 26_000;
+  assert.ok(availability.stale);
+  line.says({ type: "heartbeat", server_time: 2 });
+  assert.equal(availability.age, 17_000);
+  assert.deepEqual(line.asked.at(-1).position, ["e", 10], "it asks to be caught up");
+  line.says({ type: "delta", channel: CHANNEL, epoch: "e", from: 10, to: 10, changes: [] });
+  assert.ok(!availability.stale);
+});
+
 test("is stale while the server says that it cannot see", () => {
   line.welcome();
   line.says(SNAPSHOT);
@@ -107,6 +124,26 @@ test("a refused subscription is told", async () => {
   line.welcome();
   await settled();
   assert.deepEqual(told, ["unknown_resource"]);
+});
+
+test("a subscription that can be had later is asked for again", async () => {
+  const waits = [];
+  let task = null;
+  const later = (what, wait) => {
+    task = what;
+    waits.push(wait);
+  };
+  const patient = new Availability(line, { id: "hall", layout: 1 }, { now: () => time, later });
+  line.refusal = new Refusal({ code: "unavailable", retry: "later", retryAfter: 2 });
+  line.welcome();
+  await settled();
+  assert.deepEqual(waits, [2000]);
+  line.refusal = null;
+  const asked = line.asked.length;
+  task();
+  assert.equal(line.asked.length, asked + 1);
+  await settled();
+  assert.equal(patient.refusal, null);
 });
 
 test("closed, it hears nothing more", () => {

@@ -80,7 +80,6 @@ export class SeatList {
     const button = element("button", "seat");
     button.type = "button";
     button.addEventListener("click", () => this.#choose(seat));
-    button.append(element("span", "number", this.#plan.letters[seat]), element("span", "state"));
     this.#buttons.set(seat, button);
     this.#refreshSeat(seat);
     return button;
@@ -94,8 +93,26 @@ export class SeatList {
     button.dataset.look = nameOf(look);
     button.setAttribute("aria-pressed", String(look === Look.MINE));
     button.setAttribute("aria-disabled", String(!canChoose(look)));
-    button.setAttribute("aria-label", this.describe(seat));
-    button.lastElementChild.textContent = look === Look.AVAILABLE ? this.#price(slot.price) : shortWordsOf(look);
+    button.replaceChildren(this.#number(seat), this.#state(slot, look));
+  }
+
+  /** What is seen is part of what is heard, in the same order (WCAG 2.5.3). */
+  #number(seat) {
+    const slot = this.#plan.slots[seat];
+    const number = this.#plan.letters[seat];
+    const place = placeOf(slot);
+    const rest = [slot.accessible && "wheelchair place", slot.category, ""].filter((part) => part !== false).join(", ");
+    const made = element("span", "number");
+    const before = place.endsWith(number) ? place.slice(0, place.length - number.length) : `${place}, `;
+    made.append(element("span", "hush", before), number, element("span", "hush", `, ${rest}`));
+    return made;
+  }
+
+  #state(slot, look) {
+    const made = element("span", "state");
+    if (look === Look.AVAILABLE) made.append(this.#price(slot.price), element("span", "hush", `, ${wordsOf(look)}`));
+    else made.append(shortWordsOf(look));
+    return made;
   }
 
   /** @returns {string} all that a map shows of a seat */
