@@ -134,8 +134,8 @@ async def test_a_deploy_says_goodbye_and_keeps_the_cart(street: Street) -> None:
         stopping = asyncio.create_task(street.processes[0].stop())
         await ann.tab.hears("goodbye")
         assert 4000 <= await ann.tab.is_closed() < 4200
-        await stopping
         async with visiting(second) as back:
             await back.connects()
             welcome = await back.tab.says_hello(token=ann.token)
             assert [hold["id"] for hold in welcome["holds"]] == [held["hold"]["id"]]
+            await stopping
