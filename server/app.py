@@ -176,7 +176,7 @@ def wire(settings: Settings, database: Database, redis: Redis, figures: Metrics)
         holds=holds,
         keeper=keeper,
         bookings=bookings,
-        payments=Payments(database, bookings),
+        payments=Payments(database, bookings, default=settings.payments or "sandbox"),
         sessions=Sessions(settings, redis),
         limits=Limits(settings, redis),
         hub=hub,

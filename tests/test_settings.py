@@ -167,7 +167,7 @@ def test_production_refuses_a_short_secret() -> None:
 def test_production_does_not_take_the_sandbox_unasked() -> None:
     settings = Settings(redis_url="redis://r", database_url="postgresql://d", secret_key="k" * 32)
     assert problems_for_run(settings) == [
-        "STRIPE_SECRET_KEY: is missing; give it, or say PAYMENTS=sandbox outright"
+        "PAYMENTS: no provider but the sandbox is served yet; say PAYMENTS=sandbox outright"
     ]
 
 
