@@ -37,6 +37,11 @@ class Attendance:
         known = self._sessions.get(session)
         return known is not None and bool(known.sockets)
 
+    def part(self, session: str) -> None:
+        """Redis was told of a session that is gone; only what it holds from now on is news."""
+        if not self.is_here(session):
+            self._sessions[session].resources.clear()
+
     def forget_old(self) -> None:
         """Drop the sessions that were gone at the last call already."""
         for session, known in list(self._sessions.items()):

@@ -73,6 +73,8 @@ class Liveness:
                 await self._holds.store.run(
                     "leave", resource, field=self._holds.process, grace_ms=grace_ms, sessions=batch
                 )
+        for session in sessions:
+            self._attendance.part(session)
         return graces
 
     def _by_resource(self, sessions: Iterable[str]) -> dict[str, list[str]]:
