@@ -1,6 +1,6 @@
 /**
  * <connection-state>: whether what is shown is the truth of this moment. `element.follow(holdfast, () => availability)` keeps it
- * right; without an availability it speaks of the line alone.
+ * right; without an availability it speaks of the line alone. Attribute `brief`: the page says itself how old its truth is.
  */
 
 import { freshness } from "./freshness.js";
@@ -45,8 +45,9 @@ export class ConnectionState extends HTMLElement {
     const { level, text } = freshness(facts);
     if (level !== this.#state) [this.#state, this.#since] = [level, performance.now()];
     if (this.dataset.level !== level) this.dataset.level = level;
-    if (this.#text.textContent !== text) this.#text.textContent = text;
-    const aloud = text.split(" · ")[0];
+    const [aloud] = text.split(" · ");
+    const shown = this.hasAttribute("brief") ? aloud : text;
+    if (this.#text.textContent !== shown) this.#text.textContent = shown;
     if (performance.now() - this.#since > PATIENCE && this.#live.textContent !== aloud) this.#live.textContent = aloud;
   }
 }

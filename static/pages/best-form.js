@@ -3,7 +3,7 @@
 import { shortMoney } from "../client/money.js";
 import { sentence } from "../client/wording.js";
 import { make } from "../elements/make.js";
-import { Plan } from "../elements/seat-map/plan.js";
+import { categoriesOf } from "../elements/seat-map/categories.js";
 import { find } from "./shell.js";
 
 const MOST = 10;
@@ -26,7 +26,7 @@ export class BestForm {
   show(resource) {
     this.#form.hidden = resource.kind !== "seats";
     if (this.#form.hidden) return;
-    const { categories } = new Plan(resource);
+    const categories = categoriesOf(resource.slots, resource.categories);
     const options = categories.filter(({ name }) => name).map(({ name, price }) => make("option", { value: name }, `${name} · ${shortMoney(price)}`));
     find("best-category").replaceChildren(make("option", { value: "" }, "Any"), ...options);
   }

@@ -1,7 +1,7 @@
 /** A wall screen: one resource, live, without interaction. When the line is down it says how old its truth is. */
 
 import { forget, resource } from "../client/resources.js";
-import { formatMoment, formatTime } from "../client/times.js";
+import { formatDay, formatMoment, formatTime } from "../client/times.js";
 import { sumBySection } from "../client/totals.js";
 import { inWords } from "../elements/freshness.js";
 import { make } from "../elements/make.js";
@@ -30,6 +30,11 @@ function line(name, { available, capacity }) {
   return [make("span", {}, name), make("b", {}, String(available)), meter];
 }
 
+/** Sections of start times are days, called by their date. */
+function titleOf(name) {
+  return /^\d{4}-\d{2}-\d{2}$/.test(name) ? formatDay(name, "UTC") : name || "Places";
+}
+
 function drawTotals() {
   frame = 0;
   if (!shown || !availability.replica.ready) return;
@@ -39,7 +44,7 @@ function drawTotals() {
     all.available += available;
     all.capacity += capacity;
   }
-  const sections = sums.size > 1 ? [...sums].map(([name, sum]) => make("li", {}, ...line(name || "Places", sum))) : [];
+  const sections = sums.size > 1 ? [...sums].map(([name, sum]) => make("li", {}, ...line(titleOf(name), sum))) : [];
   find("totals").replaceChildren(make("li.all", {}, ...line("Left", all)), ...sections);
 }
 

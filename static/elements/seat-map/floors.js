@@ -11,28 +11,42 @@ const BETWEEN = 4;
 
 /** @returns {number} near the least distance of seats that follow each other in a row; 1 if none do */
 export function rowPitch(rows, xs, ys) {
-  const steps = rows.flatMap((seats) =>
-    seats.slice(1).map((seat, place) => Math.hypot(xs[seat] - xs[seats[place]], ys[seat] - ys[seats[place]])),
-  );
-  const some = steps.filter((step) => step > 0).sort((one, other) => one - other);
-  return some[Math.floor(some.length * 0.05)] ?? 1;
+  const steps = [];
+  for (const seats of rows) {
+    for (let place = 1; place < seats.length; place += 1) {
+      const step = Math.hypot(xs[seats[place]] - xs[seats[place - 1]], ys[seats[place]] - ys[seats[place - 1]]);
+      if (step > 0) steps.push(step);
+    }
+  }
+  return Float64Array.from(steps).sort()[Math.floor(steps.length * 0.05)] ?? 1;
 }
 
-function pick(values, seats) {
-  return Float64Array.from(seats, (seat) => values[seat]);
-}
-
-function lieOver(seats, others, xs, ys, pitch) {
-  const cells = new Cells(pick(xs, others), pick(ys, others), pitch * 2);
-  const covered = seats.filter((seat) => cells.nearest(xs[seat], ys[seat], pitch * TOUCH) >= 0);
-  return covered.length > seats.length * SHARE;
+/** @returns {Set<string>} `upper/lower` numbers of sections of which a good part lies over the other */
+function overlaps(sections, xs, ys, pitch) {
+  const sectionOf = new Int32Array(xs.length);
+  sections.forEach((seats, number) => {
+    for (const seat of seats) sectionOf[seat] = number;
+  });
+  const cells = new Cells(xs, ys, pitch * 2);
+  const counts = new Map();
+  for (let seat = 0; seat < xs.length; seat += 1) {
+    const met = new Set();
+    cells.near(xs[seat], ys[seat], pitch * TOUCH, (other) => met.add(sectionOf[other]));
+    met.delete(sectionOf[seat]);
+    for (const other of met) {
+      const pair = `${sectionOf[seat]}/${other}`;
+      counts.set(pair, (counts.get(pair) ?? 0) + 1);
+    }
+  }
+  const many = ([pair, count]) => count > sections[Number.parseInt(pair, 10)].length * SHARE;
+  return new Set([...counts].filter(many).map(([pair]) => pair));
 }
 
 /** @returns {number[][]} sections (by number) of each storey, the first that are named lowest */
-function storeys(sections, xs, ys, pitch) {
+function storeys(sections, over) {
   const found = [];
-  sections.forEach((seats, number) => {
-    const free = found.find((storey) => !storey.some((other) => lieOver(seats, sections[other], xs, ys, pitch)));
+  sections.forEach((_, number) => {
+    const free = found.find((storey) => !storey.some((other) => over.has(`${number}/${other}`)));
     if (free) free.push(number);
     else found.push([number]);
   });
@@ -41,13 +55,13 @@ function storeys(sections, xs, ys, pitch) {
 
 /**
  * Moves the seats of upper storeys below those of lower ones, in place.
- * @param {number[][]} sections seats of each section @param {number[][]} rows seats of each row
+ * @param {number[][]} sections seats of each section @param {number} pitch from seat to seat in a row
  * @param {Float64Array} xs @param {Float64Array} ys
  * @returns {number} how many storeys there are
  */
-export function layOutFloors(sections, rows, xs, ys) {
-  const pitch = rowPitch(rows, xs, ys);
-  const found = storeys(sections, xs, ys, pitch);
+export function layOutFloors(sections, pitch, xs, ys) {
+  const found = storeys(sections, overlaps(sections, xs, ys, pitch));
+  if (found.length === 1) return 1;
   let floor = -Infinity;
   for (const storey of found) {
     const seats = storey.flatMap((number) => sections[number]);

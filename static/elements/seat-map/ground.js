@@ -3,6 +3,10 @@
 const ROW_NAMES = 11;
 const SECTION_NAMES = 24;
 const LEGIBLE = 7;
+/** Pixels between which a row counts as straight. */
+const BEND = 24;
+/** A line of no length has no round ends everywhere; of this length it has. */
+const DOT = 0.01;
 
 /** Paints the ground for the view. */
 export function paintGround(context, plan, view, ink) {
@@ -22,18 +26,24 @@ function paintFloor(context, plan, view, ink) {
   for (const [colour, wider] of [[ink.edge, 1], [ink.floor, 0]]) {
     context.strokeStyle = colour;
     context.lineWidth = view.seat * 1.6 + wider * 2;
-    context.beginPath();
-    for (const row of plan.rows) for (const run of row.runs) traceRun(context, plan, run, view);
-    context.stroke();
+    for (const row of plan.rows) for (const run of row.runs) strokeRun(context, plan, run, view);
   }
 }
 
-function traceRun(context, plan, run, view) {
-  run.forEach((seat, place) => {
-    const { x, y } = view.toScreen(plan.xs[seat], plan.ys[seat]);
-    if (place === 0) context.moveTo(x, y);
-    if (place > 0 || run.length === 1) context.lineTo(x + (run.length === 1 ? 0.01 : 0), y);
-  });
+/** Strokes through a run's seats; from afar through some of them, for no bend can be seen between. */
+function strokeRun(context, plan, run, view) {
+  const first = view.toScreen(plan.xs[run[0]], plan.ys[run[0]]);
+  const step = Math.max(1, Math.round(BEND / view.seat));
+  context.beginPath();
+  context.moveTo(first.x, first.y);
+  for (let place = step; place < run.length - 1; place += step) lineTo(context, plan, run[place], view);
+  lineTo(context, plan, run.at(-1), view, run.length === 1 ? DOT : 0);
+  context.stroke();
+}
+
+function lineTo(context, plan, seat, view, aside = 0) {
+  const { x, y } = view.toScreen(plan.xs[seat], plan.ys[seat]);
+  context.lineTo(x + aside, y);
 }
 
 function write(context, text, x, y, size, weight, { font }) {

@@ -1,6 +1,7 @@
 /** A resource's slots as a drawing in plan units: seats, rows, sections, bounds. Pure. */
 
 import { areasOf, cornersOf } from "./areas.js";
+import { categoriesOf } from "./categories.js";
 import { Cells } from "./cells.js";
 import { layOutFloors, rowPitch } from "./floors.js";
 
@@ -45,9 +46,8 @@ function boundsOf(xs, ys) {
 /** The distance that seats keep: near the least of any two neighbours, also of different rows, so that no two overlap. */
 function spacingOf(xs, ys, pitch) {
   const cells = new Cells(xs, ys, pitch);
-  const distances = Array.from(xs, (x, seat) => cells.nearestDistance(x, ys[seat], seat)).filter((distance) => distance > 0);
-  distances.sort((one, other) => one - other);
-  return Math.min(pitch, distances[Math.floor(distances.length * 0.02)] ?? pitch);
+  const distances = xs.map((_, seat) => cells.nearestDistance(seat, pitch)).filter((distance) => distance > 0);
+  return Math.min(pitch, distances.sort()[Math.floor(distances.length * 0.02)] ?? pitch);
 }
 
 /** Rows as runs of seats: a run ends where an aisle begins. */
@@ -95,16 +95,17 @@ export class Plan {
     this.areas = areasOf(plan);
     const rows = [...group(slots, ({ section, row }) => `${section}\u0000${row}`).values()];
     const sections = [...group(slots, ({ section }) => section).values()];
-    const floors = layOutFloors(sections, rows, this.xs, this.ys);
+    const pitch = rowPitch(rows, this.xs, this.ys);
+    const floors = layOutFloors(sections, pitch, this.xs, this.ys);
     this.letters = slots.map(({ label }) => seatNumber(label));
-    this.spacing = spacingOf(this.xs, this.ys, rowPitch(rows, this.xs, this.ys));
+    this.spacing = spacingOf(this.xs, this.ys, pitch);
     this.cells = new Cells(this.xs, this.ys, this.spacing * 2);
     this.seatOf = new Map(slots.map((slot, seat) => [slot.id, seat]));
     this.sections = this.#sections();
     this.rows = this.sections.flatMap(({ rows }) => rows);
     this.rowLabels = (floors === 1 && plan.row_labels) || this.rows.flatMap((row) => rowLabels(row, this.xs, this.ys, this.spacing));
     this.bounds = this.#allBounds();
-    this.categories = this.#categories(categories);
+    this.categories = categoriesOf(slots, categories);
     const names = new Map(this.categories.map(({ name }, number) => [name, number]));
     this.categoryOf = Uint16Array.from(slots, ({ category }) => names.get(category));
   }
@@ -139,18 +140,6 @@ export class Plan {
 
   #row(name, seats) {
     return { name, seats, runs: runsOf(seats, this.xs, this.ys, this.spacing) };
-  }
-
-  /** The categories that are on sale here, in the order of the plan, with their lowest price. */
-  #categories(described) {
-    const used = group(this.slots, ({ category }) => category);
-    const known = described.filter(({ name }) => used.has(name));
-    const others = [...used.keys()].filter((name) => !known.some((category) => category.name === name));
-    return [...known, ...others.map((name) => ({ name, colour: "" }))].map(({ name, colour }) => {
-      const prices = used.get(name).map((seat) => this.slots[seat].price);
-      const cheapest = prices.reduce((one, other) => (other.amount < one.amount ? other : one));
-      return { name, colour, price: cheapest, seats: used.get(name) };
-    });
   }
 
   rowOf(seat) {
