@@ -1,9 +1,10 @@
 -- Takes items, or the best places, for a session: all of them or none.
 -- uses: resource loaded records commit holds keep due live ops cart best
 --
--- In:  id, session, resource, layout, op?; items [[index, quantity], …] or best {quantity, category, adjacent}; range?
+-- In:  id, session, resource, layout, op?
+--      items [[index, quantity], …] (and range?), or best {quantity, category?, adjacent}
 --      reference and first_hold_at? of the cart if it is alive elsewhere; fresh, the reference of a new one
---      pending: ids of the cart's holds here that may be on their way, joining: the cart's reference if they are
+--      pending: ids of the cart's holds here that may be on their way; joining: its reference if one is
 --      hold_ms, max_ms, limit (places a session may have here, 0: any), liveness (whether it counts)
 --      process and live_ms? (the session has a socket there)
 -- Out: status held: created, hold, holds (all live ones of the session here), version
@@ -116,17 +117,23 @@ local function stay_alive()
   end
 end
 
+local function held(hold, created, mine)
+  return {status = 'held', created = created, hold = hold, holds = mine, version = meta.version}
+end
+
 local before = remembered('hold')
 if before then return before end
 if not knows_all_items() then return answer({status = 'outdated'}) end
 
 local mine = holds_of(input.session)
 local known = read(input.id)
-if known then return answer({status = 'held', created = true, replayed = true, hold = known, holds = mine, version = meta.version}) end
-local same = hold_of_just_this(in_cart(mine))
-if same then
-  return remember('hold', {status = 'held', created = false, hold = same, holds = mine, version = meta.version}, same.expires_at)
+if known then
+  local again = held(known, true, mine)
+  again.replayed = true
+  return answer(again)
 end
+local same = hold_of_just_this(in_cart(mine))
+if same then return remember('hold', held(same, false, mine), same.expires_at) end
 
 local wanted = input.best and input.best.quantity or quantity_of(input)
 if input.limit > 0 and places_of(mine) + wanted > input.limit then
@@ -147,4 +154,4 @@ local hold = take(items, in_cart(mine))
 stay_alive()
 commit()
 mine[#mine + 1] = hold
-return remember('hold', {status = 'held', created = true, hold = hold, holds = mine, version = meta.version}, hold.expires_at)
+return remember('hold', held(hold, true, mine), hold.expires_at)
