@@ -60,11 +60,17 @@ export class Cart extends EventTarget {
     return this.held.find((hold) => hold.resource === resource && hold.items.some(([id]) => id === slot));
   }
 
-  /** A `welcome` replaces what was known; unanswered wishes stay, for they are asked again. */
+  /**
+   * A `welcome` replaces what was known; unanswered wishes stay, for they are asked again.
+   * @returns {object[]} holds that ended while nobody could tell
+   */
   welcomed({ cart, holds }) {
+    const known = new Set((holds ?? []).map(({ id }) => id));
+    const gone = this.held.filter(({ id }) => !known.has(id));
     this.#holds = new Map((holds ?? []).map((hold) => [hold.id, hold]));
     this.#describe(cart);
     this.#changed();
+    return gone;
   }
 
   /** The answer to a `hold`. */

@@ -32,7 +32,7 @@ export class Holdfast extends EventTarget {
     super();
     this.connection = new Connection(url, { credentials: () => this.#credentials(), codec });
     this.holds = new Holds(this.connection, this.cart);
-    this.connection.addEventListener("welcome", ({ detail }) => this.cart.welcomed(detail));
+    this.connection.addEventListener("welcome", ({ detail }) => this.#welcomed(detail));
     this.connection.addEventListener("message", ({ detail }) => this.#hear(detail));
     this.connection.addEventListener("state", () => this.dispatchEvent(new CustomEvent("state")));
     this.#followPage(watching);
@@ -54,6 +54,10 @@ export class Holdfast extends EventTarget {
   async #credentials() {
     await this.session.open();
     return {};
+  }
+
+  #welcomed(message) {
+    for (const hold of this.cart.welcomed(message)) this.#tell("ended", { hold, reason: "gone" });
   }
 
   #hear(message) {

@@ -31,6 +31,7 @@ const ENDINGS = {
   deadline: "Your time ran out, so your places are on sale again.",
   expired: "Your time ran out, so your places are on sale again.",
   left: "Your places were given back while you were away.",
+  gone: "Your places are no longer held. Please choose again.",
   lost: "We lost track of your places through a fault of ours. We are sorry; please choose again.",
   cancelled: "The booking was cancelled and its places are on sale again.",
 };

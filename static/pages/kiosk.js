@@ -72,6 +72,9 @@ function follow(fetched) {
     element.refresh(detail.changed);
     frame ||= requestAnimationFrame(drawTotals);
   });
+  availability.addEventListener("refused", () => {
+    element.status = { text: "This is not on sale any more." };
+  });
   availability.addEventListener("layout", async () => {
     forget(id);
     show(await resource(id));

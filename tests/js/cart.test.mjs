@@ -30,6 +30,13 @@ test("a welcome says what is held, in whichever tab it was taken", () => {
   assert.deepEqual(cart.paying.map(({ id }) => id), ["p"]);
 });
 
+test("what ended while nobody could tell is told at the next welcome", () => {
+  const before = [hold("h", [["A-1", 1]]), hold("k", [["A-2", 1]]), hold("p", [["B-1", 1]], { status: "paying" })];
+  assert.deepEqual(cart.welcomed({ cart: summary, holds: before }), []);
+  const gone = cart.welcomed({ cart: summary, holds: [before[1]] });
+  assert.deepEqual(gone.map(({ id }) => id), ["h"], "what was being paid has its booking to ask");
+});
+
 test("a wish is shown at once and taken away when it is answered", () => {
   cart.wish("op", "hall", [["A-1", 2]]);
   assert.equal(cart.quantity("hall", "A-1"), 2);
