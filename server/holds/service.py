@@ -44,8 +44,8 @@ class Holds:
     """All holds and carts. Everything raises Unavailable at once while Redis is away.
 
     `redis` comes from client.connect, so that nothing repeats by itself; `process` names this process;
-    `clock` is the wall's, in ms. `op` is a caller's own name for a change: the same one twice is one effect
-    and the first answer.
+    `clock` is the wall's, in ms. `op` is a caller's own name for a change: the same one twice, for the same
+    command on the same thing, is one effect and the first answer.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Holds:
         if items is not None:
             indices = requests.indices(await self._inventory.get(resource), items)
         answer = await self.loader.run(
-            "release", resource, session=session, holds=[hold], items=indices, op=op
+            "release", resource, session=session, holds=[hold], items=indices, op=_of(f"release {hold}", op)
         )
         _refuse_unreleased(answer)
         if not answer.holds:
@@ -125,7 +125,7 @@ class Holds:
                 resource,
                 session=session,
                 holds=ids(holds),
-                op=op,
+                op=_of("extend", op),
                 expires_at=expires_at,
                 hold_ms=hold_ms,
                 max_ms=max_ms,
@@ -143,7 +143,9 @@ class Holds:
         session = _session_of(caller)
         standing = await self.carts.read(session)
         for resource, holds in by_resource(standing.held).items():
-            answer = await self.loader.run("release", resource, session=session, holds=ids(holds), op=op)
+            answer = await self.loader.run(
+                "release", resource, session=session, holds=ids(holds), op=_of("release cart", op)
+            )
             _refuse_unreleased(answer)
         if standing.listing.cart is not None:
             dropped = [entry.hold for entry in standing.listing.of_cart()]
@@ -268,6 +270,11 @@ def _session_of(caller: Caller) -> str:
     if not caller.session:
         raise Unauthorized("A session is needed; POST /api/sessions opens one")
     return caller.session
+
+
+def _of(change: str, op: str | None) -> str | None:
+    """The op as this change's alone: CONTRACT scopes an Idempotency-Key, which is an op, to its route."""
+    return None if op is None else f"{change} {op}"
 
 
 def _refuse_unreleased(answer: Answer) -> None:

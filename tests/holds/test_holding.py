@@ -219,15 +219,28 @@ async def test_ops_of_two_sessions_are_two(world: World) -> None:
     assert (await world.buyer("ben").holds("A-2", op="01HX")).created
 
 
-async def test_an_op_is_of_one_command_and_one_resource(make_world: MakeWorld) -> None:
+async def test_an_op_is_of_one_command_on_one_thing(world: World) -> None:
+    ann = world.buyer("ann")
+    first, second = await ann.holds("A-1", op="01HX"), await ann.holds("A-2", op="01HY")
+    assert len((await ann.extends(op="01HX")).holds) == 2
+    for held in (first, second):
+        assert (await ann.releases(held, op="01HX")).id == held.hold.id
+    assert await ann.cart() is None
+
+
+async def test_an_op_for_a_hold_is_of_one_resource(make_world: MakeWorld) -> None:
     world = make_world(hall("hall", rows(A=6)), hall("other", rows(C=6)))
     ann = world.buyer("ann")
-    held = await ann.holds("A-1", op="01HX")
-    with pytest.raises(BadRequest, match="another command"):
-        await ann.releases(held, op="01HX")
-    await ann.releases(held, op="01HY")
+    await ann.releases(await ann.holds("A-1", op="01HX"))
     with pytest.raises(BadRequest, match="another resource"):
         await ann.holds("C-1", hall="other", op="01HX")
+
+
+async def test_no_op_passes_for_another_commands(world: World) -> None:
+    ann = world.buyer("ann")
+    await ann.holds("A-1", op="extend 01HX")
+    with pytest.raises(BadRequest, match="another command"):
+        await ann.extends(op="01HX")
 
 
 async def test_an_op_is_remembered_as_long_as_its_hold_and_ten_minutes(world: World) -> None:

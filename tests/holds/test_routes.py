@@ -201,3 +201,17 @@ async def test_a_user_without_a_session_has_no_cart(ann: httpx.AsyncClient) -> N
     assert (await ann.get("/api/cart", headers=headers)).json() == {"cart": None}
     response = await ann.post("/api/holds", json={"resource": "hall", "items": [["A-1", 1]]}, headers=headers)
     assert (response.status_code, response.json()["code"]) == (401, "unauthorized")
+
+
+async def test_one_key_on_two_routes_is_two_requests(ann: httpx.AsyncClient) -> None:
+    key, wanted = {"Idempotency-Key": "01HX"}, {"resource": "hall", "items": [["A-1", 1]]}
+    first = (await ann.post("/api/holds", json=wanted, headers=key)).json()
+    second = (await holds(ann, items=[["A-2", 1]])).json()
+    extended = await ann.post("/api/cart/extend", headers=key)
+    assert extended.status_code == 200
+    for made in (first, second):
+        released = await ann.delete(f"/api/holds/{made['hold']['id']}", headers=key)
+        assert released.status_code == 200
+        assert released.json()["hold"]["id"] == made["hold"]["id"]
+        assert released.json()["hold"]["status"] == "released"
+    assert (await ann.get("/api/cart")).json() == {"cart": None}
