@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     _add_import(commands.add_parser("import", help="a catalogue, a seating plan or slots, into resources"))
     one = commands.add_parser("audit", help="name every broken invariant; ends with 1 where there is any")
     one.set_defaults(command=run_audit)
-    _add_token(commands.add_parser("token", help="mint a token for a user or a display"))
+    _add_token(commands.add_parser("token", help="mint a token for a user, role or display"))
     return whole
 
 
@@ -115,13 +115,13 @@ def price(text: str) -> tuple[str, int]:
 
 
 def _add_token(one: argparse.ArgumentParser) -> None:
-    who = one.add_mutually_exclusive_group(required=True)
-    who.add_argument("--user", metavar="ID", help="the user it names")
+    who = one.add_mutually_exclusive_group()
+    who.add_argument("--user", metavar="ID", help="the user it names; without one, the role's name")
     who.add_argument("--display", metavar="ID", help="the wall screen it names")
     one.add_argument("--name", help="the user's name, for people")
     one.add_argument("--role", action="append", default=[], choices=get_args(Role), help="may be given again")
     one.add_argument("--days", type=int, help="how long it is valid (a user's 1, a display's 365)")
-    one.set_defaults(command=run_token)
+    one.set_defaults(command=run_token, refuse=one.error)
 
 
 def run_demo(options: argparse.Namespace, settings: Settings) -> int:
@@ -225,13 +225,15 @@ async def _run_audit(database_url: str, redis_url: str) -> list[Finding]:
 
 
 def run_token(options: argparse.Namespace, settings: Settings) -> int:
+    user = options.user or options.display or next(iter(options.role), "")
+    if not user:
+        options.refuse("one of the arguments --user --role --display is required")
     secret = settings.jwt_secret or demo_secret()
     if not secret:
         raise SettingsError(["JWT_SECRET: is missing; users' tokens are signed with it"])
     days = options.days or (365 if options.display else 1)
     roles = {*options.role, *(["display"] if options.display else [])}
     now = int(time.time() * 1000)
-    user = options.user or options.display
     print(mint(secret, user=user, now=now, name=options.name, roles=roles, seconds=days * DAY_SECONDS))
     return 0
 

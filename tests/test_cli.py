@@ -311,6 +311,17 @@ def test_a_display_may_display_for_a_year(command: Command) -> None:
     assert claims["exp"] - claims["iat"] == 365 * 24 * 3600
 
 
+def test_a_role_alone_is_a_user_of_that_name(command: Command) -> None:
+    command.set("JWT_SECRET", JWT_SECRET)
+    printed = command("token", "--role", "operator")[1]
+    claims = jwt.decode(printed.strip(), JWT_SECRET, algorithms=["HS256"], options={"verify_aud": False})
+    assert (claims["sub"], claims["roles"]) == ("operator", ["operator"])
+
+
+def test_a_user_and_a_display_are_two(command: Command) -> None:
+    assert command("token", "--user", "ann", "--display", "lobby")[0] == 2
+
+
 def test_a_token_of_the_demo_in_this_folder_needs_no_setting(command: Command, tmp_path: Path) -> None:
     (tmp_path / ".holdfast").mkdir()
     (tmp_path / ".holdfast" / "jwt-secret").write_text(JWT_SECRET)
