@@ -19,9 +19,9 @@ async def validate(call: Call) -> Answer:
 
 
 async def list_bookings(call: Call) -> Answer:
-    """The caller's own, and owners those on their resources; newest first."""
+    """`?after&limit` → the caller's own, and owners those on their resources; newest first."""
     limit = _limit(call.query.get("limit", str(PAGE)))
-    page = await call.parts.bookings.page(call.caller, call.query.get("next"), limit)
+    page = await call.parts.bookings.page(call.caller, call.query.get("after"), limit)
     return Answer({"items": [booking_view(booking) for booking in page.items], "next": page.next})
 
 

@@ -243,12 +243,21 @@ async def test_the_sandbox_takes_only_its_own_buttons(
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=-1", "limit=x", "limit=1000000000", "next=x", "next=%2A", "limit=201"]
+    "query", ["limit=0", "limit=-1", "limit=x", "limit=1000000000", "after=x", "after=%2A", "limit=201"]
 )
 async def test_pages_of_no_ours_are_refused(client: httpx.AsyncClient, query: str) -> None:
     ann = await Visitor.comes(client)
     answer = await ann.asks("GET", f"/api/bookings?{query}")
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+
+
+async def test_a_page_follows_the_one_before_as_in_every_list(client: httpx.AsyncClient) -> None:
+    ann = await Visitor.comes(client)
+    made = [(await ann.books(seat))[0]["id"] for seat in ("A-1", "A-2")]
+    first = (await ann.asks("GET", "/api/bookings?limit=1")).json()
+    then = (await ann.asks("GET", f"/api/bookings?limit=1&after={first['next']}")).json()
+    assert [page["items"][0]["id"] for page in (first, then)] == made[::-1]
+    assert then["next"] is None
 
 
 async def test_the_same_key_books_once_and_another_body_under_it_is_refused(
