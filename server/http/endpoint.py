@@ -64,6 +64,7 @@ class _Rules:
     csrf: bool
     idempotent: bool
     body_limit: int
+    missing: type[HoldfastError]
     beacon: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +84,7 @@ def endpoint(
     csrf: bool = True,
     idempotent: bool = True,
     body_limit: int = BODY_LIMIT,
+    missing: type[HoldfastError] = NotFound,
 ) -> Callable[[Request], Awaitable[Response]]:
     """A Starlette endpoint around `handler`.
 
@@ -90,10 +92,10 @@ def endpoint(
     session or user, "user" for users; `roles` narrows to users with one of them. A `body` type with a field
     `csrf` may carry the CSRF token there and comes as text too (`sendBeacon`). `csrf=False` is for routes
     that a page calls before it has a token; the Origin is checked all the same. `idempotent=False` ignores
-    Idempotency-Key beyond its form (`Call.op` still has it). An absent body is `{}`. Refusals leave as
-    problem+json.
+    Idempotency-Key beyond its form (`Call.op` still has it). `missing` is what the handler raises for an id
+    of nothing, and a malformed id gets likewise. An absent body is `{}`. Refusals leave as problem+json.
     """
-    rules = _Rules(body, access, limit, frozenset(roles), csrf, idempotent, body_limit)
+    rules = _Rules(body, access, limit, frozenset(roles), csrf, idempotent, body_limit, missing)
 
     async def run(request: Request) -> Response:
         try:
@@ -107,7 +109,7 @@ def endpoint(
 
 
 async def _admit(request: Request, handler: Handler, rules: _Rules) -> Response:
-    _require_sober(request)
+    _require_sober(request, rules)
     parts = request.app.state.parts
     changes = request.method not in SAFE_METHODS
     caller = await _caller(request, parts, rules)
@@ -137,13 +139,13 @@ async def _finish(request: Request, handler: Handler, call: Call) -> Response:
         return problem(error)
 
 
-def _require_sober(request: Request) -> None:
+def _require_sober(request: Request, rules: _Rules) -> None:
     if request.scope["query_string"].count(b"&") >= QUERY_LIMIT:
         raise BadRequest(f"at most {QUERY_LIMIT} query parameters are taken")
     if any(_has_controls(value) for value in request.query_params.values()):
         raise BadRequest("a query parameter has control characters in it")
     if any(_has_controls(value) for value in request.path_params.values()):
-        raise NotFound
+        raise rules.missing
 
 
 def _has_controls(text: str) -> bool:

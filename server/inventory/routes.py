@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from channels.codec import numbers
 from server.accounts.rules import Caller
-from server.errors import BadRequest, FieldError, Forbidden, InvalidFields
+from server.errors import BadRequest, FieldError, Forbidden, InvalidFields, UnknownResource
 from server.http.answers import accepts_gzip
 from server.http.endpoint import Answer, Call, endpoint
 from server.inventory.edits import changed_by, new_draft
@@ -175,6 +175,7 @@ def _limit(given: str | None) -> int:
 
 
 _WRITERS: Any = {"access": "user", "limit": "commands", "roles": ("owner", "operator")}
+_ONE: Any = {"missing": UnknownResource}
 
 routes = [
     Route("/api/resources", endpoint(list_resources, access="open"), methods=["GET"]),
@@ -183,12 +184,16 @@ routes = [
         endpoint(create_resource, body=NewResource, body_limit=BODY_LIMIT, **_WRITERS),
         methods=["POST"],
     ),
-    Route("/api/resources/{id}", endpoint(read_resource, access="open"), methods=["GET"]),
+    Route("/api/resources/{id}", endpoint(read_resource, access="open", **_ONE), methods=["GET"]),
     Route(
         "/api/resources/{id}",
-        endpoint(change_resource, body=ResourceChanges, body_limit=BODY_LIMIT, **_WRITERS),
+        endpoint(change_resource, body=ResourceChanges, body_limit=BODY_LIMIT, **_WRITERS, **_ONE),
         methods=["PATCH"],
     ),
-    Route("/api/resources/{id}", endpoint(delete_resource, **_WRITERS), methods=["DELETE"]),
-    Route("/api/resources/{id}/availability", endpoint(read_availability, access="open"), methods=["GET"]),
+    Route("/api/resources/{id}", endpoint(delete_resource, **_WRITERS, **_ONE), methods=["DELETE"]),
+    Route(
+        "/api/resources/{id}/availability",
+        endpoint(read_availability, access="open", **_ONE),
+        methods=["GET"],
+    ),
 ]

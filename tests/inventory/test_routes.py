@@ -313,6 +313,15 @@ async def test_what_is_not_there_is_unknown(ann: httpx.AsyncClient, resource_id:
     assert (await ann.get(f"/api/resources/{resource_id}")).status_code == 404
 
 
+async def test_a_malformed_id_is_refused_as_a_missing_one(ann: httpx.AsyncClient) -> None:
+    for path, changes in (("", "PATCH"), ("", "DELETE"), ("/availability", "GET"), ("", "GET")):
+        answers = [
+            await ann.request(changes, f"/api/resources/{name}{path}", json={}, headers=as_owner())
+            for name in ("none", "%00")
+        ]
+        assert {(answer.status_code, answer.content) for answer in answers} == {(404, answers[0].content)}
+
+
 async def test_two_changes_at_once_are_both_made(ann: httpx.AsyncClient) -> None:
     await opened(ann)
     changes = [{"slots": [{"id": f"B-{each}", "price": 1}]} for each in range(5)]
