@@ -249,6 +249,14 @@ async def test_an_op_is_remembered_as_long_as_its_hold_and_ten_minutes(world: Wo
     assert 1_490_000 < left <= 1_500_000
 
 
+async def test_the_op_of_a_part_given_back_is_remembered_as_long_as_the_rest(world: World) -> None:
+    ann = world.buyer("ann")
+    held = await ann.holds("A-1", "A-2")
+    await ann.releases(held, "A-1", op="01HX")
+    (name,) = [name async for name in world.redis.scan_iter(match="{hall}:op:*")]
+    assert 1_490_000 < await world.redis.pttl(name) <= 1_500_000
+
+
 async def test_an_ended_hold_is_known_for_ten_minutes(world: World) -> None:
     ann = world.buyer("ann")
     held = await ann.holds("A-1")

@@ -40,6 +40,15 @@ local function give_part(hold, left)
   tell(hold, '')
 end
 
+-- Until when the last of them lives that still holds something.
+local function living(holds)
+  local last = now
+  for _, hold in ipairs(holds) do
+    if hold.status == 'held' then last = math.max(last, hold.expires_at) end
+  end
+  return last
+end
+
 local before = remembered('release')
 if before then return before end
 
@@ -55,4 +64,4 @@ for _, hold in ipairs(holds) do
   end
 end
 commit()
-return remember('release', {status = 'released', holds = holds, version = meta.version}, now)
+return remember('release', {status = 'released', holds = holds, version = meta.version}, living(holds))
