@@ -14,13 +14,16 @@ from server.embedded.seed import Seeded, seed
 from server.loop import run
 from server.ops import logs
 from server.serve import listen, serve
-from server.settings import Settings
+from server.settings import Settings, SettingsError, problems_of_payments
 
 FOLDER = Path(".holdfast")
 
 
 def demo(settings: Settings, *, reset: bool, environment: Mapping[str, str]) -> None:
     """Serve until Ctrl-C. What `settings` already names is used instead of our own."""
+    refused = problems_of_payments(settings) if settings.payments else []
+    if refused:
+        raise SettingsError(refused)
     if not environment.get("LOG_LEVEL"):
         logs.configure("warning")  # the terminal shows where to go, not every request
     with listen(settings.host, settings.port) as listener, Home(FOLDER) as home:

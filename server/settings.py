@@ -135,6 +135,11 @@ def problems_for_run(settings: Settings) -> list[str]:
     ]
     if settings.secret_key and len(settings.secret_key) < 32:
         problems.append("SECRET_KEY: is too short; it has 32 characters or more")
-    if settings.payments != "sandbox":
-        problems.append("PAYMENTS: no provider but the sandbox is served yet; say PAYMENTS=sandbox outright")
-    return problems
+    return [*problems, *problems_of_payments(settings)]
+
+
+def problems_of_payments(settings: Settings) -> list[str]:
+    """A provider is named outright, and is one that is served."""
+    if settings.payments == "sandbox":
+        return []
+    return ["PAYMENTS: no provider but the sandbox is served yet; say PAYMENTS=sandbox outright"]

@@ -76,6 +76,13 @@ def test_run_names_everything_that_is_missing(command: Command) -> None:
         assert f"  {name}: " in complaint
 
 
+def test_the_demo_refuses_a_provider_that_is_not_served(command: Command) -> None:
+    command.set("PAYMENTS", "stripe")
+    code, _, complaint = command("demo")
+    assert code == 2
+    assert "PAYMENTS: no provider but the sandbox" in complaint
+
+
 def complete(command: Command, **settings: str) -> None:
     usual = {"SECRET_KEY": "s" * 32, "PAYMENTS": "sandbox", "PORT": "0"}
     for name, value in {**usual, **settings}.items():
