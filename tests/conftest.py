@@ -91,3 +91,8 @@ async def holdfast(settings: Settings) -> AsyncIterator[House]:
     """The whole of it, running in this process on this test's servers."""
     async with open_house(settings) as house:
         yield house
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest go first, so that no worker is left alone with them at the end."""
+    items.sort(key=lambda item: "whole" not in item.path.parts)

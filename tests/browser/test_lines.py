@@ -26,6 +26,7 @@ async def shop(spare_redis: Redis, database_url: str, tmp_path: Path) -> AsyncIt
         "SECRET_KEY": "a-secret-of-the-tests-0123456789abcdef",
         "PAYMENTS": "sandbox",
         "HEARTBEAT_SECONDS": "1",
+        "LIVENESS_SECONDS": "120",  # a busy machine takes its time to start a process again
         "LOG_LEVEL": "warning",
     }
     async with Process(environment, tmp_path / "server.log") as process:
