@@ -3,6 +3,8 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import pytest
+
 from tests.support.buyer import Buyer, visiting
 from tests.whole.conftest import Street
 
@@ -31,6 +33,7 @@ async def buys_one(buyer: Buyer, resource: str) -> str | None:
     return str(held["hold"]["items"][0][0])
 
 
+@pytest.mark.timeout(400)
 async def test_two_hundred_buyers_race_for_fifty_seats_twenty_times(street: Street) -> None:
     async with AsyncExitStack() as stack:
         buyers = [
