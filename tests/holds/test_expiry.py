@@ -62,8 +62,8 @@ async def test_ten_thousand_holds_ending_at_once_are_given_back_in_batches(make_
     count = 10_000
     world = make_world(hall("hall", places(morning=count, noon=count), kind="sessions"))
     buyers = [world.buyer(f"session-{number}") for number in range(count)]
-    for start in range(0, count, 500):
-        await asyncio.gather(*(buyer.holds("morning") for buyer in buyers[start : start + 500]))
+    for start in range(0, count, 100):
+        await asyncio.gather(*(buyer.holds("morning") for buyer in buyers[start : start + 100]))
     assert await world.of("morning") == (0, count, 0)
     world.time_passes(900)
     keeper = world.keeper(world.main)

@@ -415,6 +415,7 @@ def test_the_scripts_do_what_the_model_says(redis_url: str) -> None:
     run_state_machine_as_test(
         OnThisRedis,
         settings=settings(
+            derandomize=True,
             max_examples=50,
             stateful_step_count=40,
             deadline=None,
