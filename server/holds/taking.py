@@ -215,8 +215,9 @@ class Taking:
         if hold.id != intent or (answer.replayed and not await self._is_known_live(hold)):
             await self._index.write(session, drop=[intent])
         elif hold.reference != place.joined.reference:
-            live = {hold.id, *ids(answer.holds), *ids(place.elsewhere)}
-            entries = place.joined.entries
+            # Only of this resource are all live holds known here: what is being paid elsewhere stays listed.
+            live = {hold.id, *ids(answer.holds)}
+            entries = [each for each in place.joined.entries if each.resource == hold.resource]
             await self._index.write(
                 session,
                 drop=[each.hold for each in entries if each.hold not in live],
