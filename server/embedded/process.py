@@ -15,7 +15,7 @@ from typing import ClassVar
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
-POLL_SECONDS = 0.01
+POLL_SECONDS = 0.01  # servers are started before there is an event loop, so waiting blocks
 PROC = Path("/proc")
 LAUNCHER = Path(__file__).with_name("child.py")
 # Below every system's ephemeral range: a client that retries a dead port there could connect to itself.
