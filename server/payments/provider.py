@@ -23,18 +23,36 @@ class ProviderRefused(Exception):
     """The provider understood and will not; repeating changes nothing. The text is safe to log."""
 
 
+Dispute = Literal["none", "open", "won", "lost"]
+RefundStatus = Literal["pending", "succeeded", "failed"]
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be paid: integer minor units, and the ids that come back with every event."""
+    """What is to be paid: integer minor units, and the ids that come back with every event.
+
+    The same payment makes the same order however often it is asked for: a key goes with its parameters.
+    `title` is what the buyer reads; `return_path` is the page of ours that a provider's page leads back to;
+    `created_at` is the attempt's (milliseconds).
+    """
 
     payment: str
     booking: str
     reference: str
     amount: int
     currency: str
+    title: str = ""
+    email: str | None = None
+    return_path: str = "/"
+    created_at: int = 0
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """The provider's object as it is now. `captured` and `refunded` are sums in minor units."""
+    """The provider's object as it is now. `captured`, `refunded` and `reversed` are sums in minor units.
+
+    `reversed` is what the buyer's bank took back (lost disputes); `inner` is the payment's own id where the
+    object is a page around it (a checkout session); `failure` says why a try was declined, in the provider's
+    code.
+    """
 
     id: str
     status: IntentStatus
@@ -42,6 +60,10 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     captured: int = 0
     refunded: int = 0
+    reversed: int = 0
+    dispute: Dispute = "none"
+    inner: str | None = None
+    failure: str | None = None
     metadata: Mapping[str, str] = {}
     client_secret: str | None = None
     redirect_url: str | None = None
@@ -49,12 +71,21 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def has_money(self) -> bool:
         """Whether the buyer's money is promised or taken and not yet all given back."""
-        return self.status == "authorised" or self.captured > self.refunded or self.is_free
+        kept = self.captured - self.refunded - self.reversed
+        return self.status == "authorised" or kept > 0 or self.is_free
 
     @property
     def is_free(self) -> bool:
         """Whether there was nothing to pay."""
         return self.status == "captured" and self.amount == 0
+
+
+class Refund(msgspec.Struct, frozen=True, kw_only=True):
+    """A refund at its provider. `failed` means that the buyer has not got it and is owed it again."""
+
+    id: str
+    status: RefundStatus
+    failure: str | None = None
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +105,10 @@ class Provider(Protocol):
         """How payments and the inbox name it."""
         ...
 
+    def refuses(self, amount: int, currency: str) -> str | None:
+        """Why it could not take such an amount, None if it could: told before anything is begun."""
+        ...
+
     async def create(self, order: Order, key: str) -> Intent:
         """A new intent; with the same key, the one of the first call."""
         ...
@@ -90,10 +125,14 @@ class Provider(Protocol):
         """Make it impossible to pay; an intent that was paid meanwhile is answered as it is."""
         ...
 
-    async def refund(self, intent_id: str, amount: int, key: str) -> str:
-        """Give money back; the id of the refund."""
+    async def refund(self, intent_id: str, amount: int, key: str) -> Refund:
+        """Give money back; with the same key, the refund of the first call."""
+        ...
+
+    async def fetch_refund(self, refund_id: str) -> Refund:
+        """The refund as it is now: some take days."""
         ...
 
     async def recent(self, since_ms: int) -> list[Intent]:
-        """Intents that changed since then, for those whose events never came."""
+        """Intents that were made or changed since then, for those whose events never came."""
         ...
