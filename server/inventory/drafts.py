@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-from server.inventory.currencies import DIGITS
+from server.currencies import problem_of
 from server.inventory.decoration import read_plan
 from server.inventory.fields import Fields, Problems, shown
 from server.inventory.rules import (
@@ -121,9 +121,9 @@ def is_id(text: str) -> bool:
 def read_currency(fields: Fields) -> str:
     """An ISO 4217 code in lower case."""
     given = fields.text("currency", hint='an ISO 4217 code in lower case is wanted, such as "usd"')
-    if given and given not in DIGITS:
-        hint = f'; "{given.lower()}" would be right' if given.lower() in DIGITS else ""
-        fields.wrong("currency", f"{shown(given)} is no ISO 4217 code in lower case{hint}")
+    problem = problem_of(given) if given else ""
+    if problem:
+        fields.wrong("currency", problem)
     return given
 
 

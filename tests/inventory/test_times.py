@@ -5,7 +5,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from server.inventory.currencies import DIGITS
 from server.inventory.times import at_wall_clock, format_instant, is_time_zone, parse_instant
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -66,9 +65,3 @@ def test_zones_of_the_database_are_known(name: str) -> None:
 )
 def test_other_names_are_no_zones(name: str) -> None:
     assert not is_time_zone(name)
-
-
-def test_currencies_know_their_digits() -> None:
-    assert (DIGITS["usd"], DIGITS["jpy"], DIGITS["kwd"]) == (2, 0, 3)
-    assert all(len(code) == 3 and code.islower() for code in DIGITS)
-    assert not {"xxx", "xau", "USD"} & set(DIGITS)
