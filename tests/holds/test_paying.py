@@ -28,6 +28,21 @@ async def test_paying_ends_the_cart_and_keeps_the_places(two: World) -> None:
     assert (await ann.holds("A-2")).cart.reference != first.cart.reference
 
 
+async def test_what_is_paid_elsewhere_stays_listed_when_a_run_out_cart_gives_way_to_a_new_one(
+    two: World,
+) -> None:
+    ann = two.buyer("ann")
+    paid = await ann.holds("C-1", hall="other")
+    await ann.pays("booking", seconds=10_000)
+    await ann.holds("A-1")
+    two.time_passes(901)
+    new = await ann.holds("A-2")
+    assert {hold.id: hold.status for hold in await ann.has()} == {
+        paid.hold.id: "paying",
+        new.hold.id: "held",
+    }
+
+
 async def test_paying_begins_for_all_or_for_none(two: World) -> None:
     ann = two.buyer("ann")
     await ann.holds("A-1")
