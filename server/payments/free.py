@@ -1,12 +1,15 @@
 """What costs nothing is paid at once: a provider that takes no money and keeps nothing."""
 
-from server.payments.provider import Intent, Order, ProviderRefused
+from server.payments.provider import Intent, Order, ProviderRefused, Refund
 
 
 class Free:
     """Its intents are all in their ids: `free_<currency>_<payment>`."""
 
     name = "free"
+
+    def refuses(self, amount: int, currency: str) -> str | None:  # noqa: ARG002  # nothing is nothing everywhere
+        return "this has a price" if amount else None
 
     async def create(self, order: Order, key: str) -> Intent:  # noqa: ARG002  # nothing is kept to repeat
         if order.amount:
@@ -23,8 +26,11 @@ class Free:
     async def cancel(self, intent_id: str, key: str) -> Intent:  # noqa: ARG002  # nothing to stop
         return await self.fetch(intent_id)
 
-    async def refund(self, intent_id: str, amount: int, key: str) -> str:
+    async def refund(self, intent_id: str, amount: int, key: str) -> Refund:
         raise ProviderRefused(f"nothing was paid by {intent_id}, so not {amount} either: {key}")
+
+    async def fetch_refund(self, refund_id: str) -> Refund:
+        raise ProviderRefused(f"there is no refund {refund_id}")
 
     async def recent(self, since_ms: int) -> list[Intent]:  # noqa: ARG002  # nothing ever changes
         return []

@@ -7,7 +7,7 @@ from server.bookings.worker import Clock
 from server.database.pool import Database
 from server.errors import Unavailable
 from server.payments import store
-from server.payments.provider import Intent, Order, Provider, ProviderUnavailable
+from server.payments.provider import Intent, Order, Provider, ProviderUnavailable, Refund
 from server.payments.rules import Payment
 
 
@@ -68,8 +68,8 @@ class Providers:
         with _reachable():
             return await self._of(payment).cancel(_intent(payment), f"cancel:{payment.id}")
 
-    async def refund(self, refund: store.OwedRefund) -> str:
-        """Give it back; the provider's id of the refund."""
+    async def refund(self, refund: store.OwedRefund) -> Refund:
+        """Give it back."""
         key = f"refund:{refund.payment}:{refund.purpose}"
         with _reachable():
             return await self._by_name[refund.provider].refund(refund.intent, refund.amount, key)

@@ -54,7 +54,7 @@ class Refunds:
             await self._postpone(refund, error)
             return
         async with self._database.connection() as connection:
-            await store.refund_done(connection, refund.id, made, self._clock())
+            await store.refund_done(connection, refund.id, made.id, self._clock())
         await self._settle(refund.payment)
 
     async def _postpone(self, refund: store.OwedRefund, error: Exception) -> None:

@@ -26,6 +26,7 @@ from server.payments.provider import (
     Order,
     ProviderRefused,
     ProviderUnavailable,
+    Refund,
 )
 
 Outcome = Literal["succeed", "decline", "cancel"]
@@ -65,6 +66,9 @@ class Sandbox:
 
     # What our side calls.
 
+    def refuses(self, amount: int, currency: str) -> str | None:  # noqa: ARG002  # play money has every currency
+        return None if amount else "an amount is more than nothing"
+
     async def create(self, order: Order, key: str) -> Intent:
         try:
             async with self._database.transaction() as connection:
@@ -97,7 +101,7 @@ class Sandbox:
 
         return await self._change(intent_id, work)
 
-    async def refund(self, intent_id: str, amount: int, key: str) -> str:
+    async def refund(self, intent_id: str, amount: int, key: str) -> Refund:
         answer: list[int] = []
 
         async def work(connection: Connection, intent: Intent) -> None:
@@ -112,7 +116,10 @@ class Sandbox:
                 raise ProviderRefused("this key was used for something else")
 
         await self._change(intent_id, work)
-        return f"sbr_{answer[0]}"
+        return Refund(id=f"sbr_{answer[0]}", status="succeeded")
+
+    async def fetch_refund(self, refund_id: str) -> Refund:
+        return Refund(id=refund_id, status="succeeded")
 
     async def recent(self, since_ms: int) -> list[Intent]:
         try:
