@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
+from urllib.parse import urlsplit
 
 Payments = Literal["sandbox", "stripe"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+
+# Stripe's own host: a live key is shown to no other.
+STRIPE_HOSTS: Final = frozenset({"api.stripe.com", "js.stripe.com"})
 
 
 class SettingsError(Exception):
@@ -54,6 +58,26 @@ class Settings:
         """The origins whose pages may open a socket or send a cookie."""
         return frozenset(origin for origin in (self.public_url, *self.allowed_origins) if origin)
 
+    @property
+    def stripe_livemode(self) -> bool:
+        """Whether the secret key moves real money; every event of Stripe's says the same of itself."""
+        return _is_live(self.stripe_secret_key)
+
+    @property
+    def stripe_webhook_secrets(self) -> tuple[str, ...]:
+        """Every secret that may have signed an event: two while one takes the other's place."""
+        return tuple(self.stripe_webhook_secret.replace(",", " ").split())
+
+    @property
+    def serves_payment_page(self) -> bool:
+        """Whether buyers can pay on a page of ours: it needs the key that browsers may know."""
+        return self.payments == "stripe" and bool(self.stripe_publishable_key)
+
+    @property
+    def serves_checkout(self) -> bool:
+        """Whether buyers can pay on Stripe's page: it needs an address of ours to come back to."""
+        return self.payments == "stripe" and bool(self.public_url)
+
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
     """Read `HOST`, `PORT`, …; raise SettingsError naming every variable that does not hold."""
@@ -70,6 +94,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             problems.append(f"{name}: {error}")
     if problems:
         raise SettingsError(problems)
+    if "stripe_secret_key" in values:
+        values.setdefault("payments", "stripe")
     return Settings(**values)  # type: ignore[arg-type]  # _convert types each by its name
 
 
@@ -139,7 +165,61 @@ def problems_for_run(settings: Settings) -> list[str]:
 
 
 def problems_of_payments(settings: Settings) -> list[str]:
-    """A provider is named outright, and is one that is served."""
+    """A provider is named, outright or by Stripe's key, and it has all it needs."""
     if settings.payments == "sandbox":
         return []
-    return ["PAYMENTS: no provider but the sandbox is served yet; say PAYMENTS=sandbox outright"]
+    if settings.payments is None:
+        return ["PAYMENTS: is missing; give STRIPE_SECRET_KEY, or say PAYMENTS=sandbox outright"]
+    return [*_problems_of_keys(settings), *_problems_of_mode(settings), *_problems_of_pages(settings)]
+
+
+def _problems_of_keys(settings: Settings) -> list[str]:
+    problems = []
+    if not settings.stripe_secret_key:
+        problems.append("STRIPE_SECRET_KEY: is missing; it looks like sk_test_… or sk_live_…")
+    elif not settings.stripe_secret_key.startswith(("sk_", "rk_")):
+        problems.append("STRIPE_SECRET_KEY: is no secret key; one starts with sk_ or rk_")
+    if settings.stripe_publishable_key and not settings.stripe_publishable_key.startswith("pk_"):
+        problems.append("STRIPE_PUBLISHABLE_KEY: is no publishable key; one starts with pk_")
+    if not all(secret.startswith("whsec_") for secret in settings.stripe_webhook_secrets):
+        problems.append("STRIPE_WEBHOOK_SECRET: each one, by commas, starts with whsec_")
+    return problems
+
+
+def _problems_of_mode(settings: Settings) -> list[str]:
+    """Live and test never mix, and nothing live goes anywhere but to Stripe."""
+    problems = []
+    live, key = settings.stripe_livemode, settings.stripe_publishable_key
+    if key and settings.stripe_secret_key and _is_live(key) != live:
+        problems.append(
+            "STRIPE_PUBLISHABLE_KEY: is of another mode than STRIPE_SECRET_KEY; both live or both test"
+        )
+    if not live:
+        return problems
+    problems += [
+        f"{name}: a live key is used with Stripe itself alone; leave it out"
+        for name, url in (
+            ("STRIPE_API_BASE", settings.stripe_api_base),
+            ("STRIPE_JS_URL", settings.stripe_js_url),
+        )
+        if url and not _is_stripes(url)
+    ]
+    if settings.public_url.startswith("http://"):
+        problems.append("PUBLIC_URL: real payments need https://")
+    return problems
+
+
+def _problems_of_pages(settings: Settings) -> list[str]:
+    if settings.serves_payment_page or settings.serves_checkout:
+        return []
+    needed = "without it PUBLIC_URL is needed, which buyers come back to from Stripe's page"
+    return [f"STRIPE_PUBLISHABLE_KEY: is missing; {needed}"]
+
+
+def _is_live(key: str) -> bool:
+    return "_live_" in key[:8]
+
+
+def _is_stripes(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" and parts.netloc in STRIPE_HOSTS

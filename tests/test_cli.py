@@ -76,11 +76,11 @@ def test_run_names_everything_that_is_missing(command: Command) -> None:
         assert f"  {name}: " in complaint
 
 
-def test_the_demo_refuses_a_provider_that_is_not_served(command: Command) -> None:
+def test_the_demo_refuses_a_provider_without_its_key(command: Command) -> None:
     command.set("PAYMENTS", "stripe")
     code, _, complaint = command("demo")
     assert code == 2
-    assert "PAYMENTS: no provider but the sandbox" in complaint
+    assert "STRIPE_SECRET_KEY: is missing" in complaint
 
 
 def complete(command: Command, **settings: str) -> None:

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from server.settings import Settings, SettingsError, from_environment, problems_for_run
+from server.settings import (
+    Settings,
+    SettingsError,
+    from_environment,
+    problems_for_run,
+    problems_of_payments,
+)
 
 GOOD: dict[str, tuple[str, object]] = {
     "HOST": ("0.0.0.0", "0.0.0.0"),
@@ -167,8 +173,72 @@ def test_production_refuses_a_short_secret() -> None:
 def test_production_does_not_take_the_sandbox_unasked() -> None:
     settings = Settings(redis_url="redis://r", database_url="postgresql://d", secret_key="k" * 32)
     assert problems_for_run(settings) == [
-        "PAYMENTS: no provider but the sandbox is served yet; say PAYMENTS=sandbox outright"
+        "PAYMENTS: is missing; give STRIPE_SECRET_KEY, or say PAYMENTS=sandbox outright"
     ]
+
+
+STRIPE = {"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_PUBLISHABLE_KEY": "pk_test_1"}
+LIVE = {"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_PUBLISHABLE_KEY": "pk_live_1"}
+
+
+def test_a_secret_key_of_stripes_names_the_provider() -> None:
+    assert from_environment(STRIPE).payments == "stripe"
+    assert from_environment({**STRIPE, "PAYMENTS": "sandbox"}).payments == "sandbox"
+    assert problems_of_payments(from_environment(STRIPE)) == []
+
+
+def test_stripes_page_alone_serves_without_a_publishable_key() -> None:
+    settings = from_environment({"STRIPE_SECRET_KEY": "rk_test_1", "PUBLIC_URL": "https://tickets.example"})
+    assert (settings.serves_payment_page, settings.serves_checkout) == (False, True)
+    assert problems_of_payments(settings) == []
+
+
+def test_our_page_alone_serves_without_a_public_address() -> None:
+    settings = from_environment(STRIPE)
+    assert (settings.serves_payment_page, settings.serves_checkout) == (True, False)
+
+
+def test_the_sandbox_serves_no_page_of_stripes() -> None:
+    settings = from_environment({**STRIPE, "PAYMENTS": "sandbox", "PUBLIC_URL": "https://tickets.example"})
+    assert (settings.serves_payment_page, settings.serves_checkout) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"PAYMENTS": "stripe"}, "STRIPE_SECRET_KEY: is missing"),
+        ({**STRIPE, "STRIPE_SECRET_KEY": "pk_test_1"}, "STRIPE_SECRET_KEY: is no secret key"),
+        ({**STRIPE, "STRIPE_PUBLISHABLE_KEY": "sk_test_1"}, "STRIPE_PUBLISHABLE_KEY: is no publishable key"),
+        ({**STRIPE, "STRIPE_PUBLISHABLE_KEY": "pk_live_1"}, "STRIPE_PUBLISHABLE_KEY: is of another mode"),
+        ({**STRIPE, "STRIPE_WEBHOOK_SECRET": "whsec_1,sk_1"}, "STRIPE_WEBHOOK_SECRET: each one"),
+        ({"STRIPE_SECRET_KEY": "sk_test_1"}, "STRIPE_PUBLISHABLE_KEY: is missing"),
+        ({**LIVE, "STRIPE_API_BASE": "http://127.0.0.1:9"}, "STRIPE_API_BASE: a live key"),
+        ({**LIVE, "STRIPE_API_BASE": "http://api.stripe.com"}, "STRIPE_API_BASE: a live key"),
+        ({**LIVE, "STRIPE_API_BASE": "https://api.stripe.com.example"}, "STRIPE_API_BASE: a live key"),
+        ({**LIVE, "STRIPE_API_BASE": "https://api.stripe.com@example.com"}, "STRIPE_API_BASE: a live key"),
+        ({**LIVE, "STRIPE_JS_URL": "https://js.example/v3"}, "STRIPE_JS_URL: a live key"),
+        ({**LIVE, "PUBLIC_URL": "http://tickets.example"}, "PUBLIC_URL: real payments need https"),
+    ],
+)
+def test_production_says_what_stripe_lacks(given: dict[str, str], problem: str) -> None:
+    problems = problems_of_payments(from_environment(given))
+    assert any(found.startswith(problem) for found in problems)
+    assert not any(value in found for found in problems for value in given.values() if "_1" in value)
+
+
+def test_a_live_key_is_used_with_stripe_itself() -> None:
+    settings = from_environment(
+        {**LIVE, "STRIPE_API_BASE": "https://api.stripe.com", "STRIPE_JS_URL": "https://js.stripe.com/v3/"}
+    )
+    assert settings.stripe_livemode
+    assert problems_of_payments(settings) == []
+    assert not from_environment(STRIPE).stripe_livemode
+
+
+def test_there_may_be_several_webhook_secrets() -> None:
+    settings = from_environment({"STRIPE_WEBHOOK_SECRET": "whsec_new, whsec_old"})
+    assert settings.stripe_webhook_secrets == ("whsec_new", "whsec_old")
+    assert Settings().stripe_webhook_secrets == ()
 
 
 def test_the_page_on_settings_has_every_variable_and_default() -> None:
