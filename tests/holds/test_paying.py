@@ -175,6 +175,16 @@ async def test_a_crash_before_the_cart_is_open_again_heals(world: World) -> None
     assert (await ann.holds("A-2")).cart.reference == cart.reference
 
 
+async def test_who_cancels_has_not_left(world: World) -> None:
+    ann = world.buyer("ann")
+    await ann.holds("A-1")
+    holds = await ann.pays("booking")
+    await ann.leaves()
+    await world.main.give_back(holds, "booking")
+    world.time_passes(world.settings.disconnect_grace_seconds + 1)
+    assert await world.main.expire() == []
+
+
 async def test_giving_back_keeps_below_the_ceiling(world: World) -> None:
     ann = world.buyer("ann")
     first = await ann.holds("A-1")

@@ -112,17 +112,20 @@ class Model:
         made = Hold(next(self.numbers), session, hall, number, items, "held", now, first)
         self.holds[made.number] = made
         self._move([*cart, made], now)
-        self.lives.get((hall, session), {}).pop("leave", None)
         return made
 
     def _move(self, cart: Sequence[Hold], now: int) -> None:
-        """All to now + the shortest length, none past the first hold + the lowest ceiling."""
+        """All to now + the shortest length, none past the first hold + the lowest ceiling.
+
+        Who does that has not left, though their page may have said so.
+        """
         first = min(hold.first_hold_at for hold in cart)
         lengths = [self.halls[hold.hall].hold_ms for hold in cart]
         ceilings = [self.halls[hold.hall].max_ms for hold in cart]
         for hold in cart:
             hold.expires_at = min(now + min(lengths), first + min(ceilings))
             hold.first_hold_at = first
+            self.lives.get((hold.hall, hold.session), {}).pop("leave", None)
 
     def release(self, hold: Hold, items: Mapping[int, int] | None) -> Refusal | None:
         """Of a hold that has run out and was not swept, nobody is the wiser: it is released."""
@@ -143,8 +146,6 @@ class Model:
         if not cart:
             return "no cart"
         self._move(cart, now)
-        for hold in cart:
-            self.lives.get((hold.hall, session), {}).pop("leave", None)
         return None
 
     def release_cart(self, session: str, now: int) -> None:

@@ -1,5 +1,5 @@
 -- A pending booking is cancelled: its paying holds here go back to the cart.
--- uses: resource loaded steady records commit holds keep cart
+-- uses: resource loaded steady records commit holds keep live cart
 --
 -- In:  holds [ids], booking; expires_at (ms), or hold_ms, max_ms and first_hold_at to reckon it from; first_hold_at?
 -- Out: status given: holds (those that went back), expires_at, version · unloaded · loading
@@ -12,6 +12,7 @@ for _, id in ipairs(input.holds) do
     hold.status, hold.booking, hold.expires_at = 'held', nil, expires_at
     hold.first_hold_at = input.first_hold_at or hold.first_hold_at
     keep(hold)
+    take_back_leave(hold.session)
     tell(hold, 'cancelled')
     given[#given + 1] = hold
   end
