@@ -1,9 +1,11 @@
 """The pages: plain HTML files. `__STATIC__` in them becomes the present name of the static tree,
-`__PAYMENTS__` the name of who takes the money: pages say so when that is the sandbox.
+`__PAYMENTS__` the name of who takes the money: pages say so when that is the sandbox. `__STRIPE_KEY__` is the
+publishable key and `__STRIPE_JS__` the address of Stripe's script, for the pages with a card form.
 """
 
 import gzip
 import hashlib
+import html
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -11,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from server.http.payment_policy import STRIPE_JS, PaymentPolicy, payment_policy
+from server.http.security_headers import asked_host
 from server.http.static_files import StaticFile, StaticTree, send
 from server.settings import Settings
 
@@ -21,6 +25,8 @@ PAGES: Final = {
     "/bookings/{id}": "booking-result.html",
     "/kiosk/{id}": "kiosk.html",
 }
+PAYMENT_PAGES: Final = {"/bookings/{id}/pay": "pay.html", "/pay/{id}": "share.html"}
+"""Those with a card form: they alone may load and frame what is not ours."""
 SANDBOX_PAGES: Final = {"/sandbox/payments/{id}": "sandbox.html"}
 NOT_FOUND: Final = "404.html"
 _PLAIN_NOT_FOUND: Final = (
@@ -34,14 +40,25 @@ class Pages:
 
     def __init__(self, tree: StaticTree, settings: Settings) -> None:
         self._tree = tree
-        self._payments = settings.payments or ""
-        self._paths = PAGES | (SANDBOX_PAGES if settings.payments == "sandbox" else {})
+        self._policy = payment_policy(settings)
+        self._words = {
+            "__STATIC__": tree.prefix,
+            "__PAYMENTS__": settings.payments or "",
+            "__STRIPE_KEY__": settings.stripe_publishable_key,
+            "__STRIPE_JS__": settings.stripe_js_url or STRIPE_JS,
+        }
+        self._paths = PAGES | PAYMENT_PAGES | (SANDBOX_PAGES if settings.payments == "sandbox" else {})
         self._not_found = self._page(NOT_FOUND) or _file(_PLAIN_NOT_FOUND)
 
     def routes(self) -> list[Route]:
         """A route for each page there is; ids are looked at by the page's script, so any id has its page."""
         found = {path: self._page(name) for path, name in self._paths.items()}
-        return [Route(path, _endpoint(page)) for path, page in found.items() if page is not None]
+        policies = dict.fromkeys(PAYMENT_PAGES, self._policy)
+        return [
+            Route(path, _endpoint(page, policies.get(path)))
+            for path, page in found.items()
+            if page is not None
+        ]
 
     def not_found(self, request: Request) -> Response:
         """The page for an address without one."""
@@ -54,7 +71,9 @@ class Pages:
         if not path.is_file():
             return None
         text = path.read_text(encoding="utf-8")
-        return _file(text.replace("__STATIC__", self._tree.prefix).replace("__PAYMENTS__", self._payments))
+        for word, meaning in self._words.items():
+            text = text.replace(word, html.escape(meaning))
+        return _file(text)
 
 
 def _file(text: str) -> StaticFile:
@@ -62,14 +81,16 @@ def _file(text: str) -> StaticFile:
     return StaticFile(content, gzip.compress(content, mtime=0), "text/html; charset=utf-8")
 
 
-def _endpoint(page: StaticFile) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(page: StaticFile, policy: PaymentPolicy | None) -> Callable[[Request], Awaitable[Response]]:
     etag = f'W/"{hashlib.sha256(page.content).hexdigest()[:16]}"'
 
     async def serve(request: Request) -> Response:
         if request.headers.get("if-none-match") == etag:
-            return Response(status_code=304, headers={"ETag": etag, "Cache-Control": "no-cache"})
-        response = send(request, page, "no-cache")
+            response = Response(status_code=304, headers={"Cache-Control": "no-cache"})
+        else:
+            response = send(request, page, "no-cache")
         response.headers["ETag"] = etag
+        response.headers.update(policy.headers(asked_host(request.scope)) if policy else {})
         return response
 
     return serve

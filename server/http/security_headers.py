@@ -1,4 +1,7 @@
-"""Headers that keep a browser from doing what no page of ours asks for (CSP level 3, RFC 6797)."""
+"""Headers that keep a browser from doing what no page of ours asks for (CSP level 3, RFC 6797).
+
+A page that needs more says so itself: what it sets is left as it is.
+"""
 
 import re
 from typing import Final
@@ -41,18 +44,19 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        policy = content_security_policy(_asked_host(scope))
+        policy = content_security_policy(asked_host(scope))
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(self._headers)
-                headers.setdefault("Content-Security-Policy", policy)
+                for name, value in (*self._headers.items(), ("Content-Security-Policy", policy)):
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
-def _asked_host(scope: Scope) -> str:
+def asked_host(scope: Scope) -> str:
+    """The Host that was asked for, as far as a header may carry it."""
     host = Headers(scope=scope).get("host", "")
     return host if _HOST.fullmatch(host) else ""

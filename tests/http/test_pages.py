@@ -27,6 +27,8 @@ def folder(tmp_path: Path) -> Path:
         "pages/resource.html": "<h1>Map</h1>",
         "pages/sandbox.html": "<h1>Pay</h1>",
         "pages/404.html": "<h1>Nothing here</h1>",
+        "pages/pay.html": '<meta name="stripe-key" content="__STRIPE_KEY__"><meta content="__STRIPE_JS__">',
+        "pages/share.html": "<h1>Your share</h1>",
     }.items():
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
@@ -113,6 +115,43 @@ async def test_the_sandboxs_page_is_there_only_with_the_sandbox(folder: Path, re
         assert (await ann.get("/sandbox/payments/7")).text == "<h1>Pay</h1>"
     async with visit(site(folder, redis, payments="stripe")) as ann:
         assert (await ann.get("/sandbox/payments/7")).status_code == 404
+
+
+STRIPE = {"payments": "stripe", "stripe_secret_key": "sk_test_1", "stripe_publishable_key": 'pk_test_"1"'}
+
+
+async def test_the_pages_that_take_cards_alone_may_load_stripes_script(folder: Path, redis: Redis) -> None:
+    async with visit(site(folder, redis, **STRIPE)) as ann:
+        for path in ("/bookings/7/pay", "/pay/7"):
+            page = await ann.get(path)
+            policy = page.headers["content-security-policy"]
+            assert "script-src 'self' https://js.stripe.com https://*.js.stripe.com;" in policy
+            assert "frame-ancestors 'none'" in policy
+            assert "connect-src 'self' ws://tickets.example wss://tickets.example https://api" in policy
+            assert page.headers["cross-origin-opener-policy"] == "same-origin-allow-popups"
+            again = await ann.get(path, headers={"If-None-Match": page.headers["etag"]})
+            assert again.headers["content-security-policy"] == policy
+        text = (await ann.get("/bookings/7/pay")).text
+        assert 'content="pk_test_&quot;1&quot;"' in text
+        assert 'content="https://js.stripe.com/endive/stripe.js"' in text
+        for path in ("/", "/bookings/7", "/resources/hall"):
+            assert "stripe" not in (await ann.get(path)).headers["content-security-policy"]
+
+
+async def test_without_a_card_form_nothing_foreign_is_let_in(folder: Path, redis: Redis) -> None:
+    async with visit(site(folder, redis)) as ann:
+        assert "stripe" not in (await ann.get("/bookings/7/pay")).headers["content-security-policy"]
+
+
+async def test_a_stand_in_for_stripe_takes_its_place_in_the_policy(folder: Path, redis: Redis) -> None:
+    urls = {"stripe_js_url": "http://127.0.0.1:9/v3/", "stripe_api_base": "http://127.0.0.1:8"}
+    async with visit(site(folder, redis, **STRIPE, **urls)) as ann:
+        page = await ann.get("/bookings/7/pay")
+        policy = page.headers["content-security-policy"]
+        assert "script-src 'self' http://127.0.0.1:9;" in policy
+        assert "frame-src http://127.0.0.1:9 http://127.0.0.1:8;" in policy
+        assert "stripe.com" not in policy
+        assert 'content="http://127.0.0.1:9/v3/"' in page.text
 
 
 async def test_a_person_gets_a_page_where_there_is_none(folder: Path, redis: Redis) -> None:
