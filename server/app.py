@@ -40,6 +40,7 @@ from server.ops import health, metrics
 from server.ops.limits import Limits
 from server.ops.metrics import MeasureRequests, Metrics
 from server.payments import routes as payments_routes
+from server.payments import webhook
 from server.payments.service import Payments
 from server.settings import Settings
 
@@ -127,6 +128,7 @@ def api_routes() -> list[BaseRoute]:
         *inventory_routes.routes,
         *holds_routes.routes,
         *payments_routes.routes,
+        *webhook.routes,
         *bookings_routes.routes,
         *live_routes.routes,
         *health.routes,

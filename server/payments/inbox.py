@@ -1,73 +1,190 @@
 """Providers' events: stored before they are acknowledged, worked off by whichever process comes first.
 
 An event only says where to look. Its order, its repeats and its absence change nothing: settle asks the
-provider, and the reconciler asks without being told.
+provider, and the reconciler asks without being told. So all that is due of one object is worked off at once,
+and a dead letter means that a person should look, not that something is lost.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
 from server.bookings.worker import Clock, Worker
 from server.database.pool import Database
-from server.payments import store
+from server.errors import Unavailable
+from server.payments import inbox_store
+from server.payments.inbox_store import Standing, Work
+from server.payments.intake import Intake
 from server.payments.provider import Event
 
 Heard = Callable[[str, str], Awaitable[object]]
 
-BATCH: Final = 20
-LEASE_MS: Final = 30_000
+AT_ONCE: Final = 16
+LEASE_MS: Final = 10_000
 ATTEMPTS: Final = 12
 SLOWEST_MS: Final = 300_000
+AWAY_SOONEST_MS: Final = 1_000
+AWAY_LATEST_MS: Final = 60_000
 IDLE_SECONDS: Final = 2.0
+STANDING_EVERY_MS: Final = 10_000
+FORGET_EVERY_MS: Final = 3_600_000
+KEPT_MS: Final = 30 * 24 * 3_600_000
 
 _log = structlog.get_logger(__name__)
 
 
-class Inbox:
-    """`receive` for whoever brings events, `worker` to work them off through `heard(provider, object_id)`."""
+class Figures(Protocol):
+    """What the inbox tells whoever counts."""
 
-    def __init__(self, database: Database, heard: Heard, clock: Clock) -> None:
+    def delivery(self, outcome: str) -> None:
+        """One delivery was answered: `stored`, `repeated`, why it was ignored, or the code of a refusal."""
+        ...
+
+    def event_worked_off(self, seconds: float) -> None:
+        """One event was, so long after it was received."""
+        ...
+
+
+class NoFigures:
+    """Nobody counts."""
+
+    def delivery(self, outcome: str) -> None:
+        """Not counted."""
+
+    def event_worked_off(self, seconds: float) -> None:
+        """Not counted."""
+
+
+class Inbox:
+    """`receive` for whoever brings events, `worker` to work them off through `heard(provider, object_id)`.
+
+    `standing` is how many wait and how many are dead letters, at most STANDING_EVERY_MS old; `figures` is
+    told of each delivery and each event.
+    """
+
+    def __init__(
+        self, database: Database, heard: Heard, clock: Clock, figures: Figures | None = None
+    ) -> None:
         self._database = database
         self._heard = heard
         self._clock = clock
+        self.figures = figures or NoFigures()
+        self._intake = Intake(database, clock)
+        self._running: set[asyncio.Task[None]] = set()
+        self._news = asyncio.Event()
+        self._looked = self._forgot = 0
+        self.standing = Standing(waiting=0, oldest=None, dead=0)
         self.worker = Worker("payments.inbox", self.work, idle=IDLE_SECONDS)
 
     async def receive(self, provider: str, event: Event) -> bool:
-        """Keep the event; only after this returns may it be acknowledged. False: it was here already."""
-        async with self._database.connection() as connection:
-            new = await store.store_event(connection, provider, event, self._clock())
-        self.worker.wake()
+        """Keep the event; only after this returns may it be acknowledged. False: it was here already.
+
+        Raises Overloaded or Unavailable: the provider is to deliver it again.
+        """
+        new = await self._intake.keep(provider, event)
+        if new:
+            self._news.set()
+            self.worker.wake()
         return new
 
     async def work(self) -> float:
-        """One round: a batch of what is due."""
-        now = self._clock()
-        async with self._database.connection() as connection:
-            events = await store.take_events(connection, now, now + LEASE_MS, BATCH)
-        await asyncio.gather(*(self._work_off(event) for event in events))
-        return 0.0 if len(events) == BATCH else IDLE_SECONDS
-
-    async def _work_off(self, event: store.StoredEvent) -> None:
+        """Until nothing is due. What hangs keeps its place and does not keep the rest waiting."""
         try:
-            await self._heard(event.provider, event.object_id)
-        except Exception as error:  # noqa: BLE001  # kept and tried again, whatever it was
-            await self._postpone(event, error)
-            return
-        async with self._database.connection() as connection:
-            await store.event_done(connection, event, self._clock())
+            while True:
+                self._news.clear()
+                while await self._take_some():
+                    await self._some_room()
+                await self._keep_house()
+                if not self._running:
+                    return IDLE_SECONDS
+                await self._one_done_or_news()
+        except asyncio.CancelledError:
+            await self._stop()
+            raise
 
-    async def _postpone(self, event: store.StoredEvent, error: Exception) -> None:
+    async def _take_some(self) -> bool:
         now = self._clock()
-        dead = event.attempts >= ATTEMPTS
-        again = now + min(1000 * 2 ** (event.attempts - 1), SLOWEST_MS)
-        _log.log(
-            40 if dead else 30,
-            "event_dead" if dead else "event_postponed",
-            event_id=event.id,
-            reason=f"{type(error).__name__}: {error}",
-        )
+        room = AT_ONCE - len(self._running)
         async with self._database.connection() as connection:
-            await store.event_failed(connection, event, repr(error), again, now if dead else None)
+            found = await inbox_store.take(connection, now, now + LEASE_MS, room)
+        for work in found:
+            task = asyncio.create_task(self._work_off(work))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        return bool(found)
+
+    async def _some_room(self) -> None:
+        while len(self._running) > AT_ONCE // 2:
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _one_done_or_news(self) -> None:
+        news = asyncio.create_task(self._news.wait())
+        try:
+            await asyncio.wait(
+                {news, *self._running}, timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            news.cancel()
+
+    async def _stop(self) -> None:
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _work_off(self, work: Work) -> None:
+        """All of an object's events at once; what can't be written down is taken again after the lease."""
+        try:
+            await self._try(work)
+        except Unavailable as error:
+            _log.info("events_left", object=work.object_id, reason=error.detail)
+
+    async def _try(self, work: Work) -> None:
+        try:
+            await self._heard(work.provider, work.object_id)
+        except Unavailable as error:
+            await self._wait(work, error)
+        except Exception as error:  # noqa: BLE001  # kept and tried again, whatever it was
+            await self._postpone(work, error)
+        else:
+            await self._done(work)
+
+    async def _done(self, work: Work) -> None:
+        now = self._clock()
+        async with self._database.connection() as connection:
+            await inbox_store.done(connection, work, now)
+        for received_at in work.received.values():
+            self.figures.event_worked_off(max(0, now - received_at) / 1000)
+
+    async def _wait(self, work: Work, error: Unavailable) -> None:
+        """Somebody is away: a dead letter is not made of that, however long it takes."""
+        now = self._clock()
+        pause = min(max((now - work.since) // 2, AWAY_SOONEST_MS), AWAY_LATEST_MS)
+        _log.info("events_wait", object=work.object_id, events=len(work.attempts), reason=error.detail)
+        async with self._database.connection() as connection:
+            await inbox_store.wait(connection, work, error.detail, now + pause)
+
+    async def _postpone(self, work: Work, error: Exception) -> None:
+        now = self._clock()
+        reason = f"{type(error).__name__}: {error}"
+        async with self._database.connection() as connection:
+            for event_id, attempts in work.attempts.items():
+                dead = attempts >= ATTEMPTS
+                again = now + min(1000 * 2 ** (attempts - 1), SLOWEST_MS)
+                say = _log.error if dead else _log.warning
+                say("event_dead" if dead else "event_postponed", event_id=event_id, reason=reason)
+                key = (work.provider, event_id)
+                await inbox_store.failed(connection, key, reason, again, now if dead else None)
+
+    async def _keep_house(self) -> None:
+        now = self._clock()
+        if now - self._looked >= STANDING_EVERY_MS:
+            self._looked = now
+            async with self._database.connection() as connection:
+                self.standing = await inbox_store.standing(connection)
+        if now - self._forgot >= FORGET_EVERY_MS:
+            self._forgot = now
+            async with self._database.connection() as connection:
+                await inbox_store.forget(connection, now - KEPT_MS)

@@ -94,7 +94,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     kind: str
     object_id: str
-    body: dict[str, object] = {}
+    body: bytes = b"{}"
 
 
 class Provider(Protocol):

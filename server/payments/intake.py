@@ -1,0 +1,91 @@
+"""Where events come in: many requests share one statement, and none is acknowledged before that committed.
+
+The first is written at once; whatever comes while it is written goes together with the next. What waits is
+bounded in number and bytes: beyond that the sender is told to come again, which providers do for days.
+"""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from server.bookings.worker import Clock
+from server.database.pool import Database
+from server.errors import Overloaded
+from server.payments import inbox_store
+from server.payments.provider import Event
+
+WAITING_AT_MOST: Final = 2_000
+BYTES_AT_MOST: Final = 16 * 1024 * 1024
+BATCH: Final = 250
+BATCH_BYTES: Final = 2 * 1024 * 1024
+
+_Waiting = tuple[str, Event, "asyncio.Future[bool]"]
+
+
+class Intake:
+    """`await keep(provider, event)` returns once the event is durable."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._waiting: deque[_Waiting] = deque()
+        self._bytes = 0
+        self._writing: asyncio.Task[None] | None = None
+
+    async def keep(self, provider: str, event: Event) -> bool:
+        """False if it was here already. Overloaded if too many wait, Unavailable if PostgreSQL is away."""
+        if len(self._waiting) >= WAITING_AT_MOST or self._bytes >= BYTES_AT_MOST:
+            raise Overloaded("more events come than can be stored", retry_after=1)
+        kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((provider, event, kept))
+        self._bytes += len(event.body)
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_all(), name="payments.intake")
+        return await kept
+
+    async def _write_all(self) -> None:
+        try:
+            while self._waiting:
+                await self._write(self._next_batch())
+        finally:
+            self._writing = None
+            for _, _, kept in self._waiting:  # only when cancelled: the process is on its way out
+                kept.cancel()
+            self._waiting.clear()
+            self._bytes = 0
+
+    def _next_batch(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        size = 0
+        while self._waiting and len(batch) < BATCH and size < BATCH_BYTES:
+            batch.append(self._waiting.popleft())
+            size += len(batch[-1][1].body)
+        self._bytes -= size
+        return batch
+
+    async def _write(self, batch: list[_Waiting]) -> None:
+        try:
+            async with self._database.connection() as connection:
+                new = await inbox_store.keep(
+                    connection, [(provider, event) for provider, event, _ in batch], self._clock()
+                )
+        except BaseException as error:
+            _refuse(batch, error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        for provider, event, kept in batch:
+            key = (provider, event.id)
+            if not kept.done():
+                kept.set_result(key in new)
+            new.discard(key)  # once in the batch is new, twice is a repeat
+
+
+def _refuse(batch: list[_Waiting], error: BaseException) -> None:
+    for _, _, kept in batch:
+        if kept.done():
+            continue
+        if isinstance(error, Exception):
+            kept.set_exception(error)
+        else:
+            kept.cancel()
