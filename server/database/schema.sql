@@ -69,7 +69,8 @@ create index slot_starts_at on slot (starts_at) where starts_at is not null;
 
 -- `position` is the order of lists. One cart has one live booking. `version` rises with every change;
 -- what Redis and the listeners were told of is `applied_version`. `release_at` is when the pending one's
--- release is tried next: its `expires_at`, later only while the provider cannot be asked.
+-- release is tried next: its `expires_at`, later only while the provider cannot be asked. Late declines
+-- move the deadline, never beyond `extend_until`.
 create table booking (
   id uuid primary key,
   position bigint generated always as identity unique,
@@ -93,10 +94,11 @@ create table booking (
   confirmed_by uuid,
   cancelled_at timestamptz,
   cancel_reason text check (cancel_reason in (
-    'expired', 'returned', 'released', 'hold_expired', 'refunded', 'payment_failed')),
+    'expired', 'returned', 'released', 'hold_expired', 'refunded', 'payment_failed', 'disputed')),
   version integer not null default 1,
   applied_version integer not null default 0,
   touched_at timestamptz not null,
+  extend_until timestamptz not null,
   check ((status = 'cancelled') = (cancelled_at is not null)),
   check ((status = 'cancelled') = (cancel_reason is not null)),
   check (status not in ('confirmed', 'completed') or confirmed_at is not null)
@@ -136,7 +138,11 @@ create index booking_line_unapplied on booking_line (resource_id) where applied 
 -- Money in, money back.
 
 -- One attempt to pay a booking. `requested_at` is written before the provider is first asked. `extra` is a
--- success nobody asked for (a page sent twice); `unwanted` is decided once: this money goes back.
+-- success nobody asked for (a page sent twice); `unwanted` is decided once: this money goes back. `share` is
+-- null for the booking's own payment, else the id of that share's first attempt. `accepted` are the payments
+-- by whose money a booking was confirmed. A `withdrawn` share can't be tried again. `refunded` is what went
+-- back, by refunds or by the bank, as its provider last told; `inner_id` is the payment's own id where
+-- `provider_id` is a page around it.
 create table payment (
   id uuid primary key,
   booking_id uuid not null references booking (id),
@@ -156,24 +162,35 @@ create table payment (
   created_at timestamptz not null,
   updated_at timestamptz not null,
   check_at timestamptz,
+  share uuid references payment (id),
+  accepted boolean not null default false,
+  withdrawn boolean not null default false,
+  refunded bigint not null default 0 check (refunded >= 0),
+  inner_id text,
   unique (booking_id, attempt),
   unique (provider, provider_id)
 ) with (fillfactor = 80);
 
-create unique index payment_live on payment (booking_id) where status in ('pending', 'authorized') and not extra;
+-- A payer has one attempt at a time.
+create unique index payment_live on payment (booking_id, coalesce(share, booking_id))
+  where status = 'pending' and not extra;
+create unique index payment_inner on payment (inner_id) where inner_id is not null;
 create index payment_check on payment (check_at) where check_at is not null;
 
 alter table booking add constraint booking_confirmed_by foreign key (confirmed_by) references payment (id);
 
 -- A refund is owed from the moment its row stands, and tried until the provider has done it. `purpose`
--- makes the provider's idempotency key: the same purpose is never refunded twice.
+-- makes the provider's idempotency key: the same purpose is never refunded twice. It may be on its way for
+-- days (`pending`), and fail there: then another row takes its place. `dropped`: it turned out that there was
+-- nothing left to give back.
 create table refund (
   id uuid primary key,
   payment_id uuid not null references payment (id),
   purpose text not null,
   amount bigint not null check (amount > 0),
   reason text not null,
-  status text not null default 'requested' check (status in ('requested', 'succeeded')),
+  status text not null default 'requested' check (status in (
+    'requested', 'pending', 'succeeded', 'failed', 'dropped')),
   provider_id text,
   attempts integer not null default 0,
   due_at timestamptz not null,
@@ -183,7 +200,7 @@ create table refund (
   unique (payment_id, purpose)
 );
 
-create index refund_due on refund (due_at) where status = 'requested';
+create index refund_due on refund (due_at) where status in ('requested', 'pending');
 
 -- Providers' events, stored before they are acknowledged. Dead letters keep their row.
 create table inbox (
@@ -218,7 +235,8 @@ create table sandbox.intent (
   outcome text check (outcome in ('succeed', 'decline', 'cancel')),
   outcome_at timestamptz,
   created_at timestamptz not null,
-  updated_at timestamptz not null
+  updated_at timestamptz not null,
+  dispute text not null default 'none' check (dispute in ('none', 'open', 'won', 'lost'))
 );
 
 create index intent_outcome on sandbox.intent (outcome_at) where outcome_at is not null;
@@ -227,7 +245,7 @@ create index intent_updated on sandbox.intent (updated_at);
 create table sandbox.movement (
   id bigint generated always as identity primary key,
   intent_id text not null references sandbox.intent (id),
-  kind text not null check (kind in ('capture', 'refund')),
+  kind text not null check (kind in ('capture', 'refund', 'reversal')),
   amount bigint not null check (amount > 0),
   idempotency_key text not null unique,
   made_at timestamptz not null

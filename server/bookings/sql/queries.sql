@@ -43,8 +43,11 @@ where s.resource_id = wanted.resource_id and s.index = wanted.index;
 -- name: insert_booking
 insert into booking (
   id, reference, session, user_id, owner, status, payment_status, currency, total, customer, attendees,
-  special_requests, driver_location, created_at, expires_at, release_at, touched_at
-) values ($1, $2, $3, $4, $5, 'pending', 'pending', $6, $7, $8, $9, $10, $11, $12, $13, $13, $12);
+  special_requests, driver_location, created_at, expires_at, release_at, touched_at, extend_until
+) values (
+  $1, $2, $3, $4, $5, 'pending', 'pending', $6, $7, $8, $9, $10, $11, $12, $13, $13, $12,
+  $13::timestamptz + interval '5 minutes'
+);
 
 -- name: insert_lines
 -- $1 uuid, then one array for each column.
