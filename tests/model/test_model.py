@@ -22,6 +22,7 @@ from server.holds.carts import Standing
 from server.holds.client import connect
 from server.holds.packing import numbers
 from server.holds.rules import Hold as RealHold
+from server.holds.store import Answer
 from server.inventory.rules import HoldPolicy
 from server.settings import Settings
 from tests.holds.world import Buyer, Clock, Hall, Listener, World, hall, places
@@ -96,7 +97,7 @@ class SideBySide(RuleBasedStateMachine):
         )
         self.real: dict[int, str] = {}
         self.sockets: dict[str, dict[str, int]] = {name: {} for name in PROCESSES}
-        self.gone: dict[str, dict[str, int]] = {name: {} for name in PROCESSES}
+        self.said = {name: _spy(holds) for name, holds in self.processes.items()}
         self.booked: dict[str, list[int]] = {}
         self.told: dict[str, RealHold] = {}
 
@@ -175,22 +176,27 @@ class SideBySide(RuleBasedStateMachine):
         assert real.created == (expected.number not in before)
         if real.created and connected:
             self.model.live_until(session, process, name, self.now + 1000 * LIVENESS)
-        if real.created:
-            self._keepers_hear(session, name)
 
-    def _keepers_hear(self, session: str, name: str) -> None:
-        """Where it has not held before, a process with a socket of the session renews it; one that just had
-        the last one says so.
-        """
-        attendance = {process: keeper._attendance for process, keeper in self.keepers.items()}
-        new = [process for process, known in attendance.items() if name not in known.resources_of(session)]
+    def _keepers_tell(self) -> None:
+        """What processes have heard of holds and sockets they say to the scripts; the model hears it too."""
         self._hear()
         for process, keeper in self.keepers.items():
+            before = len(self.said[process])
             self.done(keeper.flush())
-            if session in self.sockets[process] and process in new:
-                self.model.renew(session, process, name, self.now + 1000 * LIVENESS)
-            elif session in self.gone[process]:
-                self.model.live_until(session, process, name, self.now + 1000 * GRACE)
+            self._model_hears(process, before)
+
+    def _model_hears(self, process: str, before: int) -> None:
+        for script, hall_name, session in self.said[process][before:]:
+            if script == "renew":
+                self.model.renew(session, process, hall_name, self.now + 1000 * LIVENESS)
+            else:
+                self.model.live_until(session, process, hall_name, self.now + 1000 * GRACE)
+
+    def _was_told(self, session: str, process: str, seconds: int) -> None:
+        """Wherever the session holds anything, the process has said just now how long it lives."""
+        for name in {hold.hall for hold in self.model.holds.values() if hold.session == session}:
+            if any(hold.session == session for hold in self.model.standing(name)):
+                assert self.model.lives[name, session][process] == self.now + 1000 * seconds
 
     @rule(data=st.data(), part=st.booleans())
     def release(self, data: st.DataObject, part: bool) -> None:
@@ -221,12 +227,10 @@ class SideBySide(RuleBasedStateMachine):
     @rule(session=st.sampled_from(SESSIONS), process=st.sampled_from(PROCESSES))
     def open_socket(self, session: str, process: str) -> None:
         opened = self.sockets[process]
-        self.gone[process].pop(session, None)
         opened[session] = opened.get(session, 0) + 1
         self.keepers[process].socket_opened(session, f"{session}-{opened[session]}")
-        self.done(self.keepers[process].flush())
-        for name in CAPACITIES:
-            self.model.renew(session, process, name, self.now + 1000 * LIVENESS)
+        self._keepers_tell()
+        self._was_told(session, process, LIVENESS)
 
     @precondition(lambda self: any(self.sockets.values()))
     @rule(data=st.data())
@@ -236,20 +240,11 @@ class SideBySide(RuleBasedStateMachine):
         )
         opened = self.sockets[process]
         self.keepers[process].socket_closed(session, f"{session}-{opened[session]}")
-        self.done(self.keepers[process].flush())
+        self._keepers_tell()
         opened[session] -= 1
         if opened[session] == 0:
             del opened[session]
-            self.gone[process][session] = 0
-            for name in CAPACITIES:
-                if self._has_field(session, process, name):
-                    self.model.live_until(session, process, name, self.now + 1000 * GRACE)
-
-    def _has_field(self, session: str, process: str, name: str) -> bool:
-        """Where the process had said that the session lives."""
-        return process in self.model.lives.get((name, session), {}) or any(
-            hold.session == session for hold in self.model.standing(name)
-        )
+            self._was_told(session, process, GRACE)
 
     @rule(session=st.sampled_from(SESSIONS))
     def leave(self, session: str) -> None:
@@ -260,11 +255,11 @@ class SideBySide(RuleBasedStateMachine):
     @rule()
     def renew(self) -> None:
         for process, keeper in self.keepers.items():
+            before = len(self.said[process])
             self.done(keeper.liveness.renew())
+            self._model_hears(process, before)
             for session in self.sockets[process]:
-                for name in CAPACITIES:
-                    self.model.renew(session, process, name, self.now + 1000 * LIVENESS)
-            self.gone[process] = {name: age + 1 for name, age in self.gone[process].items() if age == 0}
+                self._was_told(session, process, LIVENESS)
 
     # Time.
 
@@ -343,7 +338,7 @@ class SideBySide(RuleBasedStateMachine):
 
     @invariant()
     def both_say_the_same(self) -> None:
-        self._hear()
+        self._keepers_tell()
         records, fresh, standings = self.done(self._look())
         for name in CAPACITIES:
             self._compare_channel(self.states[name], fresh[name])
@@ -392,6 +387,20 @@ class SideBySide(RuleBasedStateMachine):
         assert len(set.union(set(), *references.values())) == len(references)
         cart = standing.cart
         assert cart is None or {hold.expires_at for hold in cart.holds} == {cart.expires_at}
+
+
+def _spy(holds: "Holds") -> list[tuple[str, str, str]]:
+    """From here on, what a process says of how alive sessions are: (script, resource, session)."""
+    said: list[tuple[str, str, str]] = []
+    run = holds.store.run
+
+    async def listen(name: str, resource: str, /, **content: Any) -> Answer:
+        if name == "renew" or content.get("field") == holds.process:
+            said.extend((name, resource, session) for session in content["sessions"])
+        return await run(name, resource, **content)
+
+    holds.store.run = listen  # type: ignore[method-assign]  # a spy
+    return said
 
 
 def _items(slots: list[str]) -> list[tuple[str, int]] | None:
