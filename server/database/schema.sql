@@ -9,7 +9,8 @@ create table schema_migration (
 -- `position` is the order of creation, which is the order of lists. `layout` rises whenever slots change;
 -- `epoch` changes whenever Redis was rebuilt. `capacity` and `price_from` are of all its slots on sale, for
 -- lists. A change that Redis has not been told of has `announce_after`: from then on any process may tell it.
--- A deleted resource keeps its row for the bookings on it.
+-- A deleted resource keeps its row for the bookings on it. `price_lists` has the owner's prices in other
+-- currencies: currency → minor units by category, by category and hour, by slot.
 create table resource (
   id text primary key check (id <> ''),
   position bigint generated always as identity unique,
@@ -32,6 +33,7 @@ create table resource (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   deleted_at timestamptz,
+  price_lists jsonb not null default '{}',
   check (ends_at > starts_at)
 );
 
@@ -70,7 +72,8 @@ create index slot_starts_at on slot (starts_at) where starts_at is not null;
 -- `position` is the order of lists. One cart has one live booking. `version` rises with every change;
 -- what Redis and the listeners were told of is `applied_version`. `release_at` is when the pending one's
 -- release is tried next: its `expires_at`, later only while the provider cannot be asked. Late declines
--- move the deadline, never beyond `extend_until`.
+-- move the deadline, never beyond `extend_until`. What was quoted in another currency than its cart's keeps
+-- that one, the rate (null where every price was an owner's own) and the moment.
 create table booking (
   id uuid primary key,
   position bigint generated always as identity unique,
@@ -99,6 +102,9 @@ create table booking (
   applied_version integer not null default 0,
   touched_at timestamptz not null,
   extend_until timestamptz not null,
+  base_currency text check (base_currency ~ '^[a-z]{3}$'),
+  rate numeric check (rate > 0),
+  quoted_at timestamptz,
   check ((status = 'cancelled') = (cancelled_at is not null)),
   check ((status = 'cancelled') = (cancel_reason is not null)),
   check (status not in ('confirmed', 'completed') or confirmed_at is not null)
@@ -112,7 +118,8 @@ create index booking_due on booking (release_at) where status = 'pending';
 create index booking_unapplied on booking (touched_at) where applied_version < version;
 
 -- The price is what it was when it was held. `applied` is the state that Redis was last told of;
--- null is nothing yet, or something begun of which nobody knows how far it came.
+-- null is nothing yet, or something begun of which nobody knows how far it came. `base_price` is the price at
+-- which it was held, where it was quoted in another currency.
 create table booking_line (
   booking_id uuid not null references booking (id),
   position integer not null,
@@ -127,6 +134,7 @@ create table booking_line (
   range_end text,
   state text not null check (state in ('pending', 'confirmed', 'released')),
   applied text check (applied in ('pending', 'confirmed', 'released')),
+  base_price integer check (base_price >= 0),
   primary key (booking_id, position),
   foreign key (resource_id, slot_index) references slot (resource_id, index),
   check ((range_start is null) = (range_end is null))
@@ -134,6 +142,26 @@ create table booking_line (
 
 create index booking_line_live on booking_line (resource_id, slot_index) where state <> 'released';
 create index booking_line_unapplied on booking_line (resource_id) where applied is distinct from state;
+
+-- What a cart costs in a currency, locked. `prices` is hold:index → the price of one in minor units; `rate_at`
+-- the moment of the rates that `rate` is out of; `asked_at` tells the one that its cart was last asked for in.
+-- A row outlives its cart until `keep_until`, and then goes when the next quote is written.
+create table quote (
+  reference text not null check (reference <> ''),
+  currency text not null check (currency ~ '^[a-z]{3}$'),
+  base_currency text not null check (base_currency ~ '^[a-z]{3}$'),
+  rate numeric check (rate > 0),
+  rate_at timestamptz,
+  prices jsonb not null,
+  quoted_at timestamptz not null,
+  asked_at timestamptz not null,
+  keep_until timestamptz not null,
+  version integer not null default 1,
+  primary key (reference, currency),
+  check ((rate is null) = (rate_at is null))
+);
+
+create index quote_keep_until on quote (keep_until);
 
 -- Money in, money back.
 

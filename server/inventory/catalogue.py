@@ -21,8 +21,9 @@ from typing import get_args
 import msgspec
 
 from server.inventory.documents import Document, Unreadable, decode_text, read_json
-from server.inventory.drafts import check_whole, read_head, read_price, read_slots
+from server.inventory.drafts import check_whole, read_head, read_slots
 from server.inventory.fields import Fields, Problems, shown
+from server.inventory.prices import price_map
 from server.inventory.rules import ResourceDraft, SlotDraft
 from server.inventory.schedule import read_schedule
 from server.inventory.seating_plan import SeatId, read_seating_plan
@@ -58,21 +59,6 @@ def read_catalogue(
     if not drafts and not problems:
         problems.add("resources", "is empty; a list with a resource or more is wanted")
     return drafts, reading.warnings
-
-
-def read_prices(fields: Fields, currency: str) -> dict[str, int]:
-    """A map of category → minor units; whatever it names is a category."""
-    child = fields.child("prices")
-    if child is None:
-        return {}
-    prices: dict[str, int] = {}
-    for name in child.names():
-        price = read_price(child.take(name), currency)
-        if isinstance(price, str):
-            child.wrong(name, price)
-        else:
-            prices[name] = price
-    return prices
 
 
 def read_seat_id(fields: Fields, default: SeatId = "guid") -> SeatId:
@@ -112,7 +98,7 @@ def _with_slots(fields: Fields, head: ResourceDraft, source: str, reading: _Read
 
 
 def _with_plan(fields: Fields, head: ResourceDraft, reading: _Reading) -> ResourceDraft:
-    prices = read_prices(fields, head.currency)
+    prices = price_map(fields, "prices", head.currency)
     seat_id = read_seat_id(fields)
     text = _file(fields, "seating_plan", reading)
     if text is None:

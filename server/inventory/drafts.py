@@ -1,21 +1,25 @@
 """Reads a resource as a request's body or a catalogue's entry describes it, and checks it as a whole."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import cast, get_args
 from zoneinfo import ZoneInfo
 
 from server.currencies import problem_of
 from server.inventory.decoration import read_plan
 from server.inventory.fields import Fields, Problems, shown
+from server.inventory.price_lists import check_names, read_price_lists
+from server.inventory.prices import price_field, slot_price
 from server.inventory.rules import (
     MAX_CAPACITY,
-    MAX_PRICE,
     MAX_SLOTS,
     Category,
+    DisputePolicy,
     HoldPolicy,
     Kind,
     Money,
     ResourceDraft,
+    Slot,
     SlotDraft,
 )
 from server.inventory.times import is_time_zone
@@ -49,6 +53,7 @@ def read_head(fields: Fields, *, new_id: Callable[[], str] | None = None) -> Res
         policy=_policy(fields.child("policy")),
         categories=_categories(fields, currency),
         plan=read_plan(fields.child("plan")),
+        price_lists=read_price_lists(fields, currency),
     )
 
 
@@ -67,16 +72,17 @@ def read_slot(fields: Fields, head: ResourceDraft) -> SlotDraft:
     zone = ZoneInfo(head.time_zone)
     slot_id = fields.text("id", limit=100)
     category = fields.text("category", "")
+    times = (fields.instant_or_none("starts_at", zone), fields.instant_or_none("ends_at", zone))
     return SlotDraft(
         id=slot_id,
         label=fields.text("label", slot_id),
         capacity=fields.whole("capacity", 1, highest=MAX_CAPACITY),
-        price=_price_or_category(fields, head, category),
+        price=slot_price(fields, head, category, times),
         category=category,
         section=fields.text("section", ""),
         row=fields.text("row", ""),
-        starts_at=fields.instant_or_none("starts_at", zone),
-        ends_at=fields.instant_or_none("ends_at", zone),
+        starts_at=times[0],
+        ends_at=times[1],
         x=fields.number_or_none("x"),
         y=fields.number_or_none("y"),
         accessible=fields.flag("accessible"),
@@ -84,8 +90,13 @@ def read_slot(fields: Fields, head: ResourceDraft) -> SlotDraft:
     )
 
 
-def check_whole(draft: ResourceDraft, path: str, problems: Problems) -> None:
-    """What no field shows alone: doubled ids, unknown categories, ends before beginnings."""
+def check_whole(
+    draft: ResourceDraft, path: str, problems: Problems, *, standing: Sequence[Slot] = ()
+) -> None:
+    """What no field shows alone: doubled ids, unknown categories, ends before beginnings, prices of nothing.
+
+    `standing` are the slots that are there beside the draft's.
+    """
     prefix = f"{path}." if path else ""
     _check_order(draft, path, problems)
     names = {category.name for category in draft.categories}
@@ -100,6 +111,9 @@ def check_whole(draft: ResourceDraft, path: str, problems: Problems) -> None:
         if slot.category and names and slot.category not in names:
             problems.add(f"{at}.category", f"{shown(slot.category)} is none of {', '.join(sorted(names))}")
         _check_order(slot, at, problems)
+    slots: list[SlotDraft | Slot] = [*draft.slots, *standing]
+    known = names | {slot.category for slot in slots if slot.category}, {slot.id for slot in slots}
+    check_names(draft.price_lists, known, path, problems)
 
 
 def read_id(fields: Fields, new_id: Callable[[], str] | None) -> str:
@@ -127,35 +141,6 @@ def read_currency(fields: Fields) -> str:
     return given
 
 
-def read_price(value: object, currency: str) -> int | str:
-    """Minor units of `currency`, or what is wrong; a number or `{amount, currency}`."""
-    if isinstance(value, dict) and set(value) == {"amount", "currency"}:
-        if value["currency"] != currency:
-            return f"is in {shown(value['currency'])}; the resource's currency is {currency!r}"
-        value = value["amount"]
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_PRICE:
-        return value
-    return f"is {shown(value)}; a whole number of minor units up to {MAX_PRICE} is wanted: 8500 for 85.00"
-
-
-def _price_or_category(fields: Fields, head: ResourceDraft, category: str) -> int:
-    value = fields.take("price")
-    if value is None:
-        price = next((each.price for each in head.categories if each.name == category), None)
-        if price is None:
-            fields.wrong("price", "is missing; a whole number of minor units is wanted, 8500 for 85.00")
-        return price.amount if price else 0
-    return _price(fields, "price", value, head.currency)
-
-
-def _price(fields: Fields, name: str, value: object, currency: str) -> int:
-    price = read_price(value, currency)
-    if isinstance(price, str):
-        fields.wrong(name, price)
-        return 0
-    return price
-
-
 def _time_zone(fields: Fields) -> str:
     given = fields.text("time_zone", hint='an IANA time zone is wanted, such as "Europe/Berlin"')
     if given and not is_time_zone(given):
@@ -181,12 +166,23 @@ def _policy(fields: Fields | None) -> HoldPolicy:
         payment_seconds=fields.whole_or_none("payment_seconds", lowest=1, highest=_WEEK),
         disconnect_grace_seconds=fields.whole_or_none("disconnect_grace_seconds", lowest=0, highest=_WEEK),
         max_hold_items=fields.whole_or_none("max_hold_items", lowest=0, highest=MAX_SLOTS),
+        dispute=_dispute(fields),
     )
     longest = policy.hold_max_seconds
     if longest is not None and policy.hold_seconds is not None and longest < policy.hold_seconds:
         fields.wrong("hold_max_seconds", f"is {longest}; it is at least hold_seconds, {policy.hold_seconds}")
     fields.done(what="a policy")
     return policy
+
+
+def _dispute(fields: Fields) -> DisputePolicy | None:
+    given = fields.text("dispute", "")
+    for policy in get_args(DisputePolicy):
+        if given == policy:
+            return cast("DisputePolicy", policy)
+    if given:
+        fields.wrong("dispute", f"is {shown(given)}; one of {', '.join(get_args(DisputePolicy))} is wanted")
+    return None
 
 
 def _categories(fields: Fields, currency: str) -> tuple[Category, ...]:
@@ -202,12 +198,15 @@ def _categories(fields: Fields, currency: str) -> tuple[Category, ...]:
 
 
 def _category(item: Fields, currency: str) -> Category:
-    price = item.take("price")
-    colour = item.text("colour", "", limit=40)
+    price = price_field(item, "price", currency)
+    per_hour = price_field(item, "price_per_hour", currency)
+    if price is not None and per_hour is not None:
+        item.wrong("price_per_hour", "stands beside price; one of the two is wanted")
     return Category(
         name=item.text("name"),
-        colour=colour,
-        price=None if price is None else Money(_price(item, "price", price, currency), currency),
+        colour=item.text("colour", "", limit=40),
+        price=None if price is None else Money(price, currency),
+        price_per_hour=None if per_hour is None else Money(per_hour, currency),
     )
 
 

@@ -8,7 +8,16 @@ import msgspec
 from server.errors import InvalidFields
 from server.inventory.drafts import check_whole, read_head, read_slot, read_slots
 from server.inventory.fields import Fields, Problems, shown
-from server.inventory.rules import MAX_SLOTS, Resource, ResourceDraft, Slot, SlotDraft, block, put_in
+from server.inventory.rules import (
+    MAX_SLOTS,
+    Category,
+    Resource,
+    ResourceDraft,
+    Slot,
+    SlotDraft,
+    block,
+    put_in,
+)
 
 _HEAD = tuple(name for name in ResourceDraft.__struct_fields__ if name != "slots")
 _SLOT = SlotDraft.__struct_fields__
@@ -38,7 +47,7 @@ def changed_by(
     sent = _sent_slots(fields, head, slots)
     removed = _removed(fields, slots)
     fields.done(what="a resource")
-    check_whole(msgspec.structs.replace(head, slots=sent), "", problems)
+    check_whole(msgspec.structs.replace(head, slots=sent), "", problems, standing=slots)
     refuse(problems)
     changed = block(put_in(slots, sent, currency=head.currency), removed)
     if head.currency != resource.currency:
@@ -65,6 +74,8 @@ def _sent_slots(fields: Fields, head: ResourceDraft, slots: tuple[Slot, ...]) ->
         sent = value if isinstance(value, dict) else {}
         index = index_of.get(str(sent.get("id")))
         standing = {} if index is None else _standing(slots[index])
+        if "price_per_hour" in sent:
+            standing.pop("price", None)
         item = Fields({**standing, **sent} if sent else value, path, fields.problems)
         found.append(read_slot(item, head))
         item.done(what="a slot")
@@ -75,11 +86,18 @@ def standing_head(resource: Resource) -> dict[str, Any]:
     """A resource's fields as a request or file would say them; its plan is left out."""
     head: dict[str, Any] = msgspec.to_builtins({name: getattr(resource, name) for name in _HEAD})
     del head["plan"]
-    prices = [category.price and category.price.amount for category in resource.categories]
-    head["categories"] = [
-        {**category, "price": price} for category, price in zip(head["categories"], prices, strict=True)
-    ]
+    head["categories"] = [_standing_category(category) for category in resource.categories]
     return head
+
+
+def _standing_category(category: Category) -> dict[str, Any]:
+    """Prices without a currency, for it may be changed."""
+    return {
+        "name": category.name,
+        "colour": category.colour,
+        "price": category.price and category.price.amount,
+        "price_per_hour": category.price_per_hour and category.price_per_hour.amount,
+    }
 
 
 def _standing(slot: Slot) -> dict[str, Any]:

@@ -18,11 +18,13 @@ import msgspec
 from server.database.migrate import require_current
 from server.database.pool import Database
 from server.errors import HoldfastError, Unavailable, UnknownResource
-from server.inventory.catalogue import read_catalogue, read_prices, read_seat_id
+from server.inventory.catalogue import read_catalogue, read_seat_id
 from server.inventory.documents import Document, Unreadable, decode_text, read_json, read_yaml
 from server.inventory.drafts import ID_HINT, check_whole, is_id, read_head
 from server.inventory.edits import standing_head
 from server.inventory.fields import Fields, Problems
+from server.inventory.price_lists import check_names, without_unknown
+from server.inventory.prices import price_map
 from server.inventory.reports import ImportOptions, ImportReport
 from server.inventory.rules import Resource, ResourceDraft, Slot, lay_out
 from server.inventory.seating_plan import SeatId, read_seating_plan
@@ -155,14 +157,29 @@ def _drafts(
     problems = Problems()
     fields = Fields(_values(file, standing, said, options), "", problems)
     head = read_head(fields)
-    prices = read_prices(fields, head.currency)
+    prices = price_map(fields, "prices", head.currency)
     seat_id = read_seat_id(fields)
     fields.done(what="a sidecar file")
     report.note(problems, said, sidecar.name if said.value else "")
     if file.is_csv:
         plan = {} if standing is None else standing.plan
-        return [_from_csv(file, msgspec.structs.replace(head, plan=plan), report)]
-    return [_from_plan(file, head, prices, seat_id, report)]
+        draft = _from_csv(file, msgspec.structs.replace(head, plan=plan), report)
+    else:
+        draft = _from_plan(file, head, prices, seat_id, report)
+    return [_with_lists(draft, said, report)]
+
+
+def _with_lists(draft: ResourceDraft, said: Document, report: ImportReport) -> ResourceDraft:
+    """Price lists of the sidecar name what there is; those that stand lose what the file no longer has."""
+    slots = {slot.id for slot in draft.slots}
+    categories = {each.name for each in draft.categories} | {slot.category for slot in draft.slots}
+    if isinstance(said.value, dict) and "price_lists" in said.value:
+        problems = Problems()
+        check_names(draft.price_lists, (categories, slots), "", problems)
+        report.note(problems, said)
+        return draft
+    lists = without_unknown(draft.price_lists, categories, slots)
+    return msgspec.structs.replace(draft, price_lists=lists)
 
 
 def _from_catalogue(file: _File, options: ImportOptions, report: ImportReport) -> list[ResourceDraft]:
@@ -182,7 +199,7 @@ def _from_csv(file: _File, head: ResourceDraft, report: ImportReport) -> Resourc
     problems = Problems()
     draft = msgspec.structs.replace(head, slots=read_slots_csv(file.text, head, problems))
     if not problems:
-        check_whole(draft, "", problems)
+        check_whole(msgspec.structs.replace(draft, price_lists={}), "", problems)
     report.note(problems, file.document)
     return draft
 

@@ -39,6 +39,7 @@ class NewResource(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     policy: Any = msgspec.UNSET
     categories: Any = msgspec.UNSET
     plan: Any = msgspec.UNSET
+    price_lists: Any = msgspec.UNSET
     slots: Any = msgspec.UNSET
 
 
@@ -55,6 +56,7 @@ class ResourceChanges(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     policy: Any = msgspec.UNSET
     categories: Any = msgspec.UNSET
     plan: Any = msgspec.UNSET
+    price_lists: Any = msgspec.UNSET
     slots: Any = msgspec.UNSET
     remove_slots: Any = msgspec.UNSET
 

@@ -28,14 +28,20 @@ class Money(msgspec.Struct, frozen=True):
     currency: str
 
 
+# What becomes of a booking whose buyer's bank asks for the money back: it stands · it is cancelled once the
+# bank has won · it is cancelled as soon as the bank asks.
+DisputePolicy = Literal["keep", "release_when_lost", "release_at_once"]
+
+
 class HoldPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """A resource's own hold settings; None takes the process's setting. Durations in seconds."""
+    """A resource's own settings; None takes the process's (disputes: release_when_lost). Seconds."""
 
     hold_seconds: int | None = None
     hold_max_seconds: int | None = None
     payment_seconds: int | None = None
     disconnect_grace_seconds: int | None = None
     max_hold_items: int | None = None
+    dispute: DisputePolicy | None = None
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +69,15 @@ class Category(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     colour: str = ""
     price: Money | None = None
+    price_per_hour: Money | None = None
+
+
+class PriceList(msgspec.Struct, frozen=True, kw_only=True):
+    """A currency's own prices in minor units: of a category's places, of an hour of them, of single slots."""
+
+    categories: dict[str, int] = {}
+    per_hour: dict[str, int] = {}
+    slots: dict[str, int] = {}
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +100,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     starts_at: str | None = None
     ends_at: str | None = None
+    price_lists: dict[str, PriceList] = {}
 
 
 class SlotDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +136,7 @@ class ResourceDraft(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     starts_at: str | None = None
     ends_at: str | None = None
+    price_lists: dict[str, PriceList] = {}
     slots: tuple[SlotDraft, ...] = ()
 
 

@@ -1,10 +1,11 @@
 """Start times that repeat: a museum's tours on each day, a course on Tuesdays."""
 
 from collections.abc import Iterator
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from server.inventory.fields import Fields, shown
+from server.inventory.prices import hours_price, price_field
 from server.inventory.rules import MAX_CAPACITY, MAX_PRICE, ResourceDraft, SlotDraft
 from server.inventory.times import at_wall_clock, format_instant
 
@@ -15,7 +16,8 @@ _MAX_MINUTES = 7 * 24 * 60
 
 
 def read_schedule(fields: Fields, head: ResourceDraft, today: date) -> tuple[SlotDraft, ...]:
-    """One slot for each day and time: `{from, days, weekdays?, times, minutes, capacity, price, label?}`.
+    """One slot for each day and time: `{from, days, weekdays?, times, minutes, capacity, price or
+    price_per_hour, label?}`.
 
     `from` is a date or `today`; `times` are what clocks show in the resource's zone. A slot's id is its day
     and time, so reading the same schedule on another day keeps the slots that both have.
@@ -26,7 +28,7 @@ def read_schedule(fields: Fields, head: ResourceDraft, today: date) -> tuple[Slo
     clocks = list(_times(fields))
     minutes = timedelta(minutes=fields.whole("minutes", lowest=1, highest=_MAX_MINUTES))
     capacity = fields.whole("capacity", 1, highest=MAX_CAPACITY)
-    price = fields.whole("price", highest=MAX_PRICE, unit=" in minor units")
+    price = _price(fields, head.currency, minutes)
     name = fields.text("label", "", limit=100)
     fields.done(what="a schedule")
     zone = ZoneInfo(head.time_zone)
@@ -36,6 +38,18 @@ def read_schedule(fields: Fields, head: ResourceDraft, today: date) -> tuple[Slo
         if day.weekday() in weekdays
         for clock in clocks
     )
+
+
+def _price(fields: Fields, currency: str, minutes: timedelta) -> int:
+    """Of each time as a whole, or by the hour."""
+    if "price_per_hour" not in fields:
+        fields.take("price_per_hour")
+        return fields.whole("price", highest=MAX_PRICE, unit=" in minor units")
+    if fields.take("price") is not None:
+        fields.wrong("price_per_hour", "stands beside price; one of the two is wanted")
+    start = datetime(2000, 1, 1, tzinfo=UTC)
+    times = format_instant(start), format_instant(start + minutes)
+    return hours_price(fields, price_field(fields, "price_per_hour", currency) or 0, times)
 
 
 def _slot(

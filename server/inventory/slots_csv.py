@@ -1,7 +1,8 @@
 """Reads slots from CSV: `id,label,capacity,price,…`, as a spreadsheet saves it.
 
-Columns are named by the first line, in any order: those of SlotDraft. `id` is needed, and `price` unless
-every slot's category has one. Prices are minor units. Comma, semicolon or tab between the cells.
+Columns are named by the first line, in any order: those of SlotDraft. `id` is needed, and `price` or
+`price_per_hour` unless every slot's category has one. Prices are minor units. Comma, semicolon
+or tab between the cells.
 """
 
 import csv
@@ -14,10 +15,10 @@ from server.inventory.drafts import read_slot
 from server.inventory.fields import Fields, Problems, shown
 from server.inventory.rules import MAX_SLOTS, ResourceDraft, SlotDraft
 
-COLUMNS = SlotDraft.__struct_fields__
+COLUMNS = (*SlotDraft.__struct_fields__, "price_per_hour")
 
 _DIGITS = re.compile(r"-?[0-9]{1,18}")
-_WHOLE = frozenset({"capacity", "price"})
+_WHOLE = frozenset({"capacity", "price", "price_per_hour"})
 _NUMBERS = frozenset({"x", "y"})
 _FLAGS = frozenset({"accessible", "blocked"})
 _YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

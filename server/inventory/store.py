@@ -18,6 +18,7 @@ from server.inventory.rules import (
     HoldPolicy,
     Kind,
     Money,
+    PriceList,
     Resource,
     ResourceDraft,
     Slot,
@@ -229,8 +230,11 @@ def _columns(slot: Slot) -> tuple[Any, ...]:
     )
 
 
-def _documents(draft: ResourceDraft) -> tuple[Any, Any, Any]:
-    return (msgspec.to_builtins(draft.policy), msgspec.to_builtins(draft.categories), draft.plan)
+def _documents(draft: ResourceDraft) -> tuple[Any, Any, Any, Any]:
+    policy, categories, lists = (
+        msgspec.to_builtins(part) for part in (draft.policy, draft.categories, draft.price_lists)
+    )
+    return policy, categories, draft.plan, lists
 
 
 def _summary(slots: Sequence[Slot]) -> tuple[int, int | None]:
@@ -263,6 +267,7 @@ def _resource(row: asyncpg.Record) -> Resource:
         description=row["description"],
         starts_at=row["starts_at"],
         ends_at=row["ends_at"],
+        price_lists=msgspec.convert(row["price_lists"], dict[str, PriceList]),
     )
 
 

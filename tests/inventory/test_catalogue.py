@@ -207,7 +207,7 @@ def test_what_is_wrong_with_a_schedule_is_named(schedule: dict[str, Any], proble
         ({"categories": {}}, "categories is a map; a list is wanted"),
         (
             {"categories": [{"name": "A", "price": {"amount": 5, "currency": "usd"}}]},
-            "categories[0].price is in 'usd'; the resource's currency is 'eur'",
+            "categories[0].price is in 'usd'; 'eur' is wanted here",
         ),
         ({"slots": [{"id": "a", "price": 1, "x": True}]}, "slots[0].x is true; a number"),
         ({"slots": [{"id": "a", "price": 10**20}]}, "slots[0].price is an endless number; a whole number"),
