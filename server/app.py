@@ -1,6 +1,7 @@
 """The parts list: everything is built, wired and closed here, in the order of the way of the data."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -36,12 +37,13 @@ from server.inventory.service import Inventory
 from server.live import routes as live_routes
 from server.live.layouts import InventoryLayouts
 from server.live.sessions import LiveSessions, NotificationsHook
-from server.ops import health, metrics
+from server.ops import fault_points, health, metrics
+from server.ops.fault_points import FaultPoints
 from server.ops.limits import Limits
 from server.ops.metrics import MeasureRequests, Metrics
 from server.payments import routes as payments_routes
-from server.payments import webhook
 from server.payments.service import Payments
+from server.payments.webhook import WebhookDoor
 from server.settings import Settings
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -106,7 +108,11 @@ def create_app(settings: Settings) -> Starlette:
     pages = Pages(tree, settings)
     app = Starlette(
         routes=[*api_routes(), *static_routes(tree), *pages.routes()],
-        middleware=[Middleware(MeasureRequests, figures), *middleware(settings)],
+        middleware=[
+            Middleware(WebhookDoor, settings),
+            Middleware(MeasureRequests, figures),
+            *middleware(settings),
+        ],
         exception_handlers=exception_handlers,
         lifespan=lifespan,
     )
@@ -128,7 +134,6 @@ def api_routes() -> list[BaseRoute]:
         *inventory_routes.routes,
         *holds_routes.routes,
         *payments_routes.routes,
-        *webhook.routes,
         *bookings_routes.routes,
         *live_routes.routes,
         *health.routes,
@@ -140,19 +145,23 @@ def api_routes() -> list[BaseRoute]:
 async def open_parts(settings: Settings, figures: Metrics) -> AsyncIterator[Parts]:
     """Build the parts, start what runs by itself, and close all of it in the opposite order."""
     async with AsyncExitStack() as stack:
-        database = await Database.connect(settings.database_url)
+        faults = fault_points.from_environment(os.environ)
+        database = await faults.connect(settings.database_url)
         stack.push_async_callback(database.close)
         redis = connect(settings.redis_url)
         stack.push_async_callback(redis.aclose)
-        parts = wire(settings, database, redis, figures)
+        parts = wire(settings, database, redis, figures, faults)
         await start(parts, stack)
         yield parts
 
 
-def wire(settings: Settings, database: Database, redis: Redis, figures: Metrics) -> Parts:
+def wire(
+    settings: Settings, database: Database, redis: Redis, figures: Metrics, faults: FaultPoints
+) -> Parts:
     """Who knows whom. Nothing runs yet."""
     inventory = Inventory(database)
-    holds = Holds(redis, inventory, PostgresBooked(database), settings, process=token_hex(8))
+    scripts, process = faults.scripts(redis), token_hex(8)
+    holds = Holds(redis, inventory, PostgresBooked(database), settings, process=process, scripts=scripts)
     inventory.on_change = holds.load
 
     announcer = Announcer(redis)

@@ -24,7 +24,7 @@ from server.inventory.reports import ImportOptions, ImportReport, parse_price
 from server.inventory.seating_plan import SeatId
 from server.inventory.service import Inventory
 from server.loop import run
-from server.ops import logs
+from server.ops import fault_points, logs
 from server.ops.audit import Finding
 from server.ops.auditor import audit
 from server.ops.preflight import problems_of_servers
@@ -130,7 +130,7 @@ def run_demo(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def run_server(_options: argparse.Namespace, settings: Settings) -> int:
-    refuse(problems_for_run(settings))
+    refuse([*problems_for_run(settings), *fault_points.problems(os.environ, settings)])
     run(_run_server(settings))
     return 0
 
