@@ -1,6 +1,6 @@
 """RATE_ADDRESS: so many requests and handshakes a second from one address."""
 
-from typing import Any, Final
+from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -8,9 +8,6 @@ from server.errors import RateLimited, Unavailable
 from server.http.addresses import address_of
 from server.http.hosts import PROBES
 from server.http.refusals import refuse
-
-_UNCOUNTED: Final = PROBES | {"/api/payments/webhook"}
-"""Probes, and the provider's events, which are signed and come in bursts from few addresses."""
 
 
 class AddressLimit:
@@ -20,7 +17,7 @@ class AddressLimit:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan" and scope["path"] not in _UNCOUNTED:
+        if scope["type"] != "lifespan" and scope["path"] not in PROBES:
             try:
                 await self._count(scope)
             except (RateLimited, Unavailable) as error:

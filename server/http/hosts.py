@@ -14,6 +14,8 @@ from server.settings import Settings
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_.-]{1,253})(:[0-9]{1,5})?")
 PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked by machines next door, by address."""
+WEBHOOK: Final = "/api/payments/webhook"
+"""Where the payment provider's events come, signed, in bursts and from few addresses."""
 
 
 def host_of(origin: str) -> str:

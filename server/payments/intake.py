@@ -18,6 +18,7 @@ WAITING_AT_MOST: Final = 2_000
 BYTES_AT_MOST: Final = 16 * 1024 * 1024
 BATCH: Final = 250
 BATCH_BYTES: Final = 2 * 1024 * 1024
+EVERY_SECONDS: Final = 0.01
 
 _Waiting = tuple[str, Event, "asyncio.Future[bool]"]
 
@@ -46,7 +47,9 @@ class Intake:
     async def _write_all(self) -> None:
         try:
             while self._waiting:
+                gathered = asyncio.create_task(asyncio.sleep(EVERY_SECONDS))
                 await self._write(self._next_batch())
+                await gathered
         finally:
             self._writing = None
             for _, _, kept in self._waiting:  # only when cancelled: the process is on its way out

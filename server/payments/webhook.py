@@ -1,7 +1,8 @@
 """`POST /api/payments/webhook`: Stripe's deliveries, stored before they are acknowledged.
 
-No session, CSRF token, idempotency or rate stands on this path: a delivery shows who it is by its signature,
-its time is checked before its body is read, and only what fails is counted against its address.
+They come by the thousand a second, so they have a door of their own in front of everything that is there for
+browsers: a delivery shows who it is by its signature, its time is checked before its body is read, and only
+what fails is counted against its address.
 """
 
 from contextlib import suppress
@@ -9,66 +10,95 @@ from typing import Any, Final
 
 import structlog
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.bookings.worker import wall_clock
 from server.errors import BadRequest, HoldfastError, NotFound, Unavailable
 from server.http.addresses import address_of
+from server.http.hosts import WEBHOOK
 from server.http.json_body import read_body
 from server.http.problems import failed, problem
 from server.payments.stripe.events import BadEvent, Ignored, read_event
 from server.payments.stripe.signature import BadSignature, read_header, require_genuine
+from server.settings import Settings
 
 BODY_LIMIT: Final = 256 * 1024
 _HEADER: Final = b"stripe-signature"
+_TAKEN: Final[tuple[Message, Message]] = (
+    {
+        "type": "http.response.start",
+        "status": 200,
+        "headers": [(b"content-type", b"application/json"), (b"content-length", b"2")],
+    },
+    {"type": "http.response.body", "body": b"{}"},
+)
 
 _log = structlog.get_logger(__name__)
 
 
-async def take_delivery(request: Request) -> Response:
-    """200 once it is stored or known to be of no use; 400 for what is not Stripe's; 503 to have it again."""
-    parts = request.app.state.parts
-    try:
-        outcome = await _take(request, parts)
-    except HoldfastError as error:
-        parts.payments.inbox.figures.delivery(error.code)
-        return problem(error)
-    except Exception as error:  # noqa: BLE001  # any fault of ours is logged and becomes one answer
-        return await failed(request, error)
-    parts.payments.inbox.figures.delivery(outcome)
-    return Response(b"{}", media_type="application/json", headers={"Cache-Control": "no-store"})
+class Deliveries:
+    """ASGI: answers 200 once a delivery is stored or known to be of no use, 400 to what is not Stripe's, and
+    503 to have it again.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._secrets = [secret.encode() for secret in settings.stripe_webhook_secrets]
+        self._livemode = settings.stripe_livemode
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        parts = scope["app"].state.parts
+        figures = parts.payments.inbox.figures
+        try:
+            figures.delivery(await self._take(Request(scope, receive), parts))
+        except HoldfastError as error:
+            figures.delivery(error.code)
+            await problem(error)(scope, receive, send)
+            return
+        except Exception as error:  # noqa: BLE001  # any fault of ours is logged and becomes one answer
+            response = await failed(Request(scope), error)
+            await response(scope, receive, send)
+            return
+        for message in _TAKEN:
+            await send(message)
+
+    async def _take(self, request: Request, parts: Any) -> str:
+        """What became of it, in one word."""
+        if not self._secrets:
+            raise NotFound
+        try:
+            body = await self._genuine_body(request)
+            found = read_event(body, livemode=self._livemode)
+        except (BadSignature, BadEvent) as error:
+            await _count_against_address(request, parts)
+            _log.warning("webhook_refused", reason=str(error), address=address_of(request.scope))
+            raise BadRequest(f"the delivery is refused: {error}") from error
+        if isinstance(found, Ignored):
+            return found.reason
+        new = await parts.payments.inbox.receive(found.provider, found.event)
+        return "stored" if new else "repeated"
+
+    async def _genuine_body(self, request: Request) -> bytes:
+        headers = [value for name, value in request.scope["headers"] if name == _HEADER]
+        signature = read_header(headers, wall_clock())
+        body = await read_body(request, BODY_LIMIT)
+        require_genuine(signature, body, self._secrets)
+        return body
 
 
-async def _take(request: Request, parts: Any) -> str:
-    """What became of it, in one word."""
-    secrets = parts.settings.stripe_webhook_secrets
-    if not secrets:
-        raise NotFound
-    try:
-        body = await _genuine_body(request, [secret.encode() for secret in secrets])
-        found = read_event(body, livemode=parts.settings.stripe_livemode)
-    except (BadSignature, BadEvent) as error:
-        await _count_against_address(request, parts)
-        _log.warning("webhook_refused", reason=str(error))
-        raise BadRequest(f"the delivery is refused: {error}") from error
-    if isinstance(found, Ignored):
-        return found.reason
-    new = await parts.payments.inbox.receive(found.provider, found.event)
-    return "stored" if new else "repeated"
+class WebhookDoor:
+    """ASGI middleware, outermost: deliveries turn off here, everything else goes on."""
 
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._deliveries = Deliveries(settings)
 
-async def _genuine_body(request: Request, secrets: list[bytes]) -> bytes:
-    headers = [value for name, value in request.scope["headers"] if name == _HEADER]
-    signature = read_header(headers, wall_clock())
-    body = await read_body(request, BODY_LIMIT)
-    require_genuine(signature, body, secrets)
-    return body
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, handshake or lifespan."""
+        is_delivery = scope["type"] == "http" and scope["path"] == WEBHOOK and scope["method"] == "POST"
+        await (self._deliveries if is_delivery else self._app)(scope, receive, send)
 
 
 async def _count_against_address(request: Request, parts: Any) -> None:
     with suppress(Unavailable):
         await parts.limits.take("address", address_of(request.scope))
-
-
-routes = [Route("/api/payments/webhook", take_delivery, methods=["POST"])]
