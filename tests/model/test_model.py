@@ -194,9 +194,8 @@ class SideBySide(RuleBasedStateMachine):
 
     def _was_told(self, session: str, process: str, seconds: int) -> None:
         """Wherever the session holds anything, the process has said just now how long it lives."""
-        for name in {hold.hall for hold in self.model.holds.values() if hold.session == session}:
-            if any(hold.session == session for hold in self.model.standing(name)):
-                assert self.model.lives[name, session][process] == self.now + 1000 * seconds
+        for name in {hold.hall for hold in self.model.of_session(session, self.now)}:
+            assert self.model.lives[name, session][process] == self.now + 1000 * seconds
 
     @rule(data=st.data(), part=st.booleans())
     def release(self, data: st.DataObject, part: bool) -> None:
