@@ -42,6 +42,7 @@ from server.ops.fault_points import FaultPoints
 from server.ops.limits import Limits
 from server.ops.metrics import MeasureRequests, Metrics
 from server.payments import routes as payments_routes
+from server.payments.served import Served, payment_providers
 from server.payments.service import Payments
 from server.payments.webhook import WebhookDoor
 from server.settings import Settings
@@ -150,13 +151,20 @@ async def open_parts(settings: Settings, figures: Metrics) -> AsyncIterator[Part
         stack.push_async_callback(database.close)
         redis = connect(settings.redis_url)
         stack.push_async_callback(redis.aclose)
-        parts = wire(settings, database, redis, figures, faults)
+        served = payment_providers(settings)
+        stack.push_async_callback(served.close)
+        parts = wire(settings, database, redis, figures, faults, served)
         await start(parts, stack)
         yield parts
 
 
 def wire(
-    settings: Settings, database: Database, redis: Redis, figures: Metrics, faults: FaultPoints
+    settings: Settings,
+    database: Database,
+    redis: Redis,
+    figures: Metrics,
+    faults: FaultPoints,
+    served: Served,
 ) -> Parts:
     """Who knows whom. Nothing runs yet."""
     inventory = Inventory(database)
@@ -187,7 +195,7 @@ def wire(
         holds=holds,
         keeper=keeper,
         bookings=bookings,
-        payments=Payments(database, bookings, default=settings.payments or "sandbox"),
+        payments=Payments(database, bookings, providers=faults.providers(served.by_name), default=served.default),
         sessions=Sessions(settings, redis),
         limits=Limits(settings, redis),
         hub=hub,

@@ -1,0 +1,46 @@
+"""Which providers the settings ask for, built and closed in one place."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from server.bookings.worker import Clock, wall_clock
+from server.payments.breaker import Circuit, Guarded
+from server.payments.provider import Provider
+from server.settings import Settings
+
+
+async def _nothing() -> None:
+    """There is nothing to close."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """Providers besides those that payments bring along (free, sandbox); `default` is used unasked."""
+
+    default: str
+    by_name: Mapping[str, Provider] = field(default_factory=dict)
+    circuit: Circuit | None = None
+    close: Callable[[], Awaitable[None]] = _nothing
+
+
+def payment_providers(settings: Settings, clock: Clock = wall_clock) -> Served:
+    """Stripe on our page where there is a publishable key, on its own where there is a way back.
+
+    Both are one third party, so they share a circuit. Stripe's library is loaded only where it is asked for.
+    """
+    if settings.payments != "stripe":
+        return Served(default="sandbox")
+    from server.payments.stripe.checkout import StripeCheckout  # noqa: PLC0415  # 0.2 s that others need not wait
+    from server.payments.stripe.client import Calls  # noqa: PLC0415  # as above
+    from server.payments.stripe.intents import Stripe  # noqa: PLC0415  # as above
+
+    calls = Calls(settings.stripe_secret_key, base=settings.stripe_api_base)
+    circuit = Circuit("stripe", clock=clock)
+    providers: list[Provider] = []
+    if settings.serves_payment_page:
+        providers.append(Stripe(calls))
+    if settings.serves_checkout:
+        seconds = settings.payment_seconds
+        providers.append(StripeCheckout(calls, public_url=settings.public_url, payment_seconds=seconds))
+    by_name = {provider.name: Guarded(provider, circuit) for provider in providers}
+    return Served(default=providers[0].name, by_name=by_name, circuit=circuit, close=calls.close)

@@ -1,0 +1,113 @@
+"""How Stripe is called: one pinned version, a key on every POST, repeats within a budget, errors as ours."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import msgspec
+import stripe
+from stripe import RequestOptions, StripeClient, StripeError, StripeObject
+
+from server.payments.stripe.failures import Unknown, translated
+from server.payments.stripe.http import Http
+
+API_VERSION: Final = "2026-10-28.endive"
+BUDGET_SECONDS: Final = 12.0
+TRIES: Final = 4
+# A stored failure answers every repeat of its key for a day: so many further keys are tried in its place.
+KEYS: Final = 8
+FIRST_PAUSE_SECONDS: Final = 0.25
+
+Send = Callable[[RequestOptions], Awaitable[StripeObject]]
+Sleep = Callable[[float], Awaitable[object]]
+Reply = TypeVar("Reply")
+
+stripe.enable_telemetry = False  # it keeps an id in a file and tells of the machine
+for _name in ("stripe", "httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)  # below that they write whole bodies
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A reply's body as it came; `replayed`: it is what this key was answered before, perhaps long ago."""
+
+    body: str
+    replayed: bool
+
+    def read(self, kind: type[Reply]) -> Reply:
+        """The body as a value; ProviderUnavailable where it is none."""
+        try:
+            return msgspec.json.decode(self.body, type=kind)
+        except msgspec.DecodeError as error:
+            raise Unknown(f"Stripe's answer is not understood: {error}") from None
+
+
+class Calls:
+    """Raises Unknown or Refused, and takes no longer than BUDGET_SECONDS."""
+
+    def __init__(
+        self, secret_key: str, *, base: str = "", http: Http | None = None, sleep: Sleep = asyncio.sleep
+    ) -> None:
+        self._http = http or Http()
+        self._sleep = sleep
+        self.v1 = StripeClient(
+            secret_key,
+            stripe_version=API_VERSION,
+            base_addresses={"api": base.rstrip("/")} if base else None,
+            http_client=self._http,
+            max_network_retries=0,  # we repeat: within a budget, and after 429 too
+        ).v1
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._http.close_async()
+
+    async def get(self, send: Send) -> Answer:
+        """Ask for something."""
+        return await self._within_budget(send, None)
+
+    async def post(self, send: Send, key: str) -> Answer:
+        """Have something done once, however often it is asked for by this key."""
+        return await self._within_budget(send, key)
+
+    async def _within_budget(self, send: Send, key: str | None) -> Answer:
+        try:
+            async with asyncio.timeout(BUDGET_SECONDS):
+                return await self._with_repeats(send, key)
+        except TimeoutError:
+            raise Unknown("no answer from Stripe in time") from None
+
+    async def _with_repeats(self, send: Send, key: str | None) -> Answer:
+        """Repeats what may be repeated, and leaves keys behind whose stored answer is "something broke here".
+
+        Such a key answers the same for a day, whatever has become of the cause. If it did make something,
+        nobody learnt its id: the next key, made of the first, is no second charge.
+        """
+        tries, number = 0, 1
+        while True:
+            tries += 1
+            try:
+                return await _once(send, key if number == 1 else f"{key}:{number}")
+            except Unknown as failure:
+                if failure.replayed and number < KEYS:
+                    number += 1
+                elif not failure.may_repeat or tries >= TRIES:
+                    raise
+                else:
+                    await self._sleep(_pause(tries))
+
+
+async def _once(send: Send, key: str | None) -> Answer:
+    options: RequestOptions = {} if key is None else {"idempotency_key": key}
+    try:
+        response = (await send(options)).last_response
+    except StripeError as error:
+        raise translated(error) from None
+    assert response is not None, "the library keeps it with every object it answers"
+    return Answer(response.body, response.headers.get("idempotent-replayed") == "true")
+
+
+def _pause(tries: int) -> float:
+    longest: float = FIRST_PAUSE_SECONDS * 2**tries
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311  # to spread, not to hide
