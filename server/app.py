@@ -153,7 +153,7 @@ async def open_parts(settings: Settings, figures: Metrics) -> AsyncIterator[Part
         stack.push_async_callback(redis.aclose)
         served = payment_providers(settings)
         stack.push_async_callback(served.close)
-        parts = wire(settings, database, redis, figures, faults, served)
+        parts = wire(settings, database, redis, figures, faults=faults, served=served)
         await start(parts, stack)
         yield parts
 
@@ -163,6 +163,7 @@ def wire(
     database: Database,
     redis: Redis,
     figures: Metrics,
+    *,
     faults: FaultPoints,
     served: Served,
 ) -> Parts:
@@ -195,7 +196,9 @@ def wire(
         holds=holds,
         keeper=keeper,
         bookings=bookings,
-        payments=Payments(database, bookings, providers=faults.providers(served.by_name), default=served.default),
+        payments=Payments(
+            database, bookings, providers=faults.providers(served.by_name), default=served.default
+        ),
         sessions=Sessions(settings, redis),
         limits=Limits(settings, redis),
         hub=hub,
