@@ -47,12 +47,16 @@ class DriverLocation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class BookingRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body of `POST /api/bookings`; what is booked is the session's cart, at the server's price."""
+    """The body of `POST /api/bookings`; what is booked is the session's cart, at the server's price.
+
+    `currency` is what it is paid in: the cart's own unless it says another.
+    """
 
     customer: Customer
     attendees: tuple[Attendee | str, ...] = ()
     special_requests: str | None = None
     driver_location: DriverLocation | str | None = None
+    currency: str | None = None
 
 
 class Details(msgspec.Struct, frozen=True, kw_only=True):
