@@ -14,13 +14,14 @@ async function problemOf(response) {
   }
 }
 
-async function send(path, options) {
+async function send(path, options, clock) {
   let response;
   try {
     response = await fetch(path, { credentials: "same-origin", signal: AbortSignal.timeout(TIMEOUT), ...options });
   } catch {
     throw Refusal.offline();
   }
+  clock?.observe(new Date(response.headers.get("Date")).getTime());
   if (!response.ok) throw Refusal.ofProblem(await problemOf(response), response.status);
   return response.status === 204 ? null : response.json();
 }
@@ -32,11 +33,12 @@ export function get(path) {
 
 /**
  * @param {"POST" | "PUT" | "PATCH" | "DELETE"} method
- * @param {{csrf?: string, key?: string}} [marks] the session's CSRF token, and the key under which this may be repeated
+ * @param {{csrf?: string, key?: string, clock?: ServerClock}} [marks] the session's CSRF token, the key under which this may be
+ *   repeated, and a clock to set by the answer where no socket sets it
  * @returns {Promise<any>} the decoded answer, null for 204 @throws {Refusal}
  */
-export function change(method, path, body, { csrf, key = ulid() } = {}) {
+export function change(method, path, body, { csrf, key = ulid(), clock } = {}) {
   const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
   if (csrf) headers["X-CSRF-Token"] = csrf;
-  return send(path, { method, headers, body: JSON.stringify(body ?? {}) });
+  return send(path, { method, headers, body: JSON.stringify(body ?? {}) }, clock);
 }

@@ -1,6 +1,7 @@
 /**
  * <hold-timer>: how long the cart is still held, by the server's clock. `timer.clock` is a ServerClock, `timer.expiresAt` its
- * milliseconds or null. Fires `renew` when the buyer wants more time and `over` when there is none left.
+ * milliseconds or null. Fires `renew` when the buyer wants more time and `over` when there is none left. Attribute `label`: what
+ * it counts down to; `fixed`: there is no more time to be had.
  */
 
 import { clockFace, urgency, warning } from "./countdown.js";
@@ -16,7 +17,8 @@ export class HoldTimer extends HTMLElement {
   #renew = make("button.quiet", { type: "button", onclick: () => this.dispatchEvent(new CustomEvent("renew", { bubbles: true })) }, "More time");
 
   connectedCallback() {
-    if (this.childElementCount === 0) this.append(make("span.label", {}, "Held for you"), this.#face, this.#renew, this.#live);
+    if (this.childElementCount === 0) this.append(make("span.label", {}, this.getAttribute("label") ?? "Held for you"), this.#face, this.#renew, this.#live);
+    this.#renew.hidden = this.hasAttribute("fixed");
     this.#tick();
   }
 

@@ -1,11 +1,14 @@
 /** The booking form's values as the server wants them, and its refusals as words beside the fields. Pure. */
 
-/** @returns {{customer: object, special_requests?: string}} the body of `POST /api/bookings` */
-export function requestOf(values) {
+/**
+ * @param {Record<string, string>} values @param {string} [currency] if it is to be paid in one that was chosen
+ * @returns {{customer: object, special_requests?: string, currency?: string}} the body of `POST /api/bookings`
+ */
+export function requestOf(values, currency) {
   const customer = { name: values["customer.name"].trim(), email: values["customer.email"].trim() };
   const phone = values["customer.phone"].trim();
   const requests = values.special_requests.trim();
-  return { customer: phone ? { ...customer, phone } : customer, ...(requests && { special_requests: requests }) };
+  return { customer: phone ? { ...customer, phone } : customer, ...(requests && { special_requests: requests }), ...(currency && { currency }) };
 }
 
 /** @returns {{field: string, message: string}[]} what can be seen to be missing without asking the server */

@@ -1,21 +1,25 @@
-/** One booking, live: waiting, confirmed, declined, cancelled, refunded. */
+/** One booking, live: waiting, shared, confirmed, declined, cancelled, refunded. */
 
 import { get } from "../client/http.js";
 import { formatMoney } from "../client/money.js";
-import { resource } from "../client/resources.js";
 import { sentence } from "../client/wording.js";
 import { clockFace } from "../elements/countdown.js";
 import { icon, make } from "../elements/make.js";
-import { wordsOf } from "./booking-words.js";
-import { slotTitle } from "./cart-lines.js";
-import { find, idOfPage, startPage, tell } from "./shell.js";
+import { comeBack } from "./addresses.js";
+import { checkAttempt, liveAttempt } from "./attempts.js";
+import { BookedLines } from "./booked-lines.js";
+import { SIGNS, wordsOf } from "./booking-words.js";
+import { find, idOfPage, isSandbox, startPage, tell } from "./shell.js";
+import { SplitPanel } from "./split.js";
 
-const SIGNS = { tick: "M5 13l4.5 4.5L19 7", clock: "M12 6.5V12l3.5 3.5", cross: "M7 7l10 10M17 7L7 17" };
 const LOOK_AGAIN = 5000;
 
+const returned = comeBack();
 const id = idOfPage();
+const path = `/api/bookings/${encodeURIComponent(id)}`;
 const holdfast = startPage();
-const resources = new Map();
+const lines = new BookedLines(() => booking && draw());
+const split = new SplitPanel(find("split"), holdfast.session);
 let booking = null;
 let timer = null;
 
@@ -25,14 +29,26 @@ holdfast.connection.addEventListener("welcome", () => load());
 async function load() {
   try {
     if (!holdfast.session.csrf) await holdfast.session.open();
-    const answer = await get(`/api/bookings/${encodeURIComponent(id)}`);
-    show(answer.booking);
+    show((await get(path)).booking);
   } catch (refusal) {
     missing(refusal);
   }
 }
 
+/** Whoever comes from paying need not wait until the provider has told the server. */
+async function check() {
+  await load();
+  if (booking?.status !== "pending" || !booking.payment) return;
+  try {
+    await checkAttempt(holdfast.session, booking.payment);
+    await load();
+  } catch (refusal) {
+    if (refusal.name !== "Refusal") throw refusal;
+  }
+}
+
 function missing(refusal) {
+  if (refusal.name !== "Refusal") throw refusal;
   if (booking) return;
   const gone = refusal.code === "not_found";
   const title = gone ? "There is no such booking" : "That did not work";
@@ -47,26 +63,30 @@ function show(now) {
   find("message").hidden = true;
   find("ticket").hidden = false;
   if (JSON.stringify(look(before)) !== JSON.stringify(look(now))) draw();
-  for (const { resource: name } of now.items) fetchResource(name);
   if (before && before.status !== now.status) find("ticket").querySelector("h1").focus();
+  showShares();
   clearTimeout(timer);
-  if (now.status === "pending") timer = setTimeout(load, LOOK_AGAIN);
+  if (now.status === "pending") timer = setTimeout(returned ? check : load, LOOK_AGAIN);
+}
+
+async function showShares() {
+  const before = share();
+  try {
+    await split.show(booking);
+  } catch (refusal) {
+    if (refusal.name !== "Refusal") throw refusal;
+  }
+  if (share() !== before) draw();
+}
+
+/** What the buyer's own button stands for: null for the whole, else what nobody else has taken on, in minor units. */
+function share() {
+  return split.isSplit ? split.open : null;
 }
 
 /** What of a booking is seen; over HTTP and on the socket it has its times in different ways. */
 function look(one) {
-  return one && { ...wordsOf(one), payment: one.payment, total: one.total, deadline: new Date(one.expires_at).getTime() };
-}
-
-async function fetchResource(name) {
-  if (resources.has(name)) return;
-  resources.set(name, null);
-  try {
-    resources.set(name, await resource(name));
-    draw();
-  } catch {
-    resources.delete(name);
-  }
+  return one && { ...wordsOf(one), payment: one.payment, total: one.total, owed: one.owed, refunded: one.refunded, deadline: new Date(one.expires_at).getTime() };
 }
 
 function draw() {
@@ -75,42 +95,39 @@ function draw() {
   find("ticket").dataset.tone = words.tone;
   const sign = make("span.sign", {}, icon(SIGNS[words.sign]));
   const head = make("div.head", { role: "status" }, sign, make("h1", { tabIndex: -1 }, words.title), make("p", {}, words.text));
-  find("ticket").replaceChildren(head, facts(), make("ul.items", {}, ...booking.items.map(item)), actions(words));
+  find("ticket").replaceChildren(head, facts(), make("ul.items", {}, ...lines.draw(booking.items)), actions(words));
 }
 
 function facts() {
-  const places = booking.items.reduce((sum, { quantity }) => sum + quantity, 0);
-  const known = [["Reference", booking.reference], ["Places", String(places)], ["Total", formatMoney(booking.total)]];
-  const left = make("span", { role: "timer" });
-  const lists = known.map(([name, value]) => make("dl", {}, make("div", {}, make("dt", {}, name), make("dd", {}, value))));
-  if (booking.status === "pending") {
-    lists.push(make("dl", {}, make("div", {}, make("dt", {}, "Time left"), make("dd", {}, left))));
-    countDown(left);
-  }
-  return make("div.facts", {}, ...lists);
+  const { reference, items, total, owed, refunded, status } = booking;
+  const places = items.reduce((sum, { quantity }) => sum + quantity, 0);
+  const known = [["Reference", reference], ["Places", String(places)], ["Total", formatMoney(total)]];
+  if (status === "pending" && owed.amount < total.amount) known.push(["Still to be paid", formatMoney(owed)]);
+  if (refunded.amount > 0) known.push(["Given back", formatMoney(refunded)]);
+  if (status === "pending") known.push(["Time left", countDown(new Date(booking.expires_at).getTime())]);
+  return make("dl.facts", {}, ...known.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
 }
 
-function countDown(element) {
-  const deadline = new Date(booking.expires_at).getTime();
+function countDown(deadline) {
+  const face = make("span", { role: "timer" });
   const tick = () => {
-    element.textContent = clockFace(holdfast.clock.left(deadline));
-    if (element.isConnected) setTimeout(tick, 1000);
+    face.textContent = clockFace(holdfast.clock.left(deadline));
+    if (face.isConnected) setTimeout(tick, 1000);
   };
   requestAnimationFrame(tick);
-}
-
-function item({ resource: name, slot, label, quantity, price }) {
-  const known = resources.get(name);
-  const place = known ? slotTitle(known.slots.find((one) => one.id === slot), known) : label;
-  const title = quantity > 1 ? `${quantity} × ${place}` : place;
-  return make("li", {}, make("div", {}, make("b", {}, title), make("span", {}, known?.title ?? "")), formatMoney({ ...price, amount: price.amount * quantity }));
+  return face;
 }
 
 function actions({ pays }) {
   if (!pays) return make("div.actions", {}, make("a.secondary", { href: "/" }, "See what else is on"));
-  const pay = make("button.primary", { type: "button", onclick: (event) => once(event.currentTarget, goToPayment) }, booking.payment_status === "failed" ? "Try again" : "Go to payment");
+  const pay = make("button.primary", { type: "button", onclick: (event) => once(event.currentTarget, goToPayment) }, payWords());
   const back = make("button.secondary", { type: "button", onclick: (event) => once(event.currentTarget, cancel) }, "Cancel, and keep my places");
-  return make("div.actions", {}, pay, back);
+  return make("div.actions", {}, share() === 0 ? null : pay, back);
+}
+
+function payWords() {
+  if (share() !== null) return `Pay my share · ${formatMoney({ ...booking.total, amount: share() })}`;
+  return booking.payment_status === "failed" ? "Try again" : "Go to payment";
 }
 
 async function once(button, task) {
@@ -126,20 +143,15 @@ async function once(button, task) {
   }
 }
 
+/** Cards are taken on a page of ours; the sandbox has one of its own. */
 async function goToPayment() {
-  const { payment } = await livePayment();
-  if (payment.redirect_url) location.assign(payment.redirect_url);
-}
-
-/** The attempt that can still be paid; after a decline a new one. */
-async function livePayment() {
-  const now = booking.payment && booking.payment_status === "pending" ? await get(`/api/payments/${encodeURIComponent(booking.payment)}`) : null;
-  return now?.payment.redirect_url ? now : holdfast.session.change("POST", `/api/bookings/${encodeURIComponent(id)}/payments`, {});
+  const address = isSandbox ? (await liveAttempt(holdfast.session, booking)).redirect_url : `/bookings/${encodeURIComponent(id)}/pay`;
+  if (address) location.assign(address);
 }
 
 async function cancel() {
-  await holdfast.session.change("PUT", `/api/bookings/${encodeURIComponent(id)}/cancel`, {});
+  await holdfast.session.change("PUT", `${path}/cancel`, {});
   location.assign("/booking");
 }
 
-load();
+check();

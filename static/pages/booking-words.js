@@ -1,35 +1,54 @@
 /** What a booking's states mean to its buyer. Pure. */
 
+import { formatMoney } from "../client/money.js";
+
 const ALIVE = { tone: "warn", sign: "clock", pays: true };
 
+/** The paths of the signs, on a ground of 24 by 24. */
+export const SIGNS = { tick: "M5 13l4.5 4.5L19 7", clock: "M12 6.5V12l3.5 3.5", cross: "M7 7l10 10M17 7L7 17" };
+
 /**
- * @param {{status: string, payment_status: string, cancel_reason: string | null}} booking
+ * @param {{status: string, payment_status: string, cancel_reason: string | null, total?: object, owed?: object, refunded?: object}} booking
  * @returns {{tone: "good" | "warn" | "bad", sign: string, title: string, text: string, pays?: boolean}} `pays`: it can still be paid
  */
-export function wordsOf({ status, payment_status: payment, cancel_reason: reason }) {
-  if (status === "pending") return pendingWords(payment);
-  if (status === "cancelled") return cancelledWords(payment, reason);
-  if (payment === "disputed") return { tone: "warn", sign: "tick", title: "You're booked", text: "Your bank has asked us about this payment. We will be in touch." };
-  return { tone: "good", sign: "tick", title: status === "completed" ? "That was it" : "You're booked", text: status === "completed" ? "Thank you for coming." : "Your places are yours. Show the reference at the door." };
+export function wordsOf(booking) {
+  const { status, payment_status: payment } = booking;
+  if (status === "pending") return pendingWords(booking);
+  if (status === "cancelled") return cancelledWords(booking);
+  const booked = { tone: "good", sign: "tick", title: status === "completed" ? "That was it" : "You're booked" };
+  const text = status === "completed" ? "Thank you for coming." : "Your places are yours. Show the reference at the door.";
+  if (payment === "disputed") return { ...booked, tone: "warn", text: "Your bank has asked us about this payment. We will be in touch." };
+  if (payment === "refunded") return { ...booked, tone: "warn", text: "What you paid has gone back to you in full. The booking stands; the organiser may get in touch." };
+  if (payment === "partially_refunded") return { ...booked, text: `${text} ${refundWords(booking)}` };
+  return { ...booked, text };
 }
 
-function pendingWords(payment) {
+function pendingWords({ payment_status: payment, total, owed }) {
+  const secured = total && owed ? total.amount - owed.amount : 0;
+  if (owed ? secured > 0 && owed.amount === 0 : payment === "authorized" || payment === "paid") return { ...ALIVE, pays: false, title: "Nearly there", text: "The payment has arrived and your booking is being confirmed." };
+  if (secured > 0) return { ...ALIVE, title: `${formatMoney(owed)} still to be paid`, text: "Your places stay yours while the others pay. If not everybody does in time, everybody gets their money back in full." };
   if (payment === "failed") return { ...ALIVE, tone: "bad", sign: "cross", title: "The payment didn't go through", text: "Nothing was charged, and your places are still yours. Try again, or pay another way." };
-  if (payment === "authorized" || payment === "paid") return { ...ALIVE, pays: false, title: "Nearly there", text: "The payment has arrived and your booking is being confirmed." };
   return { ...ALIVE, title: "Waiting for your payment", text: "Your places stay yours while you pay. This page tells you as soon as it is done." };
 }
 
-function cancelledWords(payment, reason) {
-  const refund = refundWords(payment);
-  if (reason === "returned") return { tone: "warn", sign: "cross", title: "Booking cancelled", text: `Your places are back in your cart. ${refund}` };
-  if (reason === "expired") return { tone: "bad", sign: "cross", title: "The time to pay has passed", text: `Your places are on sale again. ${refund}` };
-  if (reason === "hold_expired") return { tone: "bad", sign: "cross", title: "Your places were gone", text: `They had been given back before you booked. ${refund}` };
-  return { tone: "bad", sign: "cross", title: "Booking cancelled", text: `Its places are on sale again. ${refund}` };
+const CANCELLED = {
+  returned: { tone: "warn", title: "Booking cancelled", text: "Your places are back in your cart." },
+  expired: { title: "The time to pay has passed", text: "Your places are on sale again." },
+  hold_expired: { title: "Your places were gone", text: "They had been given back before you booked." },
+  payment_failed: { title: "The payment was not kept", text: "What your bank had promised could not be taken, so your places are on sale again." },
+  disputed: { title: "Booking cancelled", text: "The payment was taken back through the bank, so the places are on sale again." },
+};
+
+function cancelledWords(booking) {
+  const { cancel_reason: reason } = booking;
+  const { tone = "bad", title, text } = CANCELLED[reason] ?? { title: "Booking cancelled", text: "Its places are on sale again." };
+  return { tone, sign: "cross", title, text: `${text} ${refundWords(booking)}` };
 }
 
-function refundWords(payment) {
+function refundWords({ payment_status: payment, refunded }) {
   if (payment === "refunded") return "What you paid has been given back in full.";
-  if (payment === "partially_refunded") return "Part of what you paid has been given back.";
+  if (payment === "partially_refunded") return refunded?.amount > 0 ? `${formatMoney(refunded)} of what you paid has been given back.` : "Part of what you paid has been given back.";
+  if (payment === "disputed") return "Your bank is looking into the payment.";
   if (payment === "paid" || payment === "authorized") return "What you paid is on its way back to you.";
   return "Nothing was charged.";
 }

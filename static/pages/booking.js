@@ -6,9 +6,11 @@ import { sentence } from "../client/wording.js";
 import { make } from "../elements/make.js";
 import { complaint, missingIn, requestOf } from "./booking-request.js";
 import { CartView } from "./cart-view.js";
+import { CurrencyChoice } from "./currency-choice.js";
 import { keepForm, valuesOf } from "./form-keeper.js";
 import { pendingBooking } from "./pending-booking.js";
-import { find, startPage } from "./shell.js";
+import { find, isSandbox, startPage } from "./shell.js";
+import { wayToPay } from "./ways.js";
 
 const FORM = "holdfast.booking-form";
 const RUSH = 5;
@@ -18,7 +20,9 @@ const form = find("form");
 let welcomed = false;
 let busy = false;
 let attempt = { body: null, key: null };
+let quoted = "";
 
+const choice = new CurrencyChoice(find("currency"), holdfast.session);
 new CartView(holdfast, find("cart"), { empty: "Your cart is empty.", onchange: arrange });
 holdfast.connection.addEventListener("welcome", () => {
   welcomed = true;
@@ -34,6 +38,15 @@ function arrange() {
   find("checkout").hidden = !anything;
   find("message").hidden = anything;
   if (!anything) find("message").replaceChildren(...instead(paying));
+  quote(held);
+}
+
+/** Another cart has another price, in every currency. */
+function quote(held) {
+  const now = JSON.stringify(held.map(({ id, items }) => [id, items]));
+  if (held.length === 0 || now === quoted || busy) return;
+  quoted = now;
+  choice.refresh();
 }
 
 function instead(paying) {
@@ -52,7 +65,7 @@ async function toPending() {
 async function submit(event) {
   event.preventDefault();
   if (busy) return;
-  const body = requestOf(valuesOf(form));
+  const body = requestOf(valuesOf(form), choice.currency);
   clear();
   const missing = missingIn(body);
   if (missing.length > 0) complain(missing);
@@ -63,11 +76,22 @@ async function send(body) {
   setBusy(true);
   try {
     const { booking, payment } = await ask(body);
-    location.assign(payment.redirect_url ?? `/bookings/${encodeURIComponent(booking.id)}`);
+    location.assign(wayToPay(booking, payment, !isSandbox));
   } catch (refusal) {
-    setBusy(false);
-    explain(refusal);
+    await failed(refusal);
   }
+}
+
+/** The booking stands although its payment could not be begun: where it is paid, that is tried again. */
+async function failed(refusal) {
+  const booking = refusal.code === "unavailable" ? await pendingBooking().catch(() => null) : null;
+  if (booking) {
+    location.assign(wayToPay(booking, null, !isSandbox));
+    return;
+  }
+  setBusy(false);
+  explain(refusal);
+  if (refusal.code === "conflict") choice.refresh();
 }
 
 /** The same form sent again is the same attempt, so that a lost answer does not book twice. */

@@ -10,9 +10,9 @@ export function find(id) {
   return document.getElementById(id);
 }
 
-/** @returns {string} the id at the end of this page's address */
-export function idOfPage() {
-  return decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1) ?? "");
+/** @param {number} [after] how many words follow it @returns {string} the id at the end of this page's address */
+export function idOfPage(after = 0) {
+  return decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1 - after) ?? "");
 }
 
 export const isSandbox = document.querySelector('meta[name="payments"]')?.content === "sandbox";

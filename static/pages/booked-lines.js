@@ -1,0 +1,41 @@
+/** What a booking holds, as a list: each line with its place, what it is for and what it costs. */
+
+import { formatMoney } from "../client/money.js";
+import { resource } from "../client/resources.js";
+import { make } from "../elements/make.js";
+import { slotTitle } from "./cart-lines.js";
+
+export class BookedLines {
+  #resources = new Map();
+  #onknown;
+
+  /** @param {() => void} onknown a resource's words have come; draw again */
+  constructor(onknown) {
+    this.#onknown = onknown;
+  }
+
+  /** @returns {HTMLElement[]} a list's items */
+  draw(items) {
+    for (const { resource: name } of items) this.#fetch(name);
+    return items.map((item) => this.#line(item));
+  }
+
+  #line({ resource: name, slot, label, quantity, price }) {
+    const known = this.#resources.get(name);
+    const place = known ? slotTitle(known.slots.find(({ id }) => id === slot), known) : label;
+    const title = quantity > 1 ? `${quantity} × ${place}` : place;
+    const words = make("div", {}, make("b", {}, title), make("span", {}, known?.title ?? ""));
+    return make("li", {}, words, formatMoney({ ...price, amount: price.amount * quantity }));
+  }
+
+  async #fetch(name) {
+    if (this.#resources.has(name)) return;
+    this.#resources.set(name, null);
+    try {
+      this.#resources.set(name, await resource(name));
+      this.#onknown();
+    } catch {
+      this.#resources.delete(name);
+    }
+  }
+}

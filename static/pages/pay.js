@@ -1,0 +1,143 @@
+/** The page on which a buyer pays a booking: the card form, the time left, and the ways out. */
+
+import { get } from "../client/http.js";
+import { formatMoney } from "../client/money.js";
+import { formatTime } from "../client/times.js";
+import { sentence } from "../client/wording.js";
+import "../elements/hold-timer.js";
+import { make } from "../elements/make.js";
+import { notify } from "../elements/notices.js";
+import { checkAttempt, liveAttempt } from "./attempts.js";
+import { BookedLines } from "./booked-lines.js";
+import { PayDesk, stripeOfPage } from "./pay-desk.js";
+import { find, idOfPage, startPage, tell } from "./shell.js";
+import { securedOf } from "./split-shares.js";
+
+const LOOK_AGAIN = 2000;
+const GAINED = 1000;
+
+const id = idOfPage(1);
+const home = `/bookings/${encodeURIComponent(id)}`;
+const { key } = stripeOfPage();
+const holdfast = startPage();
+const lines = new BookedLines(() => booking && describe());
+let booking = null;
+let payment = null;
+
+const desk = new PayDesk({
+  attempt,
+  check: async () => payment && checkAttempt(holdfast.session, payment.id),
+  arrived: leave,
+  refused,
+  until: () => (booking ? formatTime(booking.expires_at) : ""),
+  returnUrl: new URL(home, location.href).href,
+});
+
+holdfast.addEventListener("booking", ({ detail }) => detail.id === id && show(detail));
+find("timer").clock = holdfast.clock;
+find("timer").addEventListener("over", over);
+find("cancel").addEventListener("click", () => act(cancel));
+find("instead").addEventListener("click", () => act(toCheckout));
+addEventListener("pageshow", (event) => event.persisted && desk.wake());
+
+/** The booking's page tells how it stands; Back does not lead here again. */
+function leave() {
+  location.replace(home);
+}
+
+async function attempt() {
+  if (!holdfast.session.csrf) await holdfast.session.open();
+  show((await get(`/api${home}`)).booking);
+  if (isOver(booking)) return null;
+  payment = await liveAttempt(holdfast.session, booking, key ? "element" : undefined);
+  find("instead").hidden = !payment.client_secret;
+  return payment;
+}
+
+function isOver({ status, owed }) {
+  return status !== "pending" || owed.amount === 0;
+}
+
+function show(now) {
+  const before = booking;
+  booking = now;
+  if (isOver(now)) {
+    leave();
+    return;
+  }
+  find("checkout").hidden = false;
+  find("message").hidden = true;
+  describe();
+  const gained = before ? deadline(now) - deadline(before) : 0;
+  if (gained > GAINED) notify(`You have a little more time to pay: until ${formatTime(now.expires_at)}.`);
+}
+
+function deadline({ expires_at: moment }) {
+  return new Date(moment).getTime();
+}
+
+function describe() {
+  find("timer").expiresAt = deadline(booking);
+  find("reference").textContent = booking.reference;
+  find("lines").replaceChildren(...lines.draw(booking.items));
+  const secured = securedOf(booking);
+  const sums = [["Total", booking.total], ...(secured.amount > 0 ? [["Paid by others", secured]] : [])];
+  find("sums").replaceChildren(...sums.map(([name, money]) => make("p.sum", {}, make("span", {}, name), make("b", {}, formatMoney(money)))));
+}
+
+/** What came at the last moment is still looked at; the booking then says how it ended. */
+function over() {
+  desk.close();
+  find("over").hidden = false;
+  find("over").focus();
+  lookAgain();
+}
+
+async function lookAgain() {
+  try {
+    show((await get(`/api${home}`)).booking);
+  } finally {
+    setTimeout(lookAgain, LOOK_AGAIN);
+  }
+}
+
+async function act(task) {
+  if (desk.busy) return;
+  const buttons = [...document.querySelectorAll("[data-rests]")];
+  for (const button of buttons) button.disabled = true;
+  try {
+    await task();
+  } catch (refusal) {
+    tell(refusal);
+    await desk.open();
+  } finally {
+    for (const button of buttons) button.disabled = false;
+  }
+}
+
+async function cancel() {
+  await holdfast.session.change("PUT", `/api${home}/cancel`, {});
+  location.replace("/booking");
+}
+
+async function toCheckout() {
+  const { redirect_url: address } = await liveAttempt(holdfast.session, booking, "checkout");
+  location.assign(address);
+}
+
+/** The booking may have ended meanwhile, and says so itself; what is not ours to see does not. */
+function refused(refusal) {
+  if (refusal.name !== "Refusal") throw refusal;
+  if (refusal.code === "conflict") {
+    leave();
+    return;
+  }
+  const gone = refusal.code === "not_found";
+  const title = gone ? "There is no such booking" : "That did not work";
+  const text = gone ? "Bookings can only be paid in the browser that made them." : sentence(refusal);
+  find("checkout").hidden = true;
+  find("message").hidden = false;
+  find("message").replaceChildren(make("h1", {}, title), make("p", {}, text), make("a.secondary", { href: "/" }, "See what is on"));
+}
+
+desk.open();

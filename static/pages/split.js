@@ -1,0 +1,116 @@
+/** Splitting a bill: how many pay, a link for each of the others, and live who has paid. */
+
+import { formatMoney } from "../client/money.js";
+import { make } from "../elements/make.js";
+import { notify } from "../elements/notices.js";
+import { allAttempts, newShare } from "./attempts.js";
+import { equalShares, mostPeople, openOf, shareWords, sharesOf } from "./split-shares.js";
+import { tell } from "./shell.js";
+
+export class SplitPanel {
+  #element;
+  #session;
+  #booking = null;
+  #payments = [];
+  #drawn = null;
+
+  /** @param {HTMLElement} element @param {Session} session */
+  constructor(element, session) {
+    this.#element = element;
+    this.#session = session;
+  }
+
+  /** @returns {number} what nobody has taken on yet, in minor units */
+  get open() {
+    return openOf(this.#booking.total, this.#payments);
+  }
+
+  /** @returns {boolean} whether others pay with the buyer */
+  get isSplit() {
+    return sharesOf(this.#payments).length > 0;
+  }
+
+  /** Shows a booking's shares as they are now. */
+  async show(booking) {
+    this.#booking = booking;
+    const payments = await allAttempts(booking);
+    if (booking === this.#booking) this.#draw(payments);
+  }
+
+  #draw(payments) {
+    this.#payments = payments;
+    const shares = sharesOf(payments);
+    const splits = this.#booking.status === "pending" && mostPeople(this.open) > 1;
+    this.#element.hidden = shares.length === 0 && !splits;
+    const seen = JSON.stringify([this.#booking.status, this.open, shares.map(({ id, status }) => [id, status])]);
+    if (seen === this.#drawn) return;
+    this.#drawn = seen;
+    const focused = document.activeElement.getAttribute("aria-label");
+    this.#element.replaceChildren(...this.#parts(shares, splits));
+    if (focused) this.#element.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  #parts(shares, splits) {
+    const any = shares.length > 0;
+    const list = any && make("ul.shares", {}, ...shares.map((share, place) => this.#line(share, place)));
+    return [make("h2", {}, any ? "Who pays" : "Split the bill"), list, splits && this.#form(any)].filter(Boolean);
+  }
+
+  #line(share, place) {
+    const { tone, text, open } = shareWords(share);
+    const pays = open && this.#booking.status === "pending";
+    const name = `Share ${place + 1}`;
+    const words = make("div.words", {}, make("b", {}, `${name} · ${formatMoney(share.amount)}`), make("span.standing", { "data-tone": tone }, text));
+    return make("li", {}, words, pays && this.#link(share.pay_url, name));
+  }
+
+  #link(address, name) {
+    const field = make("input", { type: "text", readOnly: true, value: address, "aria-label": `Link for ${name.toLowerCase()}`, onfocus: () => field.select() });
+    const copy = make("button.secondary", { type: "button", "aria-label": `Copy the link for ${name.toLowerCase()}`, onclick: () => copyLink(field) }, "Copy link");
+    return make("div.link", {}, field, copy);
+  }
+
+  #form(again) {
+    const most = mostPeople(this.open);
+    const options = Array.from({ length: most - 1 }, (_, place) => make("option", { value: String(place + 2) }, String(place + 2)));
+    const people = make("select", { id: "split-people" }, ...options);
+    const each = make("p.small", { id: "split-each", role: "status" });
+    const tellEach = () => (each.textContent = this.#eachWords(Number(people.value)));
+    people.addEventListener("change", tellEach);
+    tellEach();
+    const button = make("button.secondary", { type: "submit" }, again ? "Split the rest" : "Make the links");
+    const label = make("label", { for: "split-people" }, again ? "Split what is open between" : "Split it between");
+    return make("form.ask", { onsubmit: (event) => this.#submit(event, button, Number(people.value)) }, label, people, make("span", {}, "people, me included"), button, each);
+  }
+
+  #eachWords(people) {
+    const parts = equalShares(this.open, people).map((amount) => formatMoney({ ...this.#booking.total, amount }));
+    const each = parts[0] === parts.at(-1) ? `Each pays ${parts[0]}.` : `Each pays ${parts.at(-1)} or ${parts[0]}.`;
+    return `${each} The booking stands once everybody has paid; otherwise everybody gets their money back.`;
+  }
+
+  async #submit(event, button, people) {
+    event.preventDefault();
+    if (button.ariaBusy === "true") return;
+    button.ariaBusy = "true";
+    try {
+      const [, ...others] = equalShares(this.open, people);
+      for (const amount of others) await newShare(this.#session, this.#booking, amount);
+    } catch (refusal) {
+      tell(refusal);
+    } finally {
+      button.ariaBusy = "false";
+      await this.show(this.#booking).catch(tell);
+    }
+  }
+}
+
+async function copyLink(field) {
+  try {
+    await navigator.clipboard.writeText(field.value);
+    notify("The link is copied. Send it to whoever pays this share.", "good");
+  } catch {
+    field.focus();
+    notify("Copy the marked link and send it to whoever pays this share.");
+  }
+}
