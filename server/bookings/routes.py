@@ -1,8 +1,10 @@
 """Bookings over HTTP, as far as no money is moved by it; server.payments.routes has the rest."""
 
+import msgspec
 from starlette.routing import Route
 
 from server.bookings.details import BookingRequest
+from server.bookings.quote_view import quote_view
 from server.bookings.views import booking_view
 from server.errors import BadRequest
 from server.http.endpoint import Answer, Call, endpoint
@@ -10,11 +12,17 @@ from server.http.endpoint import Answer, Call, endpoint
 PAGE = 50
 
 
+class QuoteRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `POST /api/cart/quote`: an ISO 4217 code in lower case."""
+
+    currency: str
+
+
 async def validate(call: Call) -> Answer:
     """Everything that booking would refuse, and the price; changes nothing."""
     booking, new = await call.parts.bookings.quote(call.caller, call.body)
     view = booking_view(booking)
-    kept = ("reference", "items", "total", "expires_at")
+    kept = ("reference", "items", "total", "quote", "expires_at")
     return Answer({"valid": True, "new": new} | {name: view[name] for name in kept})
 
 
@@ -30,6 +38,19 @@ async def get_booking(call: Call) -> Answer:
     return Answer({"booking": booking_view(await call.parts.bookings.find(call.caller, call.path["id"]))})
 
 
+async def ask_quote(call: Call) -> Answer:
+    """`POST /api/cart/quote` → `{quote}`: the cart priced in another currency, locked."""
+    return Answer(
+        {"quote": quote_view(await call.parts.bookings.quotes.ask(call.caller, call.body.currency))}
+    )
+
+
+async def read_quote(call: Call) -> Answer:
+    """`GET /api/cart/quote` → `{quote}`: the present one; null without a cart."""
+    quoted = await call.parts.bookings.quotes.present(call.caller)
+    return Answer({"quote": None if quoted is None else quote_view(quoted)})
+
+
 def _limit(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6):
         raise BadRequest("limit is a whole number")
@@ -42,6 +63,8 @@ routes = [
         endpoint(validate, body=BookingRequest, limit="commands", idempotent=False),
         methods=["POST"],
     ),
+    Route("/api/cart/quote", endpoint(ask_quote, body=QuoteRequest, limit="commands"), methods=["POST"]),
+    Route("/api/cart/quote", endpoint(read_quote), methods=["GET"]),
     Route("/api/bookings", endpoint(list_bookings), methods=["GET"]),
     Route("/api/bookings/{id}", endpoint(get_booking), methods=["GET"]),
 ]

@@ -1,6 +1,7 @@
 """Bookings as values, and the table of what may follow what. Pure: time is an argument, in milliseconds."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -46,7 +47,10 @@ LINE_MOVES: Final[Mapping[LineState, frozenset[LineState]]] = {
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """Some of one slot, at the price it had when it was held (minor units)."""
+    """Some of one slot, and the price of one (minor units): what it had when it was held, or was quoted at.
+
+    `base_price` is what it had when it was held, where it was quoted in another currency.
+    """
 
     position: int
     resource: str
@@ -59,10 +63,20 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     range: tuple[str, str] | None = None
     state: LineState = "pending"
     applied: LineState | None = None
+    base_price: int | None = None
+
+    @property
+    def held_at(self) -> int:
+        """The price of one when it was held, in the currency of its cart."""
+        return self.price if self.base_price is None else self.base_price
 
 
 class Booking(msgspec.Struct, frozen=True, kw_only=True):
-    """A booking with its lines. Times in milliseconds; `payment` is the latest attempt's id."""
+    """A booking with its lines. Times in milliseconds; `payment` is the latest attempt's id.
+
+    What was quoted in another currency than its cart's has that one as `base_currency`, the rate (None where
+    every price was an owner's own), and when.
+    """
 
     id: UUID
     reference: str
@@ -85,6 +99,9 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     cancelled_at: int | None = None
     cancel_reason: CancelReason | None = None
     payment: UUID | None = None
+    base_currency: str | None = None
+    rate: Decimal | None = None
+    quoted_at: int | None = None
     version: int = 1
     applied_version: int = 0
 
@@ -92,6 +109,11 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     def resources(self) -> list[str]:
         """The ids of its resources, sorted: the order in which they are locked."""
         return sorted({line.resource for line in self.lines})
+
+    @property
+    def cart_currency(self) -> str:
+        """The currency of the cart it was made from, and of its holds."""
+        return self.base_currency or self.currency
 
     def is_of(self, caller: Caller) -> bool:
         """Whether the caller made it: by the session, or as the user."""
@@ -121,8 +143,8 @@ def _hold(booking: Booking, hold_id: str, lines: list[Line]) -> Hold:
         session=booking.session,
         resource=lines[0].resource,
         reference=booking.reference,
-        items=tuple(HeldItem(line.index, line.quantity, line.price) for line in lines),
-        currency=booking.currency,
+        items=tuple(HeldItem(line.index, line.quantity, line.held_at) for line in lines),
+        currency=booking.cart_currency,
         status="paying",
         created_at=booking.created_at,
         expires_at=booking.expires_at,

@@ -16,7 +16,9 @@ from server.bookings.applier import Announce, Applier, release
 from server.bookings.cursors import read_cursor, write_cursor
 from server.bookings.details import BookingRequest
 from server.bookings.live import LiveHolds
-from server.bookings.rules import Booking, CancelReason, Line, PaymentStatus, holds_of, lines_of
+from server.bookings.quotes import DEFAULT_TOLERANCE_PERCENT, Quotes
+from server.bookings.rates import RateSource
+from server.bookings.rules import Booking, CancelReason, Line, PaymentStatus, holds_of
 from server.bookings.worker import Clock, Worker, wall_clock
 from server.database.pool import Connection, Database
 from server.errors import (
@@ -64,6 +66,8 @@ class Bookings:
         announce: Announce,
         *,
         payment_seconds: int,
+        rates: RateSource | None = None,
+        tolerance_percent: int = DEFAULT_TOLERANCE_PERCENT,
         clock: Clock = wall_clock,
     ) -> None:
         self._database = database
@@ -72,6 +76,9 @@ class Bookings:
         self._payment_seconds = payment_seconds
         self._clock = clock
         self._applier = Applier(database, holds, announce, clock)
+        self.quotes = Quotes(
+            database, holds, inventory, clock, rates=rates, tolerance_percent=tolerance_percent
+        )
 
     def workers(self) -> list[Worker]:
         """The loops to be run beside the server."""
@@ -81,26 +88,27 @@ class Bookings:
         """The pending booking of the caller's cart, and whether it is new; `within` joins its transaction.
 
         HoldExpired names the slots that ended, SlotTaken those that somebody else has after all; Conflict
-        where there is no cart. In each case nothing stays booked.
+        where there is no cart, where it was quoted anew, or where it is booked in another currency than the
+        one that is asked for. In each case nothing stays booked.
         """
         cart = await self._cart(caller)
         if cart is None:
-            return await self._pending_of(caller), False
+            return _in_currency(await self._pending_of(caller), request), False
         booking = await self._draft(caller, request, cart)
         opened, created = await self._insert(booking, within)
         await self._require_holds(opened)
-        return opened, created
+        return _in_currency(opened, request), created
 
     async def quote(self, caller: Caller, request: BookingRequest) -> tuple[Booking, bool]:
         """What `open` would answer, with everything checked and nothing changed."""
         cart = await self._cart(caller)
         if cart is None:
-            return await self._pending_of(caller), False
-        booking = await self._draft(caller, request, cart)
+            return _in_currency(await self._pending_of(caller), request), False
+        booking = await self._draft(caller, request, cart, keep=False)
         async with self._database.connection() as connection:
             found = await store.live_by_reference(connection, booking.reference)
             if found is not None:
-                return await self._same_cart(connection, booking, found), False
+                return _in_currency(await self._same_cart(connection, booking, found), request), False
             return await _filled(connection, booking, lock=False), True
 
     async def find(self, caller: Caller, booking_id: str) -> Booking:
@@ -128,7 +136,7 @@ class Bookings:
     async def require_room_in_cart(self, booking: Booking) -> None:
         """Conflict if the booking's holds can't go back: the cart has other things by now."""
         cart = await self._holds.cart(booking.session)
-        if cart is not None and (cart.owner, cart.currency) != (booking.owner, booking.currency):
+        if cart is not None and (cart.owner, cart.currency) != (booking.owner, booking.cart_currency):
             raise Conflict(
                 "the cart has things of another owner by now: book or release those, or give these up"
             )
@@ -268,9 +276,12 @@ class Bookings:
             slots = {names[hold.resource, item.index] for hold in ended for item in hold.items}
             raise HoldExpired(slots=sorted(slots))
 
-    async def _draft(self, caller: Caller, request: BookingRequest, cart: Cart) -> Booking:
-        lines = lines_of(cart)
-        checked = details.check(request, places=sum(line.quantity for line in lines))
+    async def _draft(
+        self, caller: Caller, request: BookingRequest, cart: Cart, *, keep: bool = True
+    ) -> Booking:
+        places = sum(item.quantity for hold in cart.holds for item in hold.items)
+        checked = details.check(request, places=places)
+        price = await self.quotes.price(cart, request.currency, keep=keep)
         now = self._clock()
         return Booking(
             id=uuid4(),
@@ -280,15 +291,18 @@ class Bookings:
             owner=cart.owner,
             status="pending",
             payment_status="pending",
-            currency=cart.currency,
-            total=sum(line.quantity * line.price for line in lines),
+            currency=price.currency,
+            total=price.total,
             customer=checked.customer,
             attendees=checked.attendees,
             special_requests=checked.special_requests,
             driver_location=checked.driver_location,
             created_at=now,
             expires_at=now + 1000 * await self._seconds_to_pay(cart),
-            lines=lines,
+            base_currency=price.base_currency,
+            rate=price.rate,
+            quoted_at=price.quoted_at,
+            lines=price.lines,
         )
 
     async def _seconds_to_pay(self, cart: Cart) -> int:
@@ -377,6 +391,13 @@ async def _take_again(connection: Connection, booking: Booking) -> bool:
         return False
     await store.add_to_taken(connection, booking.lines, 1)
     return True
+
+
+def _in_currency(booking: Booking, request: BookingRequest) -> Booking:
+    """The booking that stands, unless it is to be paid in another currency than the one asked for."""
+    if request.currency not in {None, booking.currency}:
+        raise Conflict(f"the cart is booked in {booking.currency} already: cancel that booking first")
+    return booking
 
 
 def _uuid(text: str) -> UUID:

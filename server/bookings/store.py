@@ -87,6 +87,9 @@ async def insert(connection: Connection, booking: Booking) -> None:
         booking.driver_location,
         moment(booking.created_at),
         moment(booking.expires_at),
+        booking.base_currency,
+        booking.rate,
+        _optional(booking.quoted_at),
     )
 
 
@@ -106,6 +109,7 @@ async def insert_lines(connection: Connection, booking: Booking) -> None:
         [line.hold for line in lines],
         [line.range[0] if line.range else None for line in lines],
         [line.range[1] if line.range else None for line in lines],
+        [line.base_price for line in lines],
     )
 
 
@@ -273,6 +277,9 @@ def _booking(row: asyncpg.Record) -> Booking:
         cancelled_at=_since(row["cancelled_at"]),
         cancel_reason=row["cancel_reason"],
         payment=row["payment"],
+        base_currency=row["base_currency"],
+        rate=row["rate"],
+        quoted_at=_since(row["quoted_at"]),
         version=row["version"],
         applied_version=row["applied_version"],
         lines=msgspec.convert(row["lines"] or [], tuple[Line, ...]),

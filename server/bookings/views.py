@@ -20,8 +20,9 @@ def booking_view(booking: Booking, time: Time = rfc3339) -> dict[str, Any]:
         "reference": booking.reference,
         "status": booking.status,
         "payment_status": booking.payment_status,
-        "items": [_item(line, booking.currency) for line in booking.lines],
+        "items": [item_view(line, booking.currency) for line in booking.lines],
         "total": {"amount": booking.total, "currency": booking.currency},
+        "quote": _quote(booking, when),
         "customer": booking.customer,
         "attendees": booking.attendees,
         "special_requests": booking.special_requests,
@@ -35,7 +36,16 @@ def booking_view(booking: Booking, time: Time = rfc3339) -> dict[str, Any]:
     }
 
 
-def _item(line: Line, currency: str) -> dict[str, Any]:
+def _quote(booking: Booking, when: Callable[[int | None], Any]) -> dict[str, Any] | None:
+    """By what its prices came about, where it was quoted in another currency than its cart's."""
+    if booking.base_currency is None:
+        return None
+    rate = None if booking.rate is None else str(booking.rate)
+    return {"base": booking.base_currency, "rate": rate, "quoted_at": when(booking.quoted_at)}
+
+
+def item_view(line: Line, currency: str) -> dict[str, Any]:
+    """One line; `price` is of one of its slot."""
     return {
         "resource": line.resource,
         "slot": line.slot,

@@ -43,22 +43,23 @@ where s.resource_id = wanted.resource_id and s.index = wanted.index;
 -- name: insert_booking
 insert into booking (
   id, reference, session, user_id, owner, status, payment_status, currency, total, customer, attendees,
-  special_requests, driver_location, created_at, expires_at, release_at, touched_at, extend_until
+  special_requests, driver_location, created_at, expires_at, release_at, touched_at, extend_until,
+  base_currency, rate, quoted_at
 ) values (
   $1, $2, $3, $4, $5, 'pending', 'pending', $6, $7, $8, $9, $10, $11, $12, $13, $13, $12,
-  $13::timestamptz + interval '5 minutes'
+  $13::timestamptz + interval '5 minutes', $14, $15, $16
 );
 
 -- name: insert_lines
 -- $1 uuid, then one array for each column.
 insert into booking_line (
   booking_id, position, resource_id, slot_index, slot_id, label, quantity, unit_price, hold_id,
-  range_start, range_end, state
+  range_start, range_end, base_price, state
 )
 select $1, item.*, 'pending'
 from unnest(
   $2::integer[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::integer[], $8::integer[],
-  $9::text[], $10::text[], $11::text[]
+  $9::text[], $10::text[], $11::text[], $12::integer[]
 ) as item;
 
 -- name: bookings
@@ -70,7 +71,7 @@ select b.*,
       'position', l.position, 'resource', l.resource_id, 'index', l.slot_index, 'slot', l.slot_id,
       'label', l.label, 'quantity', l.quantity, 'price', l.unit_price, 'hold', l.hold_id,
       'range', case when l.range_start is null then null else jsonb_build_array(l.range_start, l.range_end) end,
-      'state', l.state, 'applied', l.applied) order by l.position)
+      'state', l.state, 'applied', l.applied, 'base_price', l.base_price) order by l.position)
    from booking_line l where l.booking_id = b.id) as lines
 from booking b
 where b.id = any($1::uuid[])
