@@ -19,6 +19,8 @@ TRIES: Final = 4
 # A stored failure answers every repeat of its key for a day: so many further keys are tried in its place.
 KEYS: Final = 8
 FIRST_PAUSE_SECONDS: Final = 0.25
+# What the library raises over JSON that is no object of Stripe's.
+_ODD: Final = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
 
 Send = Callable[[RequestOptions], Awaitable[StripeObject]]
 Sleep = Callable[[float], Awaitable[object]]
@@ -104,6 +106,10 @@ async def _once(send: Send, key: str | None) -> Answer:
         response = (await send(options)).last_response
     except StripeError as error:
         raise translated(error) from None
+    except _ODD as error:
+        raise Unknown(
+            f"Stripe's answer is not understood ({type(error).__name__})", may_repeat=True
+        ) from None
     assert response is not None, "the library keeps it with every object it answers"
     return Answer(response.body, response.headers.get("idempotent-replayed") == "true")
 

@@ -15,7 +15,7 @@ from server.payments.stripe.amounts import refusal_of, to_stripe
 from server.payments.stripe.client import Answer, Calls, Send
 from server.payments.stripe.failures import Refused
 from server.payments.stripe.methods import AUTHORISABLE
-from server.payments.stripe.objects import Disputes, PaymentIntent, intent_of
+from server.payments.stripe.objects import ListedDisputes, PaymentIntent, intent_of
 from server.payments.stripe.recent import recent_intents
 from server.payments.stripe.refunds import Refunds
 from server.payments.stripe.remembered import Remembered
@@ -94,7 +94,7 @@ class Stripe:
                 {"payment_intent": found.id, "limit": 100}, options
             )
         )
-        return intent_of(found, disputes.read(Disputes).data)
+        return intent_of(found, disputes.read(ListedDisputes).data)
 
     # Inside.
 

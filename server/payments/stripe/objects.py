@@ -1,6 +1,6 @@
 """Stripe's objects, as far as we read them, and what they are to us. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -64,11 +64,11 @@ class StripeRefund(msgspec.Struct, frozen=True):
     metadata: Mapping[str, str] | None = None
 
 
-class Disputes(msgspec.Struct, frozen=True):
+class ListedDisputes(msgspec.Struct, frozen=True):
     data: list[StripeDispute]
 
 
-class StripeRefunds(msgspec.Struct, frozen=True):
+class ListedRefunds(msgspec.Struct, frozen=True):
     data: list[StripeRefund]
 
 
@@ -76,7 +76,9 @@ class StripeRefunds(msgspec.Struct, frozen=True):
 VIA: Final = "via"
 CHECKOUT: Final = "checkout"
 
-_STATUS: Final[Mapping[str, IntentStatus]] = {
+# What an intent's status is to us; requires_payment_method is open, or declined after a try.
+STATUSES: Final[Mapping[str, IntentStatus]] = {
+    "requires_payment_method": "open",
     "requires_confirmation": "open",
     "requires_action": "open",
     "processing": "processing",
@@ -84,10 +86,20 @@ _STATUS: Final[Mapping[str, IntentStatus]] = {
     "succeeded": "captured",
     "canceled": "cancelled",
 }
-# Inquiries (warning_…) move no money, and a refund is their best answer; a prevented one never came.
-_DISPUTE_OPEN: Final = frozenset(
-    {"needs_response", "under_review", "appeal_needs_response", "appeal_under_review"}
-)
+# Inquiries (warning_…) move no money, and a refund is their best answer; a prevented dispute never came.
+DISPUTES: Final[Mapping[str, Dispute]] = {
+    "needs_response": "open",
+    "under_review": "open",
+    "appeal_needs_response": "open",
+    "appeal_under_review": "open",
+    "lost": "lost",
+    "won": "won",
+    "prevented": "none",
+    "warning_needs_response": "none",
+    "warning_under_review": "none",
+    "warning_closed": "none",
+}
+_WORST_FIRST: Final[tuple[Dispute, ...]] = ("open", "lost", "won", "none")
 _REFUND: Final[Mapping[str | None, RefundStatus]] = {
     "succeeded": "succeeded",
     "failed": "failed",
@@ -95,12 +107,11 @@ _REFUND: Final[Mapping[str | None, RefundStatus]] = {
 }
 
 
-def intent_of(found: PaymentIntent, disputes: Iterable[StripeDispute] = ()) -> Intent:
+def intent_of(found: PaymentIntent, disputes: Sequence[StripeDispute] = ()) -> Intent:
     """A payment intent with its disputes. Of a status we do not know, nobody knows the outcome."""
     charge = found.latest_charge if isinstance(found.latest_charge, Charge) else Charge()
-    known = [dispute for dispute in disputes if dispute.status in _DISPUTE_OPEN | {"won", "lost"}]
+    lost = sum(dispute.amount for dispute in disputes if dispute.status == "lost")
     left = found.amount_received - charge.amount_refunded
-    lost = sum(dispute.amount for dispute in known if dispute.status == "lost")
     return Intent(
         id=found.id,
         status=_status_of(found),
@@ -109,7 +120,7 @@ def intent_of(found: PaymentIntent, disputes: Iterable[StripeDispute] = ()) -> I
         captured=from_stripe(found.amount_received, found.currency),
         refunded=from_stripe(charge.amount_refunded, found.currency),
         reversed=from_stripe(min(lost, left), found.currency),
-        dispute=_dispute_of(known),
+        dispute=_dispute_of(disputes),
         failure=_failure_of(found),
         metadata=dict(found.metadata),
         client_secret=found.client_secret,
@@ -143,9 +154,9 @@ def refund_of(found: StripeRefund) -> Refund:
 
 
 def _status_of(found: PaymentIntent) -> IntentStatus:
-    if found.status == "requires_payment_method":
-        return "declined" if found.last_payment_error else "open"
-    return _STATUS.get(found.status, "processing")
+    if found.status == "requires_payment_method" and found.last_payment_error:
+        return "declined"
+    return STATUSES.get(found.status, "processing")
 
 
 def _status_of_session(found: Session, inner: Intent | None) -> IntentStatus:
@@ -156,14 +167,10 @@ def _status_of_session(found: Session, inner: Intent | None) -> IntentStatus:
     return "cancelled"
 
 
-def _dispute_of(disputes: list[StripeDispute]) -> Dispute:
-    """The one that matters most: an open one, then a lost one."""
-    statuses = {dispute.status for dispute in disputes}
-    if statuses & _DISPUTE_OPEN:
-        return "open"
-    if "lost" in statuses:
-        return "lost"
-    return "won" if "won" in statuses else "none"
+def _dispute_of(disputes: Sequence[StripeDispute]) -> Dispute:
+    """The one that matters most. One of a status we do not know is open: no refund meets it by accident."""
+    found = {DISPUTES.get(dispute.status, "open") for dispute in disputes}
+    return next((dispute for dispute in _WORST_FIRST if dispute in found), "none")
 
 
 def _failure_of(found: PaymentIntent) -> str | None:

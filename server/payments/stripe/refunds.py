@@ -8,7 +8,7 @@ from stripe import RequestOptions, StripeObject
 from server.payments.provider import Refund
 from server.payments.stripe.client import Calls
 from server.payments.stripe.failures import Refused
-from server.payments.stripe.objects import StripeRefund, StripeRefunds, refund_of
+from server.payments.stripe.objects import ListedRefunds, StripeRefund, refund_of
 
 # A stored refusal (say, too little balance) is answered for a day: so many further keys ask anew.
 TURNS: Final = 8
@@ -35,7 +35,7 @@ class Refunds:
         answer = await self._calls.get(
             lambda options: self._service.list_async({"payment_intent": intent_id, "limit": 100}, options)
         )
-        for refund in answer.read(StripeRefunds).data:
+        for refund in answer.read(ListedRefunds).data:
             if (refund.metadata or {}).get("key") == key:
                 return refund_of(refund)
         return None
