@@ -1,0 +1,56 @@
+"""What changed of late: lists by the time of making, and Stripe's record of events for what is older."""
+
+from typing import Any
+
+from server.payments.stripe.checkout import StripeCheckout
+from server.payments.stripe.intents import Stripe
+from tests.payments.stripe.wire import Wire, charge, cs, listed, pi
+
+SINCE = 1_700_000_000_999
+
+
+def event(thing: dict[str, Any]) -> dict[str, Any]:
+    return {"id": "evt_1", "object": "event", "type": "payment_intent.succeeded", "data": {"object": thing}}
+
+
+async def test_intents_made_and_intents_paid_are_found() -> None:
+    paid = pi("succeeded", id="pi_old", amount_received=4300, latest_charge="ch_1")
+    wire = Wire(listed(pi("requires_capture", id="pi_new")), listed(event(paid)))
+    found = await Stripe(wire.calls).recent(SINCE)
+    assert {intent.id: intent.has_money for intent in found} == {"pi_new": True, "pi_old": True}
+    assert wire.told == ["GET /v1/payment_intents", "GET /v1/events"]
+    assert wire.sent(0)["created[gte]"] == wire.sent(1)["created[gte]"] == "1700000000"
+    assert wire.sent(1)["types[1]"] == "payment_intent.succeeded"
+
+
+async def test_what_the_list_says_is_newer_than_the_event() -> None:
+    old = pi("requires_capture")
+    new = pi("succeeded", amount_received=4300, latest_charge=charge(amount_refunded=4300))
+    wire = Wire(listed(new), listed(event(old)))
+    assert [intent.status for intent in await Stripe(wire.calls).recent(SINCE)] == ["captured"]
+
+
+async def test_money_of_others_in_the_same_account_is_theirs() -> None:
+    wire = Wire(listed(pi(metadata={}), pi(metadata={"payment": "p1", "via": "checkout"})), listed())
+    assert await Stripe(wire.calls).recent(SINCE) == []
+
+
+async def test_every_page_is_read() -> None:
+    wire = Wire(listed(pi(id="pi_1"), pi(id="pi_2"), more=True), listed(pi(id="pi_3")), listed())
+    assert len(await Stripe(wire.calls).recent(SINCE)) == 3
+    assert wire.sent(1)["starting_after"] == "pi_2"
+
+
+async def test_a_list_without_an_end_is_cut() -> None:
+    wire = Wire(*[listed(pi(), more=True)] * 10, listed())
+    assert len(await Stripe(wire.calls).recent(SINCE)) == 1
+
+
+async def test_sessions_made_and_sessions_paid_are_found() -> None:
+    new = cs("complete", id="cs_new", payment_intent=pi("requires_capture"))
+    paid = cs("complete", id="cs_old", payment_intent="pi_9")
+    wire = Wire(listed(new, cs(id="cs_open")), listed(event(paid)))
+    provider = StripeCheckout(wire.calls, public_url="https://tickets.example", payment_seconds=1800)
+    found = {intent.id: intent.has_money for intent in await provider.recent(SINCE)}
+    assert found == {"cs_new": True, "cs_open": False, "cs_old": True}
+    assert wire.sent(0)["expand[0]"] == "data.payment_intent.latest_charge"
