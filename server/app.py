@@ -21,6 +21,7 @@ from server.accounts.sessions import Sessions
 from server.bookings import routes as bookings_routes
 from server.bookings.announcer import Announcer
 from server.bookings.booked import PostgresBooked
+from server.bookings.rates_file import FileRates
 from server.bookings.service import Bookings
 from server.database.pool import Database
 from server.holds import routes as holds_routes
@@ -174,7 +175,17 @@ def wire(
     inventory.on_change = holds.load
 
     announcer = Announcer(redis)
-    bookings = Bookings(database, holds, inventory, announcer, payment_seconds=settings.payment_seconds)
+    provider = served.by_name.get(served.default)
+    bookings = Bookings(
+        database,
+        holds,
+        inventory,
+        announcer,
+        payment_seconds=settings.payment_seconds,
+        rates=FileRates(Path(settings.rates_file)) if settings.rates_file else None,
+        tolerance_percent=settings.quote_tolerance_percent,
+        refuses=provider.refuses if provider else None,
+    )
     keeper = Keeper(holds)
     bus = Bus(settings.redis_url)
     live = LiveSessions(

@@ -40,6 +40,8 @@ class Settings:
     stripe_api_base: str = ""
     stripe_js_url: str = ""
     smtp_url: str = field(default="", repr=False)
+    rates_file: str = ""
+    quote_tolerance_percent: int = 2
     hold_seconds: int = 900
     hold_max_seconds: int = 3600
     payment_seconds: int = 1800
@@ -135,6 +137,8 @@ def _number(name: str, text: str) -> int:
     value = int(text)
     if name == "port" and value > 65535:
         raise ValueError(f"is {value}; a port is at most 65535")
+    if name == "quote_tolerance_percent" and value > 100:
+        raise ValueError(f"is {value}; it is at most 100")
     if name in _AT_LEAST_ONE and value < 1:
         raise ValueError("is 0; it is at least 1")
     return value

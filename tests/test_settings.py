@@ -34,6 +34,8 @@ GOOD: dict[str, tuple[str, object]] = {
     "STRIPE_API_BASE": ("http://127.0.0.1:9", "http://127.0.0.1:9"),
     "STRIPE_JS_URL": ("http://127.0.0.1:9/v3", "http://127.0.0.1:9/v3"),
     "SMTP_URL": ("smtps://mail.example", "smtps://mail.example"),
+    "RATES_FILE": ("/var/rates.json", "/var/rates.json"),
+    "QUOTE_TOLERANCE_PERCENT": ("0", 0),
     "HOLD_SECONDS": ("60", 60),
     "HOLD_MAX_SECONDS": ("600", 600),
     "PAYMENT_SECONDS": ("120", 120),
@@ -49,6 +51,7 @@ GOOD: dict[str, tuple[str, object]] = {
 }
 
 DEFAULTS = {
+    "quote_tolerance_percent": 2,
     "hold_seconds": 900,
     "hold_max_seconds": 3600,
     "payment_seconds": 1800,
@@ -89,6 +92,7 @@ def test_variables_of_others_are_ignored() -> None:
 
 BAD = [
     ("PORT", "65536", "at most 65535"),
+    ("QUOTE_TOLERANCE_PERCENT", "101", "at most"),
     ("PORT", "eight", "whole number"),
     ("PORT", "-1", "whole number"),
     ("PORT", "80.5", "whole number"),

@@ -81,6 +81,7 @@ class Quotes:
         *,
         rates: RateSource | None = None,
         tolerance_percent: int = DEFAULT_TOLERANCE_PERCENT,
+        refuses: Refuses | None = None,
     ) -> None:
         self._database = database
         self._holds = holds
@@ -88,7 +89,7 @@ class Quotes:
         self._clock = clock
         self._rates = rates
         self._tolerance_percent = tolerance_percent
-        self.refuses: Refuses = lambda _amount, _currency: None
+        self._refuses = refuses or _takes_all
 
     async def ask(self, caller: Caller, currency: str) -> Quoted:
         """The caller's cart priced in `currency`, which it is shown in from now on.
@@ -212,7 +213,7 @@ class Quotes:
         if rate is None:
             return True
         total = convert(basket.cart.total, rate, own, currency)
-        return total is not None and (not total or self.refuses(total, currency) is None)
+        return total is not None and (not total or self._refuses(total, currency) is None)
 
     def _require_known(self, currency: str, basket: _Basket) -> None:
         problem = problem_of(currency)
@@ -221,7 +222,7 @@ class Quotes:
 
     def _require_taken(self, quote: Quote, basket: _Basket) -> None:
         total = quote.total(basket.offers)
-        problem = self.refuses(total, quote.currency) if total else None
+        problem = self._refuses(total, quote.currency) if total else None
         if problem:
             raise self._refusal(quote.currency, problem, basket)
 
@@ -247,6 +248,10 @@ class Requoted(Conflict):
         message = f"was quoted anew: what was {old} is {new} now"
         super().__init__(f"the cart {message}; look at it and book again")
         self.errors = [FieldError("currency", message)]
+
+
+def _takes_all(_amount: int, _currency: str) -> None:
+    return None
 
 
 def _same(before: Quote, quote: Quote) -> bool:

@@ -16,7 +16,7 @@ from server.bookings.applier import Announce, Applier, release
 from server.bookings.cursors import read_cursor, write_cursor
 from server.bookings.details import BookingRequest
 from server.bookings.live import LiveHolds
-from server.bookings.quotes import DEFAULT_TOLERANCE_PERCENT, Quotes
+from server.bookings.quotes import DEFAULT_TOLERANCE_PERCENT, Quotes, Refuses
 from server.bookings.rates import RateSource
 from server.bookings.rules import Booking, CancelReason, Line, PaymentStatus, holds_of
 from server.bookings.worker import Clock, Worker, wall_clock
@@ -68,6 +68,7 @@ class Bookings:
         payment_seconds: int,
         rates: RateSource | None = None,
         tolerance_percent: int = DEFAULT_TOLERANCE_PERCENT,
+        refuses: Refuses | None = None,
         clock: Clock = wall_clock,
     ) -> None:
         self._database = database
@@ -77,7 +78,13 @@ class Bookings:
         self._clock = clock
         self._applier = Applier(database, holds, announce, clock)
         self.quotes = Quotes(
-            database, holds, inventory, clock, rates=rates, tolerance_percent=tolerance_percent
+            database,
+            holds,
+            inventory,
+            clock,
+            rates=rates,
+            tolerance_percent=tolerance_percent,
+            refuses=refuses,
         )
 
     def workers(self) -> list[Worker]:
