@@ -18,6 +18,7 @@ from server.demo import FOLDER, demo
 from server.embedded.process import EmbeddedError
 from server.errors import HoldfastError
 from server.holds.client import connect
+from server.http.times import now_milliseconds
 from server.inventory.generate import FEWEST_SEATS, MOST_SEATS, stadium
 from server.inventory.importer import import_file, write_drafts
 from server.inventory.reports import ImportOptions, ImportReport, parse_price
@@ -28,9 +29,17 @@ from server.ops import fault_points, logs
 from server.ops.audit import Finding
 from server.ops.auditor import audit
 from server.ops.preflight import problems_of_servers
+from server.payments import letters
+from server.payments.inbox_store import State
 from server.serve import CannotServe, serve
 from server.settings import Settings, SettingsError, from_environment, problems_for_run
 
+STATES: dict[str, list[State]] = {
+    "unfinished": ["due", "dead"],
+    "dead": ["dead"],
+    "due": ["due"],
+    "all": ["due", "dead", "done"],
+}
 LONG_SECONDS = 60.0
 DAY_SECONDS = 24 * 3600
 FAILURES = (CannotServe, EmbeddedError, HoldfastError, MigrationError)
@@ -75,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("audit", help="name every broken invariant; ends with 1 where there is any")
     one.set_defaults(command=run_audit)
     _add_token(commands.add_parser("token", help="mint a token for a user, role or display"))
+    _add_webhooks(commands.add_parser("webhooks", help="the payment provider's events: list, show, replay"))
     return whole
 
 
@@ -122,6 +132,26 @@ def _add_token(one: argparse.ArgumentParser) -> None:
     one.add_argument("--role", action="append", default=[], choices=get_args(Role), help="may be given again")
     one.add_argument("--days", type=int, help="how long it is valid (a user's 1, a display's 365)")
     one.set_defaults(command=run_token, refuse=one.error)
+
+
+def _add_webhooks(one: argparse.ArgumentParser) -> None:
+    actions = one.add_subparsers(dest="action", metavar="ACTION", required=True)
+    two = actions.add_parser("list", help="the latest that are not worked off, and how many there are")
+    states = two.add_mutually_exclusive_group()
+    for name, meaning in (("dead", "given up"), ("due", "still tried"), ("all", "and those worked off")):
+        states.add_argument(
+            f"--{name}", action="store_const", const=STATES[name], dest="states", help=meaning
+        )
+    two.add_argument("--limit", type=int, default=50, help="how many at most (50)")
+    two.set_defaults(command=run_webhooks, work=_list_webhooks, states=STATES["unfinished"])
+    two = actions.add_parser("show", help="one event with its body, without secrets")
+    two.add_argument("event", metavar="ID")
+    two.set_defaults(command=run_webhooks, work=_show_webhook)
+    two = actions.add_parser("replay", help="have events worked off once more; that is always safe")
+    which = two.add_mutually_exclusive_group(required=True)
+    which.add_argument("events", nargs="*", metavar="ID", default=[])
+    which.add_argument("--dead", action="store_true", help="every dead letter")
+    two.set_defaults(command=run_webhooks, work=_replay_webhooks)
 
 
 def run_demo(options: argparse.Namespace, settings: Settings) -> int:
@@ -242,3 +272,35 @@ def demo_secret() -> str:
     """The secret of the demo in this folder, so that a token can be tried without setting anything."""
     path = Path(FOLDER) / "jwt-secret"
     return path.read_text() if path.exists() else ""
+
+
+def run_webhooks(options: argparse.Namespace, settings: Settings) -> int:
+    for text in run(_run_webhooks(options, database_url(settings))):
+        print(text)
+    return 0
+
+
+async def _run_webhooks(options: argparse.Namespace, url: str) -> list[str]:
+    database = await Database.connect(url, size=1, command_seconds=LONG_SECONDS)
+    try:
+        found: list[str] = await options.work(database, options)
+        return found
+    finally:
+        await database.close()
+
+
+async def _list_webhooks(database: Database, options: argparse.Namespace) -> list[str]:
+    return await letters.listed(database, options.states, options.limit)
+
+
+async def _show_webhook(database: Database, options: argparse.Namespace) -> list[str]:
+    return [await letters.shown(database, options.event)]
+
+
+async def _replay_webhooks(database: Database, options: argparse.Namespace) -> list[str]:
+    now = now_milliseconds()
+    if options.dead:
+        found = await letters.replayed_dead(database, now)
+    else:
+        found = await letters.replayed(database, options.events, now)
+    return [f"{len(found)} will be worked off once more"]

@@ -210,7 +210,7 @@ alter table booking add constraint booking_confirmed_by foreign key (confirmed_b
 -- A refund is owed from the moment its row stands, and tried until the provider has done it. `purpose`
 -- makes the provider's idempotency key: the same purpose is never refunded twice. It may be on its way for
 -- days (`pending`), and fail there: then another row takes its place. `dropped`: it turned out that there was
--- nothing left to give back.
+-- nothing left to give back. `note` is what its owner wrote to it.
 create table refund (
   id uuid primary key,
   payment_id uuid not null references payment (id),
@@ -225,18 +225,19 @@ create table refund (
   created_at timestamptz not null,
   done_at timestamptz,
   last_error text,
+  note text not null default '',
   unique (payment_id, purpose)
 );
 
 create index refund_due on refund (due_at) where status in ('requested', 'pending');
 
--- Providers' events, stored before they are acknowledged. Dead letters keep their row.
+-- Providers' events, stored before they are acknowledged, bodies as they were signed. Dead letters keep their row.
 create table inbox (
   provider text not null,
   event_id text not null,
   kind text not null,
   object_id text not null,
-  body jsonb not null,
+  body text not null,
   received_at timestamptz not null,
   attempts integer not null default 0,
   due_at timestamptz not null,
@@ -247,6 +248,8 @@ create table inbox (
 );
 
 create index inbox_due on inbox (due_at) where done_at is null and dead_at is null;
+create index inbox_object on inbox (provider, object_id) where done_at is null and dead_at is null;
+create index inbox_received on inbox using brin (received_at);
 
 -- The sandbox provider is a third party that happens to live here: nothing of ours reads these tables.
 create schema sandbox;

@@ -2,7 +2,7 @@
 -- $1 providers, $2 event ids, $3 kinds, $4 object ids, $5 bodies, $6 now → those that were new.
 -- The caller sorts by id: two processes that keep the same events in the same order never wait in a ring.
 insert into inbox (provider, event_id, kind, object_id, body, received_at, due_at)
-select provider, event_id, kind, object_id, body::jsonb, $6, $6
+select provider, event_id, kind, object_id, body, $6, $6
 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
   as new (provider, event_id, kind, object_id, body)
 on conflict (provider, event_id) do nothing
