@@ -1,6 +1,7 @@
 """The pages: plain HTML files. `__STATIC__` in them becomes the present name of the static tree,
-`__PAYMENTS__` the name of who takes the money: pages say so when that is the sandbox. `__STRIPE_KEY__` is the
-publishable key and `__STRIPE_JS__` the address of Stripe's script, for the pages with a card form.
+`__PAYMENTS__` the name of who takes the money: pages say so when that is the sandbox. For the pages with a
+card form `__STRIPE_KEY__` is the publishable key, `__STRIPE_JS__` the address of Stripe's script, and
+`__STRIPE_CHECKOUT__` says whether Stripe's own page is there as well.
 """
 
 import gzip
@@ -46,6 +47,7 @@ class Pages:
             "__PAYMENTS__": settings.payments or "",
             "__STRIPE_KEY__": settings.stripe_publishable_key,
             "__STRIPE_JS__": settings.stripe_js_url or STRIPE_JS,
+            "__STRIPE_CHECKOUT__": "served" if settings.serves_checkout else "",
         }
         self._paths = PAGES | PAYMENT_PAGES | (SANDBOX_PAGES if settings.payments == "sandbox" else {})
         self._not_found = self._page(NOT_FOUND) or _file(_PLAIN_NOT_FOUND)

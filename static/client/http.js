@@ -21,7 +21,7 @@ async function send(path, options, clock) {
   } catch {
     throw Refusal.offline();
   }
-  clock?.observe(new Date(response.headers.get("Date")).getTime());
+  if (clock && response.headers.has("Date")) clock.observe(new Date(response.headers.get("Date")).getTime());
   if (!response.ok) throw Refusal.ofProblem(await problemOf(response), response.status);
   return response.status === 204 ? null : response.json();
 }

@@ -11,10 +11,13 @@ import { find } from "./shell.js";
 
 const RENEWED = new Set(["declined", "closed", "unanswered"]);
 
-/** @returns {{key: string, script: string}} what Stripe.js needs; the key is empty where no card form is served */
+/**
+ * @returns {{key: string, script: string, checkout: boolean}} what Stripe.js needs; the key is empty where no card form is
+ *   served, and `checkout` says whether Stripe's own page is there as well
+ */
 export function stripeOfPage() {
   const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
-  return { key: meta("stripe-key"), script: meta("stripe-js") };
+  return { key: meta("stripe-key"), script: meta("stripe-js"), checkout: meta("stripe-checkout") === "served" };
 }
 
 export class PayDesk {

@@ -1,13 +1,19 @@
-/** The sandbox provider's own page. It stands for a bank's, so it knows nothing of carts: a payment, its outcomes, the way back. */
+/**
+ * The sandbox provider's own page. It stands for a bank's, so it knows nothing of carts: a payment, its outcomes, the way back.
+ * Who pays another's share has no session here but brings the share and its secret.
+ */
 
-import { get } from "../client/http.js";
+import { change, get } from "../client/http.js";
 import { formatMoney } from "../client/money.js";
 import { Session } from "../client/session.js";
 import { sentence } from "../client/wording.js";
+import { takeFragment } from "./addresses.js";
 import { find, idOfPage } from "./shell.js";
 
 const LATE_SECONDS = 20;
 const id = idOfPage();
+const payer = new URLSearchParams(takeFragment(`holdfast.sandbox:${id}`));
+const secret = payer.get("secret");
 const session = new Session();
 let payment = null;
 
@@ -20,7 +26,18 @@ const ACTS = {
 };
 
 function report(outcome) {
-  return session.change("POST", `/api/sandbox/payments/${encodeURIComponent(id)}`, outcome);
+  const path = `/api/sandbox/payments/${encodeURIComponent(id)}`;
+  return secret ? change("POST", path, { ...outcome, secret }) : session.change("POST", path, outcome);
+}
+
+async function read() {
+  if (secret) return change("POST", `/api/payments/${encodeURIComponent(payer.get("share"))}/open`, { secret });
+  await session.open();
+  return get(`/api/payments/${encodeURIComponent(id)}`);
+}
+
+function wayBack() {
+  return secret ? `/pay/${encodeURIComponent(payer.get("share"))}#${secret}` : `/bookings/${encodeURIComponent(payment.booking)}`;
 }
 
 async function act(name) {
@@ -29,7 +46,7 @@ async function act(name) {
   try {
     await ACTS[name]();
     find("status").textContent = "Taking you back…";
-    location.assign(`/bookings/${encodeURIComponent(payment.booking)}`);
+    location.assign(wayBack());
   } catch (refusal) {
     setBusy(false);
     find("problem").textContent = sentence(refusal);
@@ -42,8 +59,7 @@ function setBusy(busy) {
 
 async function load() {
   try {
-    await session.open();
-    ({ payment } = await get(`/api/payments/${encodeURIComponent(id)}`));
+    ({ payment } = await read());
     find("amount").textContent = formatMoney(payment.amount);
     find("what").textContent = payment.attempt > 1 ? `Attempt ${payment.attempt}` : "";
     find("choices").hidden = false;

@@ -36,6 +36,14 @@ export function openOf({ amount }, payments) {
   return amount - taken.reduce((sum, payment) => sum + payment.amount.amount, 0);
 }
 
+/** @returns {{status: string, amount: object} | null} the buyer's own part: what they have paid, else what is left to them */
+export function ownShare(total, payments) {
+  const paid = payments.filter(({ status, pay_url: link }) => !link && SECURED.has(status));
+  if (paid.length > 0) return paid.at(-1);
+  const amount = openOf(total, payments);
+  return amount > 0 ? { status: "pending", amount: { ...total, amount } } : null;
+}
+
 /** @returns {{tone: "good" | "warn" | "bad" | "plain", text: string, open: boolean}} how a share stands; `open`: it can be paid */
 export function shareWords({ status }) {
   if (PAID.has(status)) return { tone: "good", text: "Paid", open: false };

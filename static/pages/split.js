@@ -4,7 +4,7 @@ import { formatMoney } from "../client/money.js";
 import { make } from "../elements/make.js";
 import { notify } from "../elements/notices.js";
 import { allAttempts, newShare } from "./attempts.js";
-import { equalShares, mostPeople, openOf, shareWords, sharesOf } from "./split-shares.js";
+import { equalShares, mostPeople, openOf, ownShare, shareWords, sharesOf } from "./split-shares.js";
 import { tell } from "./shell.js";
 
 export class SplitPanel {
@@ -52,21 +52,24 @@ export class SplitPanel {
 
   #parts(shares, splits) {
     const any = shares.length > 0;
-    const list = any && make("ul.shares", {}, ...shares.map((share, place) => this.#line(share, place)));
+    const list = any && make("ul.shares", {}, this.#ownLine(), ...shares.map((share, place) => this.#line(share, place)));
     return [make("h2", {}, any ? "Who pays" : "Split the bill"), list, splits && this.#form(any)].filter(Boolean);
   }
 
+  #ownLine() {
+    const own = ownShare(this.#booking.total, this.#payments);
+    return own && make("li", {}, standing("You", own));
+  }
+
   #line(share, place) {
-    const { tone, text, open } = shareWords(share);
-    const pays = open && this.#booking.status === "pending";
     const name = `Share ${place + 1}`;
-    const words = make("div.words", {}, make("b", {}, `${name} · ${formatMoney(share.amount)}`), make("span.standing", { "data-tone": tone }, text));
-    return make("li", {}, words, pays && this.#link(share.pay_url, name));
+    const pays = shareWords(share).open && this.#booking.status === "pending";
+    return make("li", {}, standing(name, share), pays && this.#link(share.pay_url, name));
   }
 
   #link(address, name) {
     const field = make("input", { type: "text", readOnly: true, value: address, "aria-label": `Link for ${name.toLowerCase()}`, onfocus: () => field.select() });
-    const copy = make("button.secondary", { type: "button", "aria-label": `Copy the link for ${name.toLowerCase()}`, onclick: () => copyLink(field) }, "Copy link");
+    const copy = make("button.secondary", { type: "button", "aria-label": `Copy link for ${name.toLowerCase()}`, onclick: () => copyLink(field) }, "Copy link");
     return make("div.link", {}, field, copy);
   }
 
@@ -79,8 +82,8 @@ export class SplitPanel {
     people.addEventListener("change", tellEach);
     tellEach();
     const button = make("button.secondary", { type: "submit" }, again ? "Split the rest" : "Make the links");
-    const label = make("label", { for: "split-people" }, again ? "Split what is open between" : "Split it between");
-    return make("form.ask", { onsubmit: (event) => this.#submit(event, button, Number(people.value)) }, label, people, make("span", {}, "people, me included"), button, each);
+    const label = make("label", { for: "split-people" }, again ? "Split my part between" : "Split it between");
+    return make("form.ask", { onsubmit: (event) => this.#submit(event, button, Number(people.value)) }, label, people, make("span", {}, "people, me included"), each, button);
   }
 
   #eachWords(people) {
@@ -103,6 +106,11 @@ export class SplitPanel {
       await this.show(this.#booking).catch(tell);
     }
   }
+}
+
+function standing(name, share) {
+  const { tone, text } = shareWords(share);
+  return make("div.words", {}, make("b", {}, `${name} · ${formatMoney(share.amount)}`), make("span.standing", { "data-tone": tone }, text));
 }
 
 async function copyLink(field) {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { wordsOf } from "../../static/pages/booking-words.js";
 import { shareState } from "../../static/pages/share-words.js";
-import { equalShares, mostPeople, openOf, securedOf, shareWords, sharesOf } from "../../static/pages/split-shares.js";
+import { equalShares, mostPeople, openOf, ownShare, securedOf, shareWords, sharesOf } from "../../static/pages/split-shares.js";
 import { chance } from "./chance.mjs";
 
 const EUR = (amount) => ({ amount, currency: "eur" });
@@ -36,6 +36,13 @@ test("a share is its newest attempt; one that was paid stays paid", () => {
   ];
   assert.deepEqual(sharesOf(payments).map(({ id }) => id), ["a2", "b"]);
   assert.equal(openOf(EUR(10_000), payments), 4000, "the buyer's own attempt takes nothing on");
+});
+
+test("the buyer's own part is what they have paid, else what is left to them", () => {
+  const others = [attempt("a", "pending", 3000, link("a")), attempt("b", "paid", 3000, link("b"))];
+  assert.deepEqual(ownShare(EUR(10_000), others), { status: "pending", amount: EUR(4000) });
+  assert.equal(ownShare(EUR(10_000), [...others, attempt("own", "authorized", 4000)]).id, "own");
+  assert.equal(ownShare(EUR(6000), others), null, "others pay it all");
 });
 
 test("each standing of a share has words of its own", () => {
