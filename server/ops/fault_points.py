@@ -1,9 +1,10 @@
 """Dying on purpose, for the tests that kill a process at every step: `HOLDFAST_FAULT_POINT=names:n`.
 
 The n-th pass of a point whose name fits one of the names (globs, parted by commas) ends the process as
-`kill -9` does. The points stand around what has an effect elsewhere:
+`kill -9` does; with 0 each pass is written to stderr and none is the last. The points stand around what has
+an effect elsewhere, on either side of it:
 
-    commit.before, commit.after                     transactions that write
+    commit.<tables>.before, commit.<tables>.after   transactions that write, by what they write (a+b+c)
     statement.<insert|update|delete>.<table>.after  what is written outside of them
     script.<name>.before, script.<name>.after       what changes Redis
     provider.<call>.before, provider.<call>.after   what a payment provider is asked
@@ -38,20 +39,24 @@ _WRITING: Final = re.compile(r"\b(insert|update|delete)\s+(?:into\s+|from\s+)?([
 
 
 class FaultPoints:
-    """Counts passes and dies at the one that is due; `number` 0 never."""
+    """Counts passes and dies at the one that is due; without names there is nothing to pass."""
 
     def __init__(self, names: tuple[str, ...] = (), number: int = 0) -> None:
         self._names = names
-        self._left = number
-        self._armed = number > 0
+        self._number = number
+        self._passed = 0
+        self._armed = bool(names)
 
     def passes(self, name: str) -> None:
         """The process is at this point; it may not come back."""
-        if any(fnmatchcase(name, each) for each in self._names):
-            self._left -= 1
-            if self._left == 0:
-                os.write(2, f"killed at {name}\n".encode())
-                os.kill(os.getpid(), signal.SIGKILL)
+        if not any(fnmatchcase(name, each) for each in self._names):
+            return
+        self._passed += 1
+        if self._number == 0:
+            os.write(2, f"passing {name}\n".encode())
+        elif self._passed == self._number:
+            os.write(2, f"killed at {name}\n".encode())
+            os.kill(os.getpid(), signal.SIGKILL)
 
     async def connect(self, url: str) -> Database:
         """A way to PostgreSQL with its points."""
@@ -80,8 +85,8 @@ def from_environment(environment: Mapping[str, str]) -> FaultPoints:
     if not text:
         return NO_FAULTS
     names, separator, number = text.rpartition(":")
-    if not separator or not names or not number.isascii() or not number.isdigit() or int(number) < 1:
-        raise ValueError(f"is {text!r}; it is a point's name and the pass, as in commit.before:3")
+    if not separator or not names or not (number.isascii() and number.isdigit()):
+        raise ValueError(f"is {text!r}; it is a point's name and the pass, as in script.pay.before:3")
     return FaultPoints(tuple(names.split(",")), int(number))
 
 
@@ -119,10 +124,11 @@ class FaultyDatabase(Database):
             with connection.query_logger(_noting(written)):
                 yield connection
                 await asyncio.sleep(0)
-            if written:
-                self.faults.passes("commit.before")
-        if written:
-            self.faults.passes("commit.after")
+            tables = "+".join(sorted({each.partition(".")[2] for each in written}))
+            if tables:
+                self.faults.passes(f"commit.{tables}.before")
+        if tables:
+            self.faults.passes(f"commit.{tables}.after")
 
 
 def _noting(written: list[str]) -> Callable[[Any], None]:

@@ -45,7 +45,7 @@ async def test_without_the_variable_nothing_stands_around_anything(
     assert faults.providers({}) == {}
 
 
-@pytest.mark.parametrize("text", ["commit.before", "commit.before:", ":3", "a:0", "a:-1", "a:x"])
+@pytest.mark.parametrize("text", ["commit.*.before", "commit.*.before:", ":3", "a:-1", "a:x"])
 def test_what_cannot_be_read_is_told(text: str) -> None:
     (told,) = problems({VARIABLE: text}, SANDBOX)
     assert told.startswith(f"{VARIABLE}: is {text!r}")
@@ -78,6 +78,13 @@ def test_the_nth_fitting_pass_is_the_last(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(killed) == 1
 
 
+def test_with_0_each_pass_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    faults = from_environment({VARIABLE: "script.*:0"})
+    for name in ("script.pay.before", "commit.booking.after"):
+        faults.passes(name)
+    assert capfd.readouterr().err == "passing script.pay.before\n"
+
+
 async def test_what_writes_to_postgresql_is_a_point(database_url: str) -> None:
     noting = Noting()
     database = await noting.connect(database_url)
@@ -92,7 +99,11 @@ async def test_what_writes_to_postgresql_is_a_point(database_url: str) -> None:
     async with database.transaction() as connection:
         await connection.fetch("select 1")
     await database.close()
-    assert noting.names == ["statement.insert.thing.after", "commit.before", "commit.after"]
+    assert noting.names == [
+        "statement.insert.thing.after",
+        "commit.thing.before",
+        "commit.thing.after",
+    ]
 
 
 async def test_scripts_and_calls_of_providers_are_points(redis: Redis) -> None:
