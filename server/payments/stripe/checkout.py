@@ -12,7 +12,7 @@ from stripe.params.checkout import SessionCreateParams, SessionCreateParamsPayme
 
 from server.payments.provider import Intent, Order, ProviderRefused, Refund
 from server.payments.stripe.amounts import refusal_of, to_stripe
-from server.payments.stripe.client import Answer, Calls
+from server.payments.stripe.client import Answer, Calls, numbered
 from server.payments.stripe.failures import Refused
 from server.payments.stripe.intents import TURNS, Stripe, metadata_of, title_of
 from server.payments.stripe.methods import AUTHORISABLE
@@ -71,7 +71,7 @@ class StripeCheckout:
             if intent.status != "open":
                 return intent
             try:
-                return await self._expired(intent_id, key if turn == 1 else f"{key}/{turn}")
+                return await self._expired(intent_id, numbered(key, turn))
             except Refused as refused:
                 intent = await self.fetch(intent_id)
                 if intent.status != "open":  # completed this moment: that is a payment, not a cancellation

@@ -67,37 +67,42 @@ class Calls:
 
     async def get(self, send: Send) -> Answer:
         """Ask for something."""
-        return await self._within_budget(send, None)
+        return await self._within_budget(send, None, 1)
 
-    async def post(self, send: Send, key: str) -> Answer:
-        """Have something done once, however often it is asked for by this key."""
-        return await self._within_budget(send, key)
+    async def post(self, send: Send, key: str, *, leaves_keys: bool = True) -> Answer:
+        """Have something done once, however often it is asked for by this key.
 
-    async def _within_budget(self, send: Send, key: str | None) -> Answer:
+        A key whose stored answer is "something broke here" gives it for a day, whatever has become of the
+        cause. With `leaves_keys` the next one is tried then: for what does no harm when it is done twice,
+        like an intent whose id nobody learnt.
+        """
+        return await self._within_budget(send, key, KEYS if leaves_keys else 1)
+
+    async def _within_budget(self, send: Send, key: str | None, keys: int) -> Answer:
         try:
             async with asyncio.timeout(BUDGET_SECONDS):
-                return await self._with_repeats(send, key)
+                return await self._with_repeats(send, key, keys)
         except TimeoutError:
             raise Unknown("no answer from Stripe in time") from None
 
-    async def _with_repeats(self, send: Send, key: str | None) -> Answer:
-        """Repeats what may be repeated, and leaves keys behind whose stored answer is "something broke here".
-
-        Such a key answers the same for a day, whatever has become of the cause. If it did make something,
-        nobody learnt its id: the next key, made of the first, is no second charge.
-        """
+    async def _with_repeats(self, send: Send, key: str | None, keys: int) -> Answer:
         tries, number = 0, 1
         while True:
             tries += 1
             try:
                 return await _once(send, key if number == 1 else f"{key}:{number}")
             except Unknown as failure:
-                if failure.replayed and number < KEYS:
+                if failure.replayed and number < keys:
                     number += 1
-                elif not failure.may_repeat or tries >= TRIES:
+                elif failure.replayed or not failure.may_repeat or tries >= TRIES:
                     raise
                 else:
                     await self._sleep(_pause(tries))
+
+
+def numbered(key: str, turn: int) -> str:
+    """The key of a further turn, in which the caller has looked at how things stand."""
+    return key if turn == 1 else f"{key}/{turn}"
 
 
 async def _once(send: Send, key: str | None) -> Answer:

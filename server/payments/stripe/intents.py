@@ -12,7 +12,7 @@ from stripe.params import PaymentIntentCreateParams, PaymentIntentCreateParamsPa
 
 from server.payments.provider import Intent, IntentStatus, Order, Refund
 from server.payments.stripe.amounts import refusal_of, to_stripe
-from server.payments.stripe.client import Answer, Calls, Send
+from server.payments.stripe.client import Answer, Calls, Send, numbered
 from server.payments.stripe.failures import Refused
 from server.payments.stripe.methods import AUTHORISABLE
 from server.payments.stripe.objects import ListedDisputes, PaymentIntent, intent_of
@@ -104,7 +104,7 @@ class Stripe:
         """The intent after a change that only some states allow; refused, it is answered as it is."""
         for turn in range(1, TURNS + 1):
             try:
-                return await self._done(send, key if turn == 1 else f"{key}/{turn}")
+                return await self._done(send, numbered(key, turn))
             except Refused as refused:
                 intent = await self.fetch(intent_id)
                 if intent.status not in possible:

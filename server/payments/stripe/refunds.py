@@ -6,11 +6,11 @@ from typing import Final
 from stripe import RequestOptions, StripeObject
 
 from server.payments.provider import Refund
-from server.payments.stripe.client import Calls
-from server.payments.stripe.failures import Refused
+from server.payments.stripe.client import Answer, Calls, numbered
+from server.payments.stripe.failures import Refused, Unknown
 from server.payments.stripe.objects import ListedRefunds, StripeRefund, refund_of
 
-# A stored refusal (say, too little balance) is answered for a day: so many further keys ask anew.
+# A stored failure (say, too little balance) is answered for a day: so many further keys ask anew.
 TURNS: Final = 8
 
 
@@ -22,9 +22,25 @@ class Refunds:
         self._service = calls.v1.refunds
 
     async def make(self, intent_id: str, amount: int, key: str) -> Refund:
-        """The one refund of this key."""
-        made = await self._made(intent_id, key)
-        return made or await self._create(intent_id, amount, key)
+        """The one refund of this key. Under the next key only what was looked for again and is not there."""
+
+        def send(options: RequestOptions) -> Awaitable[StripeObject]:
+            return self._service.create_async(
+                {"payment_intent": intent_id, "amount": amount, "metadata": {"key": key}}, options
+            )
+
+        for turn in range(1, TURNS + 1):
+            made = await self._made(intent_id, key)
+            if made is not None:
+                return made
+            try:
+                answer = await self._calls.post(send, numbered(key, turn), leaves_keys=False)
+            except (Refused, Unknown) as failure:
+                if not failure.replayed or turn == TURNS:
+                    raise
+            else:
+                return await self._as_now(answer)
+        raise AssertionError("the last turn answers or raises")
 
     async def fetch(self, refund_id: str) -> Refund:
         """A refund as it is now."""
@@ -40,19 +56,7 @@ class Refunds:
                 return refund_of(refund)
         return None
 
-    async def _create(self, intent_id: str, amount: int, key: str) -> Refund:
-        def send(options: RequestOptions) -> Awaitable[StripeObject]:
-            return self._service.create_async(
-                {"payment_intent": intent_id, "amount": amount, "metadata": {"key": key}}, options
-            )
-
-        for turn in range(1, TURNS + 1):
-            try:
-                answer = await self._calls.post(send, key if turn == 1 else f"{key}/{turn}")
-            except Refused as refused:
-                if not refused.replayed or turn == TURNS:
-                    raise
-            else:
-                found = answer.read(StripeRefund)
-                return await self.fetch(found.id) if answer.replayed else refund_of(found)
-        raise AssertionError("the last turn answers or raises")
+    async def _as_now(self, answer: Answer) -> Refund:
+        """An old answer to the same key is not what the refund is now."""
+        found = answer.read(StripeRefund)
+        return await self.fetch(found.id) if answer.replayed else refund_of(found)

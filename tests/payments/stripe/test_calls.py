@@ -131,3 +131,11 @@ async def test_closing_gives_the_connections_back() -> None:
     await wire.calls.close()
     with pytest.raises(RuntimeError, match="closed"):
         await Stripe(wire.calls).fetch("pi_1")
+
+
+async def test_a_refund_is_looked_for_again_before_its_key_is_left() -> None:
+    stored = refusal(500, None, replayed=True)
+    made = {"id": "re_1", "object": "refund", "status": "succeeded", "metadata": {"key": "refund:p1:1"}}
+    wire = Wire(ok(pi("succeeded")), listed(), stored, listed(made))
+    assert (await Stripe(wire.calls).refund("pi_1", 300, "refund:p1:1")).id == "re_1"
+    assert wire.keys.count("refund:p1:1") == 1
