@@ -16,10 +16,12 @@ from tests.fake_stripe.core.refusal import Refused
 from tests.fake_stripe.core.session import Session
 from tests.fake_stripe.dashboard import Dashboard
 from tests.fake_stripe.rim.api import Api, Asked
-from tests.fake_stripe.rim.application import application
+from tests.fake_stripe.rim.application import Interface, application
 from tests.fake_stripe.rim.deliveries import Deliveries
 from tests.fake_stripe.rim.faults import Faults
 from tests.fake_stripe.rim.listener import Listener
+from tests.fake_stripe.rim.pages import Pages
+from tests.fake_stripe.rim.public import Public
 
 WATCH_SECONDS: Final = 0.5  # how late what time alone does may be told, where nobody calls
 
@@ -57,7 +59,10 @@ class FakeStripe:
         self._api = Api(
             self.account, self.secret_key, clock, self._publish, self.contract, faults=self.faults
         )
-        self._listener = Listener(application(self._api), port)
+        public = Public(self.account, self.publishable_key, clock, self._publish, self.faults)
+        pages = Pages(self.account, clock, self._publish)
+        app = application(Interface(self._api, public), [*pages.routes()])
+        self._listener = Listener(app, port)
         self.base_url = self.account.pages_url = f"http://127.0.0.1:{self._listener.port}"
         self.js_url = f"{self.base_url}/v3/"
         self._published = 0

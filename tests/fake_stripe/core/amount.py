@@ -52,6 +52,12 @@ def check(amount: int, currency: str) -> None:
         )
 
 
+def shown(amount: int, currency: str) -> str:
+    """As Stripe's pages write it, roughly: `50.00 EUR`."""
+    decimals = 0 if currency in ZERO_DECIMALS else 3 if currency in THREE_DECIMALS else 2
+    return f"{amount / 10**decimals:,.{decimals}f} {currency.upper()}"
+
+
 def whole(value: object, param: str) -> int:
     """An integer as it is sent."""
     text = str(value)

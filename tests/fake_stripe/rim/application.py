@@ -1,29 +1,45 @@
-"""What is served: the interface under `/v1`, and an end for connections that are to be cut."""
+"""What is served: the interface under `/v1`, for servers and for pages, and whatever stands beside it."""
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tests.fake_stripe.core.refusal import Refused
 from tests.fake_stripe.rim.api import Api
+from tests.fake_stripe.rim.public import Public
 
 
-def application(api: Api) -> ASGIApp:
-    async def server(scope: Scope, receive: Receive, send: Send) -> None:
-        answer = await api.answer(Request(scope, receive))
+class Interface:
+    """An ASGI endpoint that may also cut the connection."""
+
+    def __init__(self, api: Api, public: Public) -> None:
+        self._api = api
+        self._public = public
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        answer = await (self._public if await _by_page(request) else self._api).answer(request)
         if answer is None:
             scope["transport"].abort()
         else:
             await answer(scope, receive, send)
 
-    return Starlette(routes=[Route("/v1/{path:path}", _Endpoint(server))])
+
+async def _by_page(request: Request) -> bool:
+    """Pages send their key among the parameters."""
+    if "authorization" in request.headers:
+        return False
+    return "key" in request.query_params or (await request.body()).startswith(b"key=")
 
 
-class _Endpoint:
-    """An ASGI application as an endpoint: it answers by itself, or not at all."""
+async def _refused(_request: Request, error: Exception) -> Response:
+    if isinstance(error, Refused):
+        return JSONResponse(error.json(), error.status)
+    raise error
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
+def application(interface: Interface, others: list[BaseRoute]) -> ASGIApp:
+    routes = [Route("/v1/{path:path}", interface), *others]
+    return Starlette(routes=routes, exception_handlers={Refused: _refused})

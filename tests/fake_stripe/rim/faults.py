@@ -84,6 +84,10 @@ class Faults:
             self.met.append((call, fault))
         return fault
 
+    def of_page(self, call: str) -> Name | None:
+        """What a page's call meets: only what was planned for it by name."""
+        return self._planned_for(call) if any(item.call == call for item in self.planned) else None
+
     def _planned_for(self, call: str) -> Name | None:
         for planned in self.planned:
             if _fits(call, planned.call):
