@@ -8,6 +8,7 @@ from redis.asyncio import Redis as RedisClient
 from server.database.pool import Database
 from server.settings import Settings
 from tests.payments.house import House, open_house
+from tests.payments.stripe_house import StripeHouse, open_stripe_house
 
 
 @pytest.fixture
@@ -22,3 +23,16 @@ async def house(
     await made.sells()
     yield made
     await client.aclose()
+
+
+@pytest.fixture
+async def stripe_house(
+    database: Database,
+    redis: RedisClient,  # noqa: ARG001  # emptied first
+    redis_url: str,
+    settings: Settings,
+) -> AsyncIterator[StripeHouse]:
+    """Four seats at 25 euros, paid by Stripe."""
+    async with open_stripe_house(database, redis_url, settings) as made:
+        await made.sells()
+        yield made

@@ -74,6 +74,10 @@ class Office:
             payment_seconds=self.settings.payment_seconds,
             clock=self.clock,
         )
+        self.open_payments(database)
+
+    def open_payments(self, database: Database) -> None:
+        """Paying by the sandbox."""
         self.payments = Payments(database, self.bookings, clock=self.clock)
         assert self.payments.sandbox is not None
         self.sandbox = self.payments.sandbox
@@ -179,11 +183,13 @@ class Buyer:
 class House:
     """Offices on one PostgreSQL and one Redis, with what a test asserts at its end."""
 
-    def __init__(self, database: Database, redis: Redis, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, redis: Redis, settings: Settings, clock: Clock | None = None
+    ) -> None:
         self.database = database
         self.redis = redis
         self.settings = settings
-        self.clock = Clock()
+        self.clock = clock or Clock()
         self.office = self.opens_office()
 
     def opens_office(self, wrap: Wrap | None = None) -> Office:

@@ -1,0 +1,200 @@
+"""A box office paid by Stripe: the same house, with a Stripe of our own as its third party and oracle."""
+
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from server.bookings.worker import Worker
+from server.database.pool import Database
+from server.holds.client import connect
+from server.payments.links import PayLinks
+from server.payments.service import Payments
+from server.payments.stripe.checkout import StripeCheckout
+from server.payments.stripe.client import Calls
+from server.payments.stripe.events import Ignored, read_event
+from server.payments.stripe.intents import Stripe
+from server.settings import Settings
+from tests.fake_stripe import FakeStripe
+from tests.payments.house import Buyer, Clock, House, Office, Wrap
+
+CARD = "4242424242424242"
+CHALLENGED = "4000002500003155"
+DECLINED = "4000000000000002"
+SECRET = "a-secret-of-the-tests-0123456789abcdef"
+PUBLIC_URL = "http://tickets.example"
+
+
+@dataclass
+class StripeOffice(Office):
+    """One process' bookings and payments, by Stripe in both ways."""
+
+    calls: Calls = field(kw_only=True)
+
+    def open_payments(self, database: Database) -> None:
+        stripe = Stripe(self.calls)
+        seconds = self.settings.payment_seconds
+        checkout = StripeCheckout(self.calls, public_url=PUBLIC_URL, payment_seconds=seconds)
+        self.payments = Payments(
+            database,
+            self.bookings,
+            providers={
+                "stripe": self.wrap("provider", stripe),
+                "stripe_checkout": self.wrap("provider", checkout),
+            },
+            default="stripe",
+            links=PayLinks(secret_key=SECRET, public_url=PUBLIC_URL),
+            clock=self.clock,
+        )
+
+    def workers(self) -> list[Worker]:
+        """All of them, in the order in which work flows."""
+        closing, *money = self.payments.workers()
+        return [*money, closing, *self.bookings.workers()]
+
+    async def money_moves(self, rounds: int = 2) -> None:
+        """Only the loops that bring an event to its end."""
+        for _ in range(rounds):
+            await self.payments.inbox.worker._work()
+            await self.payments.refunds.worker._work()
+
+
+@dataclass
+class StripeBuyer(Buyer):
+    """A session whose page is Stripe's: `await ann.pays(card=CHALLENGED)`."""
+
+    stripe: FakeStripe = field(kw_only=True)
+
+    @property
+    def intent(self) -> str:
+        assert self.attempt.intent is not None
+        return self.attempt.intent
+
+    async def pays(self, *, delay: float = 0, twice: bool = False, card: str = CARD) -> None:
+        """On the page that the attempt leads to; nothing of it is told before events are delivered."""
+        assert not delay, "Stripe's time is the house's clock"
+        assert not twice, "what Stripe takes, it takes once"
+        await self.stripe.pay(self.intent, card)
+
+
+class StripeHouse(House):
+    """Offices paid by one Stripe. Its events are kept back until a test delivers them."""
+
+    def __init__(
+        self, database: Database, redis: Redis, settings: Settings, clock: Clock, stripe: FakeStripe
+    ) -> None:
+        self.stripe = stripe
+        self.calls = Calls(stripe.secret_key, base=stripe.base_url, sleep=_at_once)
+        self.told = 0
+        super().__init__(database, redis, settings, clock)
+
+    def opens_office(self, wrap: Wrap | None = None) -> StripeOffice:
+        more = {} if wrap is None else {"wrap": wrap}
+        return StripeOffice(self.database, self.redis, self.settings, self.clock, calls=self.calls, **more)
+
+    def buyer(self, name: str, office: Office | None = None) -> StripeBuyer:
+        return StripeBuyer(office or self.office, name, stripe=self.stripe)
+
+    # Events.
+
+    def news(self) -> list[dict[str, Any]]:
+        """What Stripe has said since the last call."""
+        said = self.stripe.events[self.told :]
+        self.told = len(self.stripe.events)
+        return said
+
+    async def hears(self, events: Iterable[dict[str, Any]], office: Office | None = None) -> None:
+        """Each is received and worked off before the next one comes."""
+        money = (office or self.office).payments
+        for event in events:
+            await receive(money, event)
+            await money.inbox.worker._work()
+            await money.refunds.worker._work()
+
+    async def hears_all(self, rounds: int = 8) -> None:
+        """Every event so far, in its order, and what comes of it."""
+        for _ in range(rounds):
+            events = self.news()
+            if not events:
+                return
+            await self.hears(events)
+        raise AssertionError("it goes on and on")
+
+    # The end of every test.
+
+    async def _money_is_conserved(self) -> None:
+        """I4 against Stripe's own ledger: whatever was taken is a confirmed booking's, or went back."""
+        assert self.stripe.contract.violations == []
+        entries = {self.stripe.intent(name).id: self.stripe.ledger[name] for name in self.stripe.ledger}
+        rows = await self._payments()
+        owners = {self._inner(row["provider_id"]): row for row in rows}
+        kept: dict[UUID, int] = {}
+        for intent, entry in entries.items():
+            row = owners.get(intent)
+            story = (intent, entry, None if row is None else dict(row))
+            assert entry.held == 0, story
+            if entry.kept:
+                assert row is not None, story
+                assert row["accepted"], story
+                assert row["status"] in {"confirmed", "completed"}, story
+                assert entry.currency == row["currency"], story
+                kept[row["booking_id"]] = kept.get(row["booking_id"], 0) + entry.captured
+        await self._the_confirmed_are_paid(kept)
+
+    async def _payments(self) -> list[Any]:
+        async with self.database.connection() as connection:
+            return list(
+                await connection.fetch(
+                    """
+                    select p.id, p.booking_id, p.provider_id, p.accepted, p.currency, p.status as payment,
+                      b.status, b.total
+                    from payment p join booking b on b.id = p.booking_id
+                    where p.provider <> 'free' and p.provider_id is not null
+                    """
+                )
+            )
+
+    def _inner(self, provider_id: str) -> str:
+        """The intent that an attempt's money is in; a session nobody has paid yet has none."""
+        found = self.stripe.account.find(provider_id)
+        return str(getattr(found, "intent", None) or provider_id)
+
+    async def _the_confirmed_are_paid(self, kept: dict[UUID, int]) -> None:
+        async with self.database.connection() as connection:
+            confirmed = await connection.fetch(
+                "select id, total from booking where status in ('confirmed', 'completed') and total > 0"
+            )
+        assert {row["id"]: row["total"] for row in confirmed} == kept
+
+
+async def receive(payments: Payments, event: dict[str, Any]) -> None:
+    """As the webhook does, once the signature has been checked."""
+    found = read_event(json.dumps(event).encode(), livemode=False)
+    if not isinstance(found, Ignored):
+        await payments.inbox.receive(found.provider, found.event)
+
+
+async def _at_once(_seconds: float) -> None:
+    """No test waits for a pause."""
+
+
+@asynccontextmanager
+async def open_stripe_house(
+    database: Database, redis_url: str, settings: Settings
+) -> AsyncIterator[StripeHouse]:
+    """A house that sells nothing yet, with its Stripe."""
+    clock = Clock()
+    async with FakeStripe.serving(clock=clock) as stripe:
+        stripe.deliveries.lose()  # tests deliver by hand, from the list of events
+        redis = connect(redis_url)
+        house = StripeHouse(database, redis, replace(settings, payments="stripe"), clock, stripe)
+        try:
+            yield house
+        finally:
+            await house.calls.close()
+            await redis.aclose()
+    assert stripe.contract.violations == []
