@@ -1,5 +1,8 @@
 """The currencies of ISO 4217, and their amounts as text."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,3 +101,10 @@ def test_amounts_are_written() -> None:
     assert shown == ["85.00", "8500", "8.500"]
     assert format_amount(-5, "usd") == "-0.05"
     assert format_amount(0, "kwd") == "0.000"
+
+
+def test_browsers_have_the_same_table() -> None:
+    source = (Path(__file__).parent.parent / "static/client/currencies.js").read_text()
+    named = dict(re.findall(r'const (\w+) = new Set\("([a-z ]+)"', source))
+    for digits, name in ((0, "NO_DIGITS"), (3, "THREE_DIGITS")):
+        assert set(named[name].split()) == {code for code, places in EXPONENTS.items() if places == digits}
