@@ -166,17 +166,17 @@ def _drafts(
         draft = _from_csv(file, msgspec.structs.replace(head, plan=plan), report)
     else:
         draft = _from_plan(file, head, prices, seat_id, report)
-    return [_with_lists(draft, said, report)]
+    return [_with_lists(draft, said, sidecar.name, report)]
 
 
-def _with_lists(draft: ResourceDraft, said: Document, report: ImportReport) -> ResourceDraft:
+def _with_lists(draft: ResourceDraft, said: Document, source: str, report: ImportReport) -> ResourceDraft:
     """Price lists of the sidecar name what there is; those that stand lose what the file no longer has."""
     slots = {slot.id for slot in draft.slots}
     categories = {each.name for each in draft.categories} | {slot.category for slot in draft.slots}
     if isinstance(said.value, dict) and "price_lists" in said.value:
         problems = Problems()
         check_names(draft.price_lists, (categories, slots), "", problems)
-        report.note(problems, said)
+        report.note(problems, said, source)
         return draft
     lists = without_unknown(draft.price_lists, categories, slots)
     return msgspec.structs.replace(draft, price_lists=lists)

@@ -318,3 +318,26 @@ def test_a_price_is_a_category_and_an_amount(text: str, expected: Any) -> None:
 def test_what_is_no_price_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no price; one looks like"):
         parse_price(text)
+
+
+async def test_a_sidecar_may_have_price_lists_which_lose_what_the_file_no_longer_has(
+    database: Database, inventory: Inventory, tmp_path: Path
+) -> None:
+    path, sidecar = tmp_path / "club.csv", tmp_path / "club.prices.yaml"
+    path.write_text("id,price,category\nA,100,Floor\nB,200,Bar\n", encoding="utf-8")
+    sidecar.write_text(
+        "price_lists: {gbp: {categories: {Floor: 90, Bar: 180}, slots: {B: 150}}}\n", encoding="utf-8"
+    )
+    assert (await import_file(database, inventory, path, ImportOptions())).ok
+    lists = (await inventory.get("club")).resource.price_lists
+    assert lists["gbp"].categories == {"Floor": 90, "Bar": 180}
+    sidecar.unlink()
+    path.write_text("id,price,category\nA,100,Floor\n", encoding="utf-8")
+    assert (await import_file(database, inventory, path, ImportOptions())).ok
+    kept = (await inventory.get("club")).resource.price_lists["gbp"]
+    assert (kept.categories, kept.slots) == ({"Floor": 90}, {})
+    sidecar.write_text("price_lists:\n  gbp: {slots: {B: 150}}\n", encoding="utf-8")
+    report = await import_file(database, inventory, path, ImportOptions())
+    assert report.problems == [
+        "club.prices.yaml: line 2: price_lists.gbp.slots: 'B' is no slot of this resource"
+    ]
