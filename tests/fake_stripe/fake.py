@@ -61,7 +61,7 @@ class FakeStripe:
         )
         public = Public(self.account, self.publishable_key, clock, self._publish, self.faults)
         pages = Pages(self.account, clock, self._publish)
-        app = application(Interface(self._api, public), [*pages.routes()])
+        app = application(Interface(self._api, public, self.contract), [*pages.routes()])
         self._listener = Listener(app, port)
         self.base_url = self.account.pages_url = f"http://127.0.0.1:{self._listener.port}"
         self.js_url = f"{self.base_url}/v3/"

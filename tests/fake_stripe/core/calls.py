@@ -12,7 +12,7 @@ from tests.fake_stripe.core.dispute import Dispute
 from tests.fake_stripe.core.form import Params
 from tests.fake_stripe.core.intent import Intent
 from tests.fake_stripe.core.refund import Refund
-from tests.fake_stripe.core.refusal import Refused, missing
+from tests.fake_stripe.core.refusal import missing
 from tests.fake_stripe.core.session import Session
 
 Do = Callable[[Account, str, Params], dict[str, Any]]
@@ -112,11 +112,3 @@ def named(verb: str, path: str) -> tuple[str, str]:
         if match and call.verb == verb:
             return call.name, match.group(1) if match.groups() else ""
     return "", ""
-
-
-def find(verb: str, path: str) -> Call:
-    """The call; raise Refused (404) where there is none."""
-    name, _object_id = named(verb, path)
-    if not name:
-        raise Refused(f"Unrecognized request URL ({verb}: {path}).", status=404)
-    return BY_NAME[name]

@@ -52,11 +52,9 @@ class Api:
         asked = await self._asked(request)
         self.requests.append(asked)
         try:
-            self._authenticate(request)
-            calls.find(asked.method, asked.path)
+            self._check(request, asked)
         except Refused as refusal:
             return reply(_error(refusal), asked.id, asked.key)
-        self.contract.request(asked.call, asked.params, asked.version)
         fault = self.faults.of(asked.call)
         if fault == "stall":
             return await self._after_stall(asked)
@@ -78,6 +76,18 @@ class Api:
             call,
             object_id,
         )
+
+    def _check(self, request: Request, asked: Asked) -> None:
+        """What Stripe finds before it begins."""
+        self._authenticate(request)
+        if not asked.call:
+            self.contract.unknown(asked.method, asked.path)
+            raise Refused(f"Unrecognized request URL ({asked.method}: {asked.path}).", status=404)
+        self.contract.headers(asked.call, asked.version, asked.key)
+        problems = self.contract.request(asked.call, asked.params)
+        if problems:
+            code = "parameter_missing" if problems[0].endswith("missing") else "parameter_unknown"
+            raise Refused(problems[0], code=code)
 
     def _authenticate(self, request: Request) -> None:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")

@@ -1,11 +1,14 @@
 """What is served: the interface under `/v1`, for servers and for pages, and whatever stands beside it."""
 
+import traceback
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tests.fake_stripe.contract.contract import Contract
 from tests.fake_stripe.core.refusal import Refused
 from tests.fake_stripe.rim.api import Api
 from tests.fake_stripe.rim.public import Public
@@ -14,13 +17,18 @@ from tests.fake_stripe.rim.public import Public
 class Interface:
     """An ASGI endpoint that may also cut the connection."""
 
-    def __init__(self, api: Api, public: Public) -> None:
+    def __init__(self, api: Api, public: Public, contract: Contract) -> None:
+        self._contract = contract
         self._api = api
         self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        answer = await (self._public if await _by_page(request) else self._api).answer(request)
+        try:
+            answer = await (self._public if await _by_page(request) else self._api).answer(request)
+        except Exception:
+            self._contract.broken(traceback.format_exc())
+            raise
         if answer is None:
             scope["transport"].abort()
         else:

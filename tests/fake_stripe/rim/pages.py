@@ -129,7 +129,7 @@ def _checkout(session: Session, problem: str) -> HTMLResponse:
     if session.status != "open":
         return _page("Checkout", "<h1>You're all done here</h1><p>You have paid, or the time was over.</p>")
     lines = "".join(
-        f"<li><span>{line.quantity} {escape(line.name)}</span> <b>{shown(line.total, session.currency)}</b></li>"
+        f"<li>{line.quantity} {escape(line.name)} <b>{shown(line.total, session.currency)}</b></li>"
         for line in session.lines
     )
     ways = "".join(f'<option value="{name}">{name}</option>' for name in session.methods if name != "link")
@@ -150,7 +150,7 @@ def _checkout(session: Session, problem: str) -> HTMLResponse:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    return dict(parse_qsl((await request.body()).decode()))
+    return dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
 
 
 def _arrived(session: Session) -> str:
