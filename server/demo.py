@@ -21,7 +21,7 @@ FOLDER = Path(".holdfast")
 
 def demo(settings: Settings, *, reset: bool, environment: Mapping[str, str]) -> None:
     """Serve until Ctrl-C. What `settings` already names is used instead of our own."""
-    refused = problems_of_payments(settings) if settings.payments else []
+    refused = problems_of_payments(_with_page(settings)) if settings.payments else []
     if refused:
         raise SettingsError(refused)
     if not environment.get("LOG_LEVEL"):
@@ -31,6 +31,11 @@ def demo(settings: Settings, *, reset: bool, environment: Mapping[str, str]) -> 
             home.reset()
         complete = complete_settings(settings, home, port_of(listener))
         run(_serve(complete, listener, environment))
+
+
+def _with_page(settings: Settings) -> Settings:
+    """Before a port is taken: our page will be somewhere on this machine."""
+    return settings if settings.public_url else replace(settings, public_url="http://localhost")
 
 
 def port_of(listener: socket.socket) -> int:
@@ -61,7 +66,7 @@ async def _serve(settings: Settings, listener: socket.socket, environment: Mappi
         sys.stderr.write(seeded.trouble + "\n")
 
     def ready() -> None:
-        sys.stdout.write(welcome(settings.public_url, seeded))
+        sys.stdout.write(welcome(settings, seeded))
         sys.stdout.flush()
         if may_open_browser(environment):
             threading.Thread(target=webbrowser.open, args=(settings.public_url,), daemon=True).start()
@@ -69,10 +74,11 @@ async def _serve(settings: Settings, listener: socket.socket, environment: Mappi
     await serve(settings, listener=listener, ready=ready)
 
 
-def welcome(address: str, seeded: Seeded) -> str:
+def welcome(settings: Settings, seeded: Seeded) -> str:
     """The page addresses, for the terminal."""
+    address = settings.public_url
     return f"""
-Holdfast is up. Payments are a sandbox's: no money moves.
+Holdfast is up. {_who_takes_the_money(settings)}
 
   everything    {address}/
   the hall      {address}/resources/{seeded.hall}
@@ -80,6 +86,14 @@ Holdfast is up. Payments are a sandbox's: no money moves.
 
 Open the hall in two windows and take a seat. Ctrl-C stops it; `make demo ARGS=--reset` starts afresh.
 """
+
+
+def _who_takes_the_money(settings: Settings) -> str:
+    if settings.payments != "stripe":
+        return "Payments are a sandbox's: no money moves."
+    if settings.stripe_livemode:
+        return "Payments are Stripe's, live: real money moves."
+    return "Payments are Stripe's in its test mode: no money moves."
 
 
 def may_open_browser(environment: Mapping[str, str]) -> bool:

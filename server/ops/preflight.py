@@ -1,13 +1,19 @@
-"""What `holdfast run` looks at before it listens: that both servers are there and are what it needs."""
+"""What `holdfast run` looks at before it listens: that the servers are there and are what it needs."""
+
+import asyncio
 
 import asyncpg
+import structlog
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from server.database.migrate import MigrationError, require_current
+from server.payments.provider import ProviderRefused, ProviderUnavailable
 from server.settings import Settings
+
+_log = structlog.get_logger(__name__)
 
 SECONDS = 5.0
 OLDEST_REDIS = 7
@@ -15,8 +21,32 @@ OLDEST_REDIS = 7
 
 async def problems_of_servers(settings: Settings) -> list[str]:
     """One line for each server that is away, too old, or not migrated; it names the setting to look at."""
-    found = [await _problem_of_redis(settings.redis_url), await _problem_of_database(settings.database_url)]
+    found = [
+        await _problem_of_redis(settings.redis_url),
+        await _problem_of_database(settings.database_url),
+        await problem_of_stripe(settings),
+    ]
     return [problem for problem in found if problem]
+
+
+async def problem_of_stripe(settings: Settings) -> str:
+    """That Stripe does not accept the key. One that is away is no reason not to start."""
+    if settings.payments != "stripe":
+        return ""
+    from server.payments.stripe.client import Calls  # noqa: PLC0415  # 0.2 s that others need not wait
+    from server.payments.stripe.failures import NotAccepted  # noqa: PLC0415  # as above
+
+    calls = Calls(settings.stripe_secret_key, base=settings.stripe_api_base)
+    try:
+        async with asyncio.timeout(SECONDS):
+            await calls.get(lambda options: calls.v1.payment_intents.list_async({"limit": 1}, options))
+    except NotAccepted as refused:
+        return f"STRIPE_SECRET_KEY: Stripe does not accept it ({refused})"
+    except (ProviderUnavailable, ProviderRefused, TimeoutError) as error:
+        _log.warning("stripe_away", reason=str(error) or "no answer in time")
+    finally:
+        await calls.close()
+    return ""
 
 
 async def _problem_of_redis(url: str) -> str:

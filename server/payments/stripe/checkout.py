@@ -5,8 +5,10 @@ is that of the payment intent inside it, which comes into being when the buyer c
 """
 
 from collections.abc import Awaitable
+from functools import partial
 from typing import Final, cast
 
+import structlog
 from stripe import RequestOptions, StripeObject
 from stripe.params.checkout import SessionCreateParams, SessionCreateParamsPaymentMethodOptions
 
@@ -14,7 +16,7 @@ from server.payments.provider import Intent, Order, ProviderRefused, Refund
 from server.payments.stripe.amounts import refusal_of, to_stripe
 from server.payments.stripe.client import Answer, Calls, numbered
 from server.payments.stripe.failures import Refused
-from server.payments.stripe.intents import TURNS, Stripe, metadata_of, title_of
+from server.payments.stripe.intents import METHODS, TURNS, Stripe, metadata_of, title_of
 from server.payments.stripe.methods import AUTHORISABLE
 from server.payments.stripe.objects import CHECKOUT, VIA, Session, intent_of_session
 from server.payments.stripe.recent import recent_sessions
@@ -26,6 +28,8 @@ EXPAND: Final = ["payment_intent.latest_charge"]
 LIFE_SECONDS: Final = 3 * 3600
 LONGEST_SECONDS: Final = 23 * 3600
 SLACK_SECONDS: Final = 3600
+
+_log = structlog.get_logger(__name__)
 
 
 class StripeCheckout:
@@ -46,8 +50,14 @@ class StripeCheckout:
 
     async def create(self, order: Order, key: str) -> Intent:
         params = self._creation(order)
-        answer = await self._calls.post(lambda options: self._service.create_async(params, options), key)
-        return await self._as_now(answer)
+        while True:
+            try:
+                answer = await self._calls.post(partial(self._service.create_async, params), key)
+            except Refused as refused:
+                params, suffix = _made_do(params, refused)
+                key += suffix
+            else:
+                return await self._as_now(answer)
 
     async def fetch(self, intent_id: str) -> Intent:
         answer = await self._calls.get(
@@ -151,6 +161,20 @@ class StripeCheckout:
         if order.email:
             params["customer_email"] = order.email
         return params
+
+
+def _made_do(params: SessionCreateParams, refused: Refused) -> tuple[SessionCreateParams, str]:
+    """Without what Stripe would not take and can do without, and what to add to the key; else the refusal."""
+    plain = params.copy()
+    if refused.param == "customer_email" and "customer_email" in plain:
+        del plain["customer_email"]  # the buyer writes it on Stripe's page
+        return plain, "/anonymous"
+    if refused.param.startswith(METHODS) and METHODS in plain:
+        del plain["payment_method_options"]
+        plain["payment_intent_data"] = {**plain["payment_intent_data"], "capture_method": "manual"}
+        _log.warning("stripe_methods_refused", reason=str(refused))
+        return plain, "/manual"
+    raise refused
 
 
 def _authorise_first() -> SessionCreateParamsPaymentMethodOptions:

@@ -15,11 +15,15 @@ _OURS_TO_MEND: Final = frozenset({401, 403})
 
 
 class Refused(ProviderRefused):
-    """`code` is Stripe's, such as payment_intent_unexpected_state. `replayed`: an old answer to this key."""
+    """`code` is Stripe's, such as payment_intent_unexpected_state; `param` is the parameter it does not like.
 
-    def __init__(self, text: str, code: str | None, *, replayed: bool = False) -> None:
+    `replayed`: an old answer to this key.
+    """
+
+    def __init__(self, text: str, code: str | None, param: str | None, *, replayed: bool = False) -> None:
         super().__init__(text)
         self.code = code
+        self.param = param or ""
         self.replayed = replayed
 
 
@@ -30,6 +34,10 @@ class Unknown(ProviderUnavailable):
         super().__init__(text)
         self.may_repeat = may_repeat
         self.replayed = replayed
+
+
+class NotAccepted(Unknown):
+    """Stripe does not know the secret key, or does not let it do this: an operator has to act."""
 
 
 class _Details(msgspec.Struct):
@@ -52,8 +60,10 @@ def translated(error: StripeError) -> Refused | Unknown:
     replayed = _header(error, "idempotent-replayed") == "true"
     text = _text(status, details, error.request_id)
     if status in _FINAL and details is not None and details.code not in _OF_THE_MOMENT:
-        return Refused(text, details.code, replayed=replayed)
-    may_repeat = status not in _OURS_TO_MEND and _header(error, "stripe-should-retry") != "false"
+        return Refused(text, details.code, details.param, replayed=replayed)
+    if status in _OURS_TO_MEND:
+        return NotAccepted(text)
+    may_repeat = _header(error, "stripe-should-retry") != "false"
     return Unknown(text, may_repeat=may_repeat, replayed=replayed)
 
 

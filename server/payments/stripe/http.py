@@ -1,6 +1,8 @@
 """The library's way out: httpx, with our time limits. Repeats are not its business but client.py's."""
 
+import ssl
 from collections.abc import Mapping
+from functools import cache
 from typing import ClassVar, Final
 
 import httpx
@@ -17,7 +19,9 @@ class Http(stripe.HTTPClient):
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
         super().__init__()
-        self._client = httpx.AsyncClient(timeout=TRY_SECONDS, limits=CONNECTIONS, transport=transport)
+        self._client = httpx.AsyncClient(
+            verify=_trust(), timeout=TRY_SECONDS, limits=CONNECTIONS, transport=transport
+        )
 
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: str | None = None
@@ -33,3 +37,9 @@ class Http(stripe.HTTPClient):
     async def close_async(self) -> None:
         """Give the connections back."""
         await self._client.aclose()
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Read once: the authorities are a large file."""
+    return httpx.create_ssl_context()

@@ -7,6 +7,7 @@ methods take it at once, and a late winner among those is refunded.
 from collections.abc import Awaitable
 from typing import Final, cast
 
+import structlog
 from stripe import RequestOptions, StripeObject
 from stripe.params import PaymentIntentCreateParams, PaymentIntentCreateParamsPaymentMethodOptions
 
@@ -23,10 +24,14 @@ from server.payments.stripe.remembered import Remembered
 NAME: Final = "stripe"
 # A refusal is stored with its key: while it no longer fits the intent's state, the next key is tried.
 TURNS: Final = 8
+# The parameters that say which methods authorise first; an account may not know one of them.
+METHODS: Final = "payment_method_options"
 _CANCELLABLE: Final[frozenset[IntentStatus]] = frozenset({"open", "declined", "authorised"})
 _CAPTURABLE: Final[frozenset[IntentStatus]] = frozenset({"authorised"})
 # The authorisation is gone, whatever the intent still says.
 _LAPSED: Final = frozenset({"charge_expired_for_capture", "capture_charge_authorization_expired"})
+
+_log = structlog.get_logger(__name__)
 
 
 class Stripe:
@@ -45,7 +50,14 @@ class Stripe:
 
     async def create(self, order: Order, key: str) -> Intent:
         params = _creation(order)
-        return await self._done(lambda options: self._service.create_async(params, options), key)
+        try:
+            return await self._done(lambda options: self._service.create_async(params, options), key)
+        except Refused as refused:
+            if not refused.param.startswith(METHODS):
+                raise
+            _log.warning("stripe_methods_refused", reason=str(refused))
+        plain = _authorising_all(params)
+        return await self._done(lambda options: self._service.create_async(plain, options), f"{key}/manual")
 
     async def fetch(self, intent_id: str) -> Intent:
         answer = await self._calls.get(
@@ -138,6 +150,14 @@ def _creation(order: Order) -> PaymentIntentCreateParams:
         "description": title_of(order),
         "metadata": metadata_of(order),
     }
+
+
+def _authorising_all(params: PaymentIntentCreateParams) -> PaymentIntentCreateParams:
+    """Only the methods that authorise first, whichever these are in this account."""
+    plain = params.copy()
+    del plain["payment_method_options"]
+    plain["capture_method"] = "manual"
+    return plain
 
 
 def title_of(order: Order) -> str:

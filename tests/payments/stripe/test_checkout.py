@@ -164,3 +164,23 @@ def test_amounts_are_refused_as_by_any_way_of_paying() -> None:
     provider = checkout(Wire())
     assert provider.refuses(1, "usd")
     assert provider.refuses(4300, "usd") is None
+
+
+async def test_an_address_stripe_does_not_like_is_asked_for_there() -> None:
+    wire = Wire(refusal(400, "email_invalid", "customer_email"), ok(cs()))
+    assert (await checkout(wire).create(ORDER, "create:p1")).id == "cs_1"
+    assert wire.keys == ["create:p1", "create:p1/anonymous"]
+    assert "customer_email" not in wire.sent()
+
+
+async def test_an_account_that_does_not_know_a_method_still_authorises_first() -> None:
+    wire = Wire(refusal(400, "parameter_unknown", "payment_method_options[sunbit]"), ok(cs()))
+    await checkout(wire).create(ORDER, "create:p1")
+    assert wire.keys == ["create:p1", "create:p1/manual"]
+    assert wire.sent()["payment_intent_data[capture_method]"] == "manual"
+    assert wire.sent()["payment_intent_data[metadata][via]"] == "checkout"
+
+
+async def test_an_order_that_stripe_refuses_is_refused() -> None:
+    with pytest.raises(ProviderRefused, match="amount_too_small"):
+        await checkout(Wire(refusal(400, "amount_too_small", "amount"))).create(ORDER, "create:p1")

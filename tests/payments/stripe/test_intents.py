@@ -189,3 +189,17 @@ async def test_an_answer_that_is_no_intent_is_no_answer() -> None:
     wire = Wire(ok({"id": "pi_1", "object": "payment_intent"}))
     with pytest.raises(ProviderUnavailable):
         await Stripe(wire.calls).fetch("pi_1")
+
+
+async def test_an_account_that_does_not_know_a_method_still_authorises_first() -> None:
+    unknown = refusal(400, "parameter_unknown", "payment_method_options[sunbit]")
+    wire = Wire(unknown, ok(pi()))
+    assert (await Stripe(wire.calls).create(ORDER, "create:p1")).id == "pi_1"
+    assert wire.keys == ["create:p1", "create:p1/manual"]
+    assert wire.sent()["capture_method"] == "manual"
+    assert not any(name.startswith("payment_method_options") for name in wire.sent())
+
+
+async def test_an_order_that_stripe_refuses_is_refused() -> None:
+    with pytest.raises(ProviderRefused, match="amount_too_small"):
+        await Stripe(Wire(refusal(400, "amount_too_small", "amount")).calls).create(ORDER, "create:p1")

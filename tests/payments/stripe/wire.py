@@ -59,8 +59,11 @@ def ok(body: Any, *, replayed: bool = False) -> httpx.Response:
     return httpx.Response(200, content=json.dumps(body), headers=headers)
 
 
-def refusal(status: int, code: str | None, *, replayed: bool = False, **headers: str) -> httpx.Response:
-    error = {"type": "invalid_request_error", "code": code, "message": "No such thing: pi_1_secret_2"}
+def refusal(
+    status: int, code: str | None, param: str | None = None, *, replayed: bool = False, **headers: str
+) -> httpx.Response:
+    said = "No such thing: pi_1_secret_2"
+    error = {"type": "invalid_request_error", "code": code, "param": param, "message": said}
     more = headers | ({"idempotent-replayed": "true"} if replayed else {})
     named = {name.replace("_", "-"): value for name, value in more.items()}
     return httpx.Response(status, content=json.dumps({"error": error}), headers=named)
