@@ -2,8 +2,19 @@
 
 from datetime import datetime, timedelta
 
+from server.currencies import EXPONENTS, format_amount
 from server.inventory.fields import Fields, shown
-from server.inventory.rules import MAX_PRICE, Category, ResourceDraft
+from server.inventory.rules import Category, ResourceDraft
+
+# What payment providers take at the most, in minor units; of small ones they take more.
+_HIGHEST = 99_999_999
+_HIGHEST_OF_SMALL = 2_000_000_000
+_SMALL = frozenset({"cop", "idr", "inr"})
+
+
+def highest_price(currency: str) -> int:
+    """The most that a thing may cost, in minor units."""
+    return _HIGHEST_OF_SMALL if currency in _SMALL else _HIGHEST
 
 
 def read_price(value: object, currency: str) -> int | str:
@@ -12,9 +23,11 @@ def read_price(value: object, currency: str) -> int | str:
         if value["currency"] != currency:
             return f"is in {shown(value['currency'])}; {currency!r} is wanted here"
         value = value["amount"]
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_PRICE:
+    highest = highest_price(currency)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= highest:
         return value
-    return f"is {shown(value)}; a whole number of minor units up to {MAX_PRICE} is wanted: 8500 for 85.00"
+    wanted = f"a whole number of minor units up to {highest} is wanted"
+    return f"is {shown(value)}; {wanted}: {_example(currency)}"
 
 
 def price_field(fields: Fields, name: str, currency: str) -> int | None:
@@ -68,16 +81,27 @@ def slot_price(
             return found.price.amount
         per_hour = None if found.price_per_hour is None else found.price_per_hour.amount
     if per_hour is None:
-        fields.wrong("price", "is missing; a whole number of minor units is wanted, 8500 for 85.00")
-        return 0
-    return hours_price(fields, per_hour, times)
+        return missing_price(fields, head.currency)
+    return hours_price(fields, per_hour, head.currency, times)
 
 
-def hours_price(fields: Fields, per_hour: int, times: tuple[str | None, str | None]) -> int:
+def missing_price(fields: Fields, currency: str) -> int:
+    """Note that there is none."""
+    fields.wrong("price", f"is missing; a whole number of minor units is wanted, {_example(currency)}")
+    return 0
+
+
+def hours_price(fields: Fields, per_hour: int, currency: str, times: tuple[str | None, str | None]) -> int:
     """The price of a time at so much an hour; what is wrong is noted at `price_per_hour`."""
     price = price_of_hours(per_hour, *times)
     if price is None:
         fields.wrong("price_per_hour", "needs starts_at and, after it, ends_at")
-    elif price > MAX_PRICE:
-        fields.wrong("price_per_hour", f"comes to {price}; {MAX_PRICE} minor units are the most")
+    elif price > highest_price(currency):
+        fields.wrong(
+            "price_per_hour", f"comes to {price}; {highest_price(currency)} minor units are the most"
+        )
     return price or 0
+
+
+def _example(currency: str) -> str:
+    return f"8500 for {format_amount(8500, currency if currency in EXPONENTS else 'usd')}"

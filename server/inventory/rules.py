@@ -16,7 +16,6 @@ Kind = Literal["seats", "sessions", "grid"]
 
 MAX_SLOTS = 200_000
 MAX_CAPACITY = 1_000_000
-MAX_PRICE = 99_999_999  # what payment providers take at the most, in minor units
 
 _NAMED_AT_MOST = 10
 

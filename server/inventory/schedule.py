@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from server.inventory.fields import Fields, shown
-from server.inventory.prices import hours_price, price_field
-from server.inventory.rules import MAX_CAPACITY, MAX_PRICE, ResourceDraft, SlotDraft
+from server.inventory.prices import hours_price, missing_price, price_field
+from server.inventory.rules import MAX_CAPACITY, ResourceDraft, SlotDraft
 from server.inventory.times import at_wall_clock, format_instant
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -44,12 +44,14 @@ def _price(fields: Fields, currency: str, minutes: timedelta) -> int:
     """Of each time as a whole, or by the hour."""
     if "price_per_hour" not in fields:
         fields.take("price_per_hour")
-        return fields.whole("price", highest=MAX_PRICE, unit=" in minor units")
+        price = price_field(fields, "price", currency)
+        return missing_price(fields, currency) if price is None else price
     if fields.take("price") is not None:
         fields.wrong("price_per_hour", "stands beside price; one of the two is wanted")
     start = datetime(2000, 1, 1, tzinfo=UTC)
     times = format_instant(start), format_instant(start + minutes)
-    return hours_price(fields, price_field(fields, "price_per_hour", currency) or 0, times)
+    per_hour = price_field(fields, "price_per_hour", currency) or 0
+    return hours_price(fields, per_hour, currency, times)
 
 
 def _slot(

@@ -157,7 +157,7 @@ def test_a_schedule_may_begin_on_a_date_and_be_on_every_day() -> None:
         ({"times": [630]}, "times[0] is 630; a time of day in quotes"),
         ({"times": ["25:00"]}, "times[0] is '25:00'; a time of day"),
         ({"times": ["10:00", "10:00"]}, "times[1] '10:00' stands twice"),
-        ({"price": 1.5}, "price is 1.5; a whole number from 0 to 99999999 in minor units"),
+        ({"price": 1.5}, "price is 1.5; a whole number of minor units up to 99999999 is wanted"),
         ({"time": ["10:00"]}, "time is no field of a schedule; did you mean times?"),
     ],
 )

@@ -8,9 +8,8 @@ import pytest
 from server.errors import InvalidFields
 from server.inventory.edits import changed_by, new_draft
 from server.inventory.price_lists import listed_currencies, listed_price, without_unknown
-from server.inventory.prices import price_of_hours
+from server.inventory.prices import highest_price, price_of_hours
 from server.inventory.rules import (
-    MAX_PRICE,
     Category,
     Money,
     PriceList,
@@ -50,6 +49,14 @@ def test_an_hours_price_is_charged_to_the_minute_and_rounded_half_up(
     per_hour: int, ends_at: str, price: int
 ) -> None:
     assert price_of_hours(per_hour, TEN, ends_at) == price
+
+
+def test_where_the_unit_is_small_a_thing_may_cost_more_of_it() -> None:
+    assert (highest_price("usd"), highest_price("idr")) == (99_999_999, 2_000_000_000)
+    made = one(currency="idr", slots=[{"id": "A", "price": 150_000_000}])
+    assert made.slots[0].price == 150_000_000
+    (problem,) = problems_of(currency="jpy", slots=[{"id": "A", "price": 1.5}])
+    assert problem.endswith("a whole number of minor units up to 99999999 is wanted: 8500 for 8500")
 
 
 def test_without_a_time_there_is_no_price_by_the_hour() -> None:
@@ -92,7 +99,7 @@ def test_csv_and_schedules_have_hours_too() -> None:
         (court(price=1, price_per_hour=1), "price_per_hour stands beside price"),
         (court(price_per_hour=-1), "price_per_hour is -1"),
         (court(price_per_hour=1.5), "price_per_hour is 1.5"),
-        (court(price_per_hour=MAX_PRICE), f"price_per_hour comes to {2 * MAX_PRICE}"),
+        (court(price_per_hour=99_999_999), "price_per_hour comes to 199999998"),
         (court(), "price is missing"),
     ],
 )
