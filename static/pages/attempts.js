@@ -28,6 +28,11 @@ export async function newShare(session, { id }, amount) {
   return payment;
 }
 
+/** Takes back a share that nobody has paid. @throws {Refusal} */
+export async function withdrawShare(session, { share }) {
+  await session.change("DELETE", path("payments", share));
+}
+
 /** @returns {Promise<object[]>} every payment of a booking, oldest first @throws {Refusal} */
 export async function allAttempts({ id }) {
   const { items } = await get(path("bookings", id, "payments"));

@@ -65,7 +65,7 @@ export class PaymentForm {
   async pay(returnUrl) {
     const { error } = await this.#elements.submit();
     if (error) return outcomeOf({ error });
-    const confirmation = { elements: this.#elements, clientSecret: this.#secret, confirmParams: { return_url: returnUrl }, redirect: "if_required" };
+    const confirmation = { elements: this.#elements, confirmParams: { return_url: returnUrl }, redirect: "if_required" };
     return outcomeOf(await this.#stripe.confirmPayment(confirmation));
   }
 

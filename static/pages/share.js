@@ -17,7 +17,7 @@ import { shareState } from "./share-words.js";
 const LOOK_AGAIN = 3000;
 
 const id = idOfPage();
-const returned = comeBack();
+const isFirst = !comeBack() && location.hash.length > 1;
 const secret = takeFragment(`holdfast.share:${id}`);
 const path = `/api/payments/${encodeURIComponent(id)}`;
 const clock = new ServerClock();
@@ -131,12 +131,13 @@ function refused(refusal) {
   find("message").replaceChildren(make("h1", {}, gone ? "This link is incomplete" : "That did not work"), make("p", {}, text));
 }
 
+/** Whoever comes back from paying, or looks again, need not wait until the provider has told the server. */
 async function begin() {
   if (!secret) {
     refused({ name: "Refusal", code: "not_found" });
     return;
   }
-  if (returned) await check().catch(() => null);
+  if (!isFirst) await check().catch(() => null);
   await desk.open();
   look();
 }

@@ -18,27 +18,27 @@ export function mostPeople(amount, limit = 10) {
 
 /**
  * @param {object[]} payments of a booking, oldest first
- * @returns {object[]} the newest attempt at each share that others may pay, in the order in which they were made
+ * @returns {object[]} the newest attempt at each share that others may pay, in the order in which they were made; none that
+ *   was taken back
  */
 export function sharesOf(payments) {
   const newest = new Map();
   for (const payment of payments) {
-    if (!payment.pay_url) continue;
-    const share = payment.share ?? payment.id;
-    if (!PAID.has(newest.get(share)?.status)) newest.set(share, payment);
+    const { share } = payment;
+    if (share && !PAID.has(newest.get(share)?.status)) newest.set(share, payment);
   }
-  return [...newest.values()];
+  return [...newest.values()].filter(({ withdrawn }) => !withdrawn);
 }
 
 /** @returns {number} what nobody has paid or taken on, in minor units; the buyer's own attempt gives way to shares */
 export function openOf({ amount }, payments) {
-  const taken = payments.filter(({ status, pay_url: link }) => SECURED.has(status) || (status === "pending" && link));
-  return amount - taken.reduce((sum, payment) => sum + payment.amount.amount, 0);
+  const own = payments.filter(({ status, share }) => !share && SECURED.has(status));
+  return [...own, ...sharesOf(payments)].reduce((left, payment) => left - payment.amount.amount, amount);
 }
 
 /** @returns {{status: string, amount: object} | null} the buyer's own part: what they have paid, else what is left to them */
 export function ownShare(total, payments) {
-  const paid = payments.filter(({ status, pay_url: link }) => !link && SECURED.has(status));
+  const paid = payments.filter(({ status, share }) => !share && SECURED.has(status));
   if (paid.length > 0) return paid.at(-1);
   const amount = openOf(total, payments);
   return amount > 0 ? { status: "pending", amount: { ...total, amount } } : null;

@@ -3,7 +3,7 @@
 import { formatMoney } from "../client/money.js";
 import { make } from "../elements/make.js";
 import { notify } from "../elements/notices.js";
-import { allAttempts, newShare } from "./attempts.js";
+import { allAttempts, newShare, withdrawShare } from "./attempts.js";
 import { equalShares, mostPeople, openOf, ownShare, shareWords, sharesOf } from "./split-shares.js";
 import { tell } from "./shell.js";
 
@@ -64,13 +64,15 @@ export class SplitPanel {
   #line(share, place) {
     const name = `Share ${place + 1}`;
     const pays = shareWords(share).open && this.#booking.status === "pending";
-    return make("li", {}, standing(name, share), pays && this.#link(share.pay_url, name));
+    return make("li", {}, standing(name, share), pays && this.#link(share, name));
   }
 
-  #link(address, name) {
-    const field = make("input", { type: "text", readOnly: true, value: address, "aria-label": `Link for ${name.toLowerCase()}`, onfocus: () => field.select() });
-    const copy = make("button.secondary", { type: "button", "aria-label": `Copy link for ${name.toLowerCase()}`, onclick: () => copyLink(field) }, "Copy link");
-    return make("div.link", {}, field, copy);
+  #link(share, title) {
+    const name = title.toLowerCase();
+    const field = make("input", { type: "text", readOnly: true, value: share.pay_url, "aria-label": `Link for ${name}`, onfocus: () => field.select() });
+    const copy = make("button.secondary", { type: "button", "aria-label": `Copy link for ${name}`, onclick: () => copyLink(field) }, "Copy link");
+    const back = make("button.quiet", { type: "button", "aria-label": `Take back ${name}`, onclick: () => this.#once(back, () => withdrawShare(this.#session, share)) }, "Take back");
+    return make("div.link", {}, field, copy, back);
   }
 
   #form(again) {
@@ -92,13 +94,19 @@ export class SplitPanel {
     return `${each} The booking stands once everybody has paid; otherwise everybody gets their money back.`;
   }
 
-  async #submit(event, button, people) {
+  #submit(event, button, people) {
     event.preventDefault();
+    const [, ...others] = equalShares(this.open, people);
+    this.#once(button, async () => {
+      for (const amount of others) await newShare(this.#session, this.#booking, amount);
+    });
+  }
+
+  async #once(button, task) {
     if (button.ariaBusy === "true") return;
     button.ariaBusy = "true";
     try {
-      const [, ...others] = equalShares(this.open, people);
-      for (const amount of others) await newShare(this.#session, this.#booking, amount);
+      await task();
     } catch (refusal) {
       tell(refusal);
     } finally {

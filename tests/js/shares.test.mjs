@@ -36,6 +36,10 @@ test("a share is its newest attempt; one that was paid stays paid", () => {
   ];
   assert.deepEqual(sharesOf(payments).map(({ id }) => id), ["a2", "b"]);
   assert.equal(openOf(EUR(10_000), payments), 4000, "the buyer's own attempt takes nothing on");
+  const back = payments.map((one) => (one.id === "b" ? { ...one, withdrawn: true } : one));
+  assert.deepEqual(sharesOf(back).map(({ id }) => id), ["a2"]);
+  assert.equal(openOf(EUR(10_000), back), 7000, "what was taken back is open again");
+  assert.equal(openOf(EUR(10_000), [attempt("c", "failed", 2000, link("c"))]), 8000, "a decline leaves its share to its payer");
 });
 
 test("the buyer's own part is what they have paid, else what is left to them", () => {

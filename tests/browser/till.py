@@ -1,0 +1,43 @@
+"""A shop that takes cards, and the Stripe it takes them by; for `from tests.browser.till import …` in tests."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from server.embedded.seed import seed
+from server.settings import Settings
+from tests.fake_stripe import FakeStripe
+from tests.support.house import House, open_house
+
+
+@pytest.fixture
+async def stripe() -> AsyncIterator[FakeStripe]:
+    """Stripe, as far as we and the browser can tell."""
+    async with FakeStripe.serving() as serving:
+        yield serving
+    assert serving.contract.violations == []
+
+
+@pytest.fixture
+def shop_settings(settings: Settings, stripe: FakeStripe) -> Settings:
+    """Quick heartbeats, and Stripe."""
+    return replace(
+        settings,
+        heartbeat_seconds=1,
+        payments="stripe",
+        stripe_secret_key=stripe.secret_key,
+        stripe_publishable_key=stripe.publishable_key,
+        stripe_webhook_secret=stripe.webhook_secret,
+        stripe_api_base=stripe.base_url,
+        stripe_js_url=stripe.js_url,
+    )
+
+
+@pytest.fixture
+async def shop(shop_settings: Settings, stripe: FakeStripe) -> AsyncIterator[House]:
+    """A running shop that hears of its payments."""
+    await seed(shop_settings.database_url)
+    async with open_house(shop_settings) as house:
+        stripe.deliveries.to(f"{house.base_url}/api/payments/webhook")
+        yield house
