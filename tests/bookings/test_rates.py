@@ -206,3 +206,9 @@ async def test_a_file_of_yesterday_is_no_rates(tmp_path: Path) -> None:
     await source.latest(NOW + MAX_AGE_MS)
     with pytest.raises(RatesUnusable, match="older than a day"):
         await source.latest(NOW + MAX_AGE_MS + 1)
+
+
+def test_the_docs_show_a_file_that_can_be_read() -> None:
+    page = (Path(__file__).parents[2] / "docs/prices.md").read_text(encoding="utf-8")
+    shown = page.split("```json\n")[1].split("```")[0]
+    assert read_rates(shown.encode()).rates["gbp"] == Decimal("0.8431")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from server.inventory.catalogue import read_catalogue
 from server.inventory.documents import read_yaml
-from server.inventory.fields import Problems
+from server.inventory.fields import Fields, Problems
+from server.inventory.price_lists import read_price_lists
 from server.inventory.slots_csv import COLUMNS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")
@@ -28,3 +29,12 @@ def test_the_catalogue_of_the_docs_can_be_imported() -> None:
 
 def test_the_docs_name_every_column() -> None:
     assert " ".join(COLUMNS) in PAGE.replace("\n", " ")
+
+
+def test_the_price_lists_of_the_docs_can_be_read() -> None:
+    shown = PAGE.split("## Prices")[1].split("```yaml\n")[1].split("```")[0]
+    problems = Problems()
+    assert read_price_lists(Fields(read_yaml(shown).value, "", problems), "eur")["jpy"].per_hour == {
+        "Court": 2500
+    }
+    assert not problems
