@@ -1,5 +1,6 @@
 """A circuit breaker: nobody waits for a provider that is away, one call at a time looks if it is back."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal, TypeVar
 
@@ -12,6 +13,8 @@ State = Literal["closed", "half_open", "open"]
 
 FAILURES: Final = 5
 OPEN_MS: Final = 10_000
+# One call of ours, which may be several of the provider's.
+SECONDS: Final = 12.0
 
 Answered = TypeVar("Answered")
 
@@ -58,8 +61,8 @@ class Circuit:
     async def _watched(self, work: Callable[[], Awaitable[Answered]]) -> Answered:
         try:
             answer = await work()
-        except ProviderUnavailable:
-            self._failed()
+        except ProviderUnavailable as error:
+            self._failed(error)
             raise
         except Exception:
             self._answered()
@@ -67,12 +70,12 @@ class Circuit:
         self._answered()
         return answer
 
-    def _failed(self) -> None:
+    def _failed(self, error: ProviderUnavailable) -> None:
         self._failures += 1
         if self._failures >= self._most:
             self._open_until = self._clock() + self._open_ms
             if self._failures == self._most:
-                _log.error("provider_away", provider=self.name)
+                _log.error("provider_away", provider=self.name, reason=str(error))
 
     def _answered(self) -> None:
         if self._failures >= self._most:
@@ -81,11 +84,12 @@ class Circuit:
 
 
 class Guarded:
-    """A Provider behind a circuit."""
+    """A Provider behind a circuit. It answers within `seconds` or is unavailable; only `recent` may read on."""
 
-    def __init__(self, provider: Provider, circuit: Circuit) -> None:
+    def __init__(self, provider: Provider, circuit: Circuit, *, seconds: float = SECONDS) -> None:
         self._provider = provider
         self._circuit = circuit
+        self._seconds = seconds
 
     @property
     def name(self) -> str:
@@ -100,22 +104,32 @@ class Guarded:
         return self._provider.refuses(amount, currency)
 
     async def create(self, order: Order, key: str) -> Intent:
-        return await self._circuit.call(lambda: self._provider.create(order, key))
+        return await self._in_time(lambda: self._provider.create(order, key))
 
     async def fetch(self, intent_id: str) -> Intent:
-        return await self._circuit.call(lambda: self._provider.fetch(intent_id))
+        return await self._in_time(lambda: self._provider.fetch(intent_id))
 
     async def capture(self, intent_id: str, amount: int, key: str) -> Intent:
-        return await self._circuit.call(lambda: self._provider.capture(intent_id, amount, key))
+        return await self._in_time(lambda: self._provider.capture(intent_id, amount, key))
 
     async def cancel(self, intent_id: str, key: str) -> Intent:
-        return await self._circuit.call(lambda: self._provider.cancel(intent_id, key))
+        return await self._in_time(lambda: self._provider.cancel(intent_id, key))
 
     async def refund(self, intent_id: str, amount: int, key: str) -> Refund:
-        return await self._circuit.call(lambda: self._provider.refund(intent_id, amount, key))
+        return await self._in_time(lambda: self._provider.refund(intent_id, amount, key))
 
     async def fetch_refund(self, refund_id: str) -> Refund:
-        return await self._circuit.call(lambda: self._provider.fetch_refund(refund_id))
+        return await self._in_time(lambda: self._provider.fetch_refund(refund_id))
 
     async def recent(self, since_ms: int) -> list[Intent]:
         return await self._circuit.call(lambda: self._provider.recent(since_ms))
+
+    async def _in_time(self, work: Callable[[], Awaitable[Answered]]) -> Answered:
+        async def timed() -> Answered:
+            try:
+                async with asyncio.timeout(self._seconds):
+                    return await work()
+            except TimeoutError:
+                raise ProviderUnavailable("no answer in time") from None
+
+        return await self._circuit.call(timed)

@@ -3,10 +3,14 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+import structlog
+
 from server.bookings.worker import Clock, wall_clock
 from server.payments.breaker import Circuit, Guarded
 from server.payments.provider import Provider
 from server.settings import Settings
+
+_log = structlog.get_logger(__name__)
 
 
 async def _nothing() -> None:
@@ -34,6 +38,10 @@ def payment_providers(settings: Settings, clock: Clock = wall_clock) -> Served:
     from server.payments.stripe.client import Calls  # noqa: PLC0415  # as above
     from server.payments.stripe.intents import Stripe  # noqa: PLC0415  # as above
 
+    if not settings.stripe_webhook_secrets:
+        _log.warning(
+            "stripe_without_events", missing="STRIPE_WEBHOOK_SECRET", effect="payments are noticed later"
+        )
     calls = Calls(settings.stripe_secret_key, base=settings.stripe_api_base)
     circuit = Circuit("stripe", clock=clock)
     providers: list[Provider] = []

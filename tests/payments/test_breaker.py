@@ -6,7 +6,7 @@ import pytest
 
 from server.payments.breaker import Circuit, Guarded
 from server.payments.free import Free
-from server.payments.provider import Order, ProviderRefused, ProviderUnavailable
+from server.payments.provider import Intent, Order, ProviderRefused, ProviderUnavailable
 
 
 class Third:
@@ -185,3 +185,15 @@ async def test_every_call_of_a_provider_goes_through_its_circuit(time: Time) -> 
     assert circuit._failures == len(calls)
     assert (provider.name, provider.state) == ("free", "closed")
     assert provider.refuses(0, "usd") is None
+
+
+async def test_a_provider_that_never_answers_is_not_waited_for(time: Time) -> None:
+    class Mute(Free):
+        async def fetch(self, intent_id: str) -> Intent:
+            await asyncio.Event().wait()
+            return await super().fetch(intent_id)
+
+    circuit = Circuit("stripe", failures=1, clock=time)
+    with pytest.raises(ProviderUnavailable, match="in time"):
+        await Guarded(Mute(), circuit, seconds=0.01).fetch("i")
+    assert circuit.state == "open"

@@ -14,7 +14,7 @@ from server.payments.stripe.failures import Unknown, translated
 from server.payments.stripe.http import Http
 
 API_VERSION: Final = "2026-10-28.endive"
-BUDGET_SECONDS: Final = 12.0
+BUDGET_SECONDS: Final = 11.0
 TRIES: Final = 4
 # A stored failure answers every repeat of its key for a day: so many further keys are tried in its place.
 KEYS: Final = 8
