@@ -84,7 +84,7 @@ class Circuit:
 
 
 class Guarded:
-    """A Provider behind a circuit. It answers within `seconds` or is unavailable; only `recent` may read on."""
+    """A Provider behind a circuit. It answers within `seconds` or is unavailable; `recent` may read on."""
 
     def __init__(self, provider: Provider, circuit: Circuit, *, seconds: float = SECONDS) -> None:
         self._provider = provider
