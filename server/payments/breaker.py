@@ -62,7 +62,10 @@ class Circuit:
         try:
             answer = await work()
         except ProviderUnavailable as error:
-            self._failed(error)
+            if error.away:
+                self._failed(error)
+            else:
+                self._answered()
             raise
         except Exception:
             self._answered()

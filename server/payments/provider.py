@@ -5,7 +5,7 @@ capture. Whatever a call answers is the provider's object as it is now; a call n
 """
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import msgspec
 
@@ -16,7 +16,12 @@ IntentStatus = Literal["open", "processing", "declined", "authorised", "captured
 
 
 class ProviderUnavailable(Exception):
-    """Nobody knows whether the call had an effect: repeat it with the same key."""
+    """Nobody knows whether the call had an effect: repeat it with the same key.
+
+    `away`: it gave no answer. Else it answers, and somebody has to act before it does what is asked.
+    """
+
+    away: ClassVar[bool] = True
 
 
 class ProviderRefused(Exception):

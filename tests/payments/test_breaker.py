@@ -87,6 +87,16 @@ async def test_a_refusal_is_an_answer(third: Third) -> None:
     assert third.state == "closed"
 
 
+class LockedOut(ProviderUnavailable):
+    away = False
+
+
+async def test_being_locked_out_is_an_answer(third: Third) -> None:
+    third.failure = LockedOut()
+    await third.is_asked_in_vain(5)
+    assert (third.asked, third.state) == (5, "closed")
+
+
 async def test_after_a_while_one_call_finds_it_back(third: Third, time: Time) -> None:
     third.failure = ProviderUnavailable()
     await third.is_asked_in_vain(3)

@@ -8,9 +8,10 @@ from typing import Final, TypeVar
 
 import msgspec
 import stripe
+import structlog
 from stripe import RequestOptions, StripeClient, StripeError, StripeObject
 
-from server.payments.stripe.failures import Unknown, translated
+from server.payments.stripe.failures import NotAccepted, Unknown, translated
 from server.payments.stripe.http import Http
 
 API_VERSION: Final = "2026-10-28.endive"
@@ -25,6 +26,8 @@ _ODD: Final = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
 Send = Callable[[RequestOptions], Awaitable[StripeObject]]
 Sleep = Callable[[float], Awaitable[object]]
 Reply = TypeVar("Reply")
+
+_log = structlog.get_logger(__name__)
 
 stripe.enable_telemetry = False  # it keeps an id in a file and tells of the machine
 for _name in ("stripe", "httpx", "httpcore"):
@@ -110,7 +113,10 @@ async def _once(send: Send, key: str | None) -> Answer:
     try:
         response = (await send(options)).last_response
     except StripeError as error:
-        raise translated(error) from None
+        failure = translated(error)
+        if isinstance(failure, NotAccepted):
+            _log.error("stripe_key_not_accepted", reason=str(failure))
+        raise failure from None
     except _ODD as error:
         raise Unknown(
             f"Stripe's answer is not understood ({type(error).__name__})", may_repeat=True

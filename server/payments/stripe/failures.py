@@ -39,6 +39,8 @@ class Unknown(ProviderUnavailable):
 class NotAccepted(Unknown):
     """Stripe does not know the secret key, or does not let it do this: an operator has to act."""
 
+    away = False
+
 
 class _Details(msgspec.Struct):
     type: str | None = None
