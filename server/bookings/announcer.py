@@ -19,6 +19,7 @@ class BookingEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     session: str
     user: str | None
+    owner: str = ""
     booking: dict[str, Any]
 
 
@@ -29,7 +30,12 @@ class Announcer:
         self._redis = redis
 
     async def __call__(self, booking: Booking) -> None:
-        event = BookingEvent(session=booking.session, user=booking.user, booking=booking_view(booking, int))
+        event = BookingEvent(
+            session=booking.session,
+            user=booking.user,
+            owner=booking.owner,
+            booking=booking_view(booking, int),
+        )
         with redis_away():
             await self._redis.publish(CHANNEL, _encoder.encode(event))
 

@@ -17,8 +17,11 @@ PaymentStatus = Literal[
 LineState = Literal["pending", "confirmed", "released"]
 # expired: the deadline came · returned: cancelled, the holds went back to the cart · released: cancelled,
 # the holds were given up · hold_expired: a hold had ended before it was begun · refunded: cancelled after
-# it was confirmed · payment_failed: confirmed, and then the authorised money could not be taken.
-CancelReason = Literal["expired", "returned", "released", "hold_expired", "refunded", "payment_failed"]
+# it was confirmed · payment_failed: confirmed, and then the authorised money could not be taken · disputed:
+# the buyer's bank asked for the money back, and the resource's policy gives the places up for that.
+CancelReason = Literal[
+    "expired", "returned", "released", "hold_expired", "refunded", "payment_failed", "disputed"
+]
 
 # A late payment may confirm a booking that was cancelled because it expired: see may_revive.
 BOOKING_MOVES: Final[Mapping[BookingStatus, frozenset[BookingStatus]]] = {
@@ -28,14 +31,15 @@ BOOKING_MOVES: Final[Mapping[BookingStatus, frozenset[BookingStatus]]] = {
     "completed": frozenset(),
 }
 
-# `failed` is where an attempt ends that took nothing, until it turns out that it did.
+# `failed` is where an attempt ends that took nothing, until it turns out that it did; a dispute that is won
+# leaves the payment as it was.
 PAYMENT_MOVES: Final[Mapping[PaymentStatus, frozenset[PaymentStatus]]] = {
     "pending": frozenset({"authorized", "paid", "failed"}),
     "authorized": frozenset({"paid", "failed"}),
     "failed": frozenset({"authorized", "paid"}),
     "paid": frozenset({"refunded", "partially_refunded", "disputed"}),
     "partially_refunded": frozenset({"refunded", "disputed"}),
-    "disputed": frozenset({"refunded", "partially_refunded"}),
+    "disputed": frozenset({"paid", "refunded", "partially_refunded"}),
     "refunded": frozenset(),
 }
 
@@ -72,8 +76,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Booking(msgspec.Struct, frozen=True, kw_only=True):
-    """A booking with its lines. Times in milliseconds; `payment` is the latest attempt's id.
+    """A booking with its lines. Times in milliseconds, amounts in minor units.
 
+    `payment` is the latest attempt's id, `secured` what is promised or taken for it by payments that are
+    wanted, `refunded` what went back. Late declines move `expires_at`, never beyond `extend_until`.
     What was quoted in another currency than its cart's has that one as `base_currency`, the rate (None where
     every price was an owner's own), and when.
     """
@@ -99,6 +105,9 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     cancelled_at: int | None = None
     cancel_reason: CancelReason | None = None
     payment: UUID | None = None
+    secured: int = 0
+    refunded: int = 0
+    extend_until: int = 0
     base_currency: str | None = None
     rate: Decimal | None = None
     quoted_at: int | None = None
@@ -114,6 +123,11 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     def cart_currency(self) -> str:
         """The currency of the cart it was made from, and of its holds."""
         return self.base_currency or self.currency
+
+    @property
+    def owed(self) -> int:
+        """What is still to be secured before the booking can be confirmed."""
+        return max(self.total - self.secured, 0) if self.status == "pending" else 0
 
     def is_of(self, caller: Caller) -> bool:
         """Whether the caller made it: by the session, or as the user."""

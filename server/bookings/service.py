@@ -29,16 +29,21 @@ from server.errors import (
     SelfBooking,
     SlotTaken,
     Unavailable,
+    UnknownResource,
 )
 from server.holds.rules import Cart, Hold
-from server.holds.sources import Resources
+from server.holds.sources import Loaded, Resources
+from server.inventory.rules import DisputePolicy
 
 Within = Callable[[Connection, Booking], Awaitable[None]]
 
 PAGE: Final = 50
 PAGE_LIMIT: Final = 200
 RETAKE_MS: Final = 60_000
+# What a buyer has for another try after a late decline.
+EXTENSION_MS: Final = 120_000
 _FIRST: Final = 2**62
+_PATIENCE: Final[Sequence[DisputePolicy]] = ("keep", "release_when_lost", "release_at_once")
 
 _log = structlog.get_logger(__name__)
 
@@ -183,10 +188,28 @@ class Bookings:
 
     async def set_payment_status(
         self, connection: Connection, booking: Booking, status: PaymentStatus
-    ) -> None:
-        """Another payment status for a locked booking, if it is another."""
-        if status != booking.payment_status:
-            await store.update(connection, moves.paid(booking, status), self._clock())
+    ) -> Booking:
+        """Another payment status for a locked booking, as far as it may have it; the booking as it is then."""
+        changed = booking
+        for step in moves.way_to(booking.payment_status, status):
+            changed = moves.paid(changed, step)
+        if changed is not booking:
+            await store.update(connection, changed, self._clock())
+        return changed
+
+    async def touch(self, connection: Connection, booking: Booking) -> None:
+        """Something about its payments changed that its people are to be told."""
+        await store.touch(connection, booking.id, self._clock())
+
+    async def extend(self, connection: Connection, booking: Booking) -> None:
+        """Time for another try after a decline: a locked pending booking has EXTENSION_MS from now on.
+
+        Never beyond its `extend_until`, and never once its deadline has come.
+        """
+        now = self._clock()
+        until = min(now + EXTENSION_MS, booking.extend_until)
+        if booking.status == "pending" and now < booking.expires_at < until:
+            await store.extend(connection, booking.id, until, now)
 
     async def cancel(
         self, connection: Connection, booking: Booking, reason: CancelReason, status: PaymentStatus
@@ -232,6 +255,15 @@ class Bookings:
         await store.update_lines(connection, booking.id, "confirmed")
         return True
 
+    async def dispute_policy(self, booking: Booking) -> DisputePolicy:
+        """What a dispute does to the booking; of different resources, what lets it stand the longest."""
+        return min([await self._dispute_policy(name) for name in booking.resources], key=_PATIENCE.index)
+
+    async def titles(self, booking: Booking) -> list[str]:
+        """The titles of what is booked, each once; without those that are gone from the catalogue."""
+        loaded = [await self._loaded(name) for name in booking.resources]
+        return list(dict.fromkeys(each.resource.title for each in loaded if each is not None))
+
     async def take_due(self, lease_ms: int, limit: int) -> list[Booking]:
         """Pending bookings whose deadline has come, given to nobody else for `lease_ms`."""
         now = self._clock()
@@ -250,6 +282,17 @@ class Bookings:
             await store.postpone_release(connection, booking_id, until)
 
     # Inside.
+
+    async def _dispute_policy(self, resource: str) -> DisputePolicy:
+        loaded = await self._loaded(resource)
+        policy = None if loaded is None else loaded.resource.policy.dispute
+        return policy or "release_when_lost"
+
+    async def _loaded(self, resource: str) -> Loaded | None:
+        try:
+            return await self._inventory.get(resource)
+        except UnknownResource:
+            return None
 
     async def _cart(self, caller: Caller) -> Cart | None:
         """The cart to book; HoldExpired if it lost anything, even all of it."""

@@ -177,6 +177,11 @@ async def touch(connection: Connection, booking_id: UUID, now: int) -> None:
     await connection.execute(_queries.touch_booking, booking_id, moment(now))
 
 
+async def extend(connection: Connection, booking_id: UUID, until: int, now: int) -> None:
+    """Move a locked booking's deadline; Redis and the listeners are to be told."""
+    await connection.execute(_queries.extend, booking_id, moment(until), moment(now))
+
+
 async def update_lines(connection: Connection, booking_id: UUID, state: LineState) -> None:
     """Bring all its lines to one state."""
     await connection.execute(_queries.update_lines, booking_id, state)
@@ -277,6 +282,9 @@ def _booking(row: asyncpg.Record) -> Booking:
         cancelled_at=_since(row["cancelled_at"]),
         cancel_reason=row["cancel_reason"],
         payment=row["payment"],
+        secured=row["secured"],
+        refunded=row["refunded"],
+        extend_until=milliseconds(row["extend_until"]),
         base_currency=row["base_currency"],
         rate=row["rate"],
         quoted_at=_since(row["quoted_at"]),

@@ -22,6 +22,8 @@ def booking_view(booking: Booking, time: Time = rfc3339) -> dict[str, Any]:
         "payment_status": booking.payment_status,
         "items": [item_view(line, booking.currency) for line in booking.lines],
         "total": {"amount": booking.total, "currency": booking.currency},
+        "owed": {"amount": booking.owed, "currency": booking.currency},
+        "refunded": {"amount": booking.refunded, "currency": booking.currency},
         "quote": _quote(booking, when),
         "customer": booking.customer,
         "attendees": booking.attendees,

@@ -27,7 +27,7 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 QUERY_LIMIT: Final = 50
 NOBODY: Final = Caller(session="")
 
-__all__ = ["NOBODY", "Access", "Answer", "Call", "Handler", "Limit", "endpoint"]
+__all__ = ["NOBODY", "Access", "Answer", "Call", "Handler", "Limit", "Rules", "endpoint", "rules_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,9 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rules:
+class Rules:
+    """What `endpoint` was told of a route."""
+
     body: type[msgspec.Struct] | None
     access: Access
     limit: Limit | None
@@ -95,7 +97,7 @@ def endpoint(
     Idempotency-Key beyond its form (`Call.op` still has it). `missing` is what the handler raises for an id
     of nothing, and a malformed id gets likewise. An absent body is `{}`. Refusals leave as problem+json.
     """
-    rules = _Rules(body, access, limit, frozenset(roles), csrf, idempotent, body_limit, missing)
+    rules = Rules(body, access, limit, frozenset(roles), csrf, idempotent, body_limit, missing)
 
     async def run(request: Request) -> Response:
         try:
@@ -105,10 +107,18 @@ def endpoint(
         except Exception as error:  # noqa: BLE001  # any fault of ours is logged and becomes one answer
             return await failed(request, error)
 
+    run.__doc__ = handler.__doc__
+    vars(run)["rules"] = rules
     return run
 
 
-async def _admit(request: Request, handler: Handler, rules: _Rules) -> Response:
+def rules_of(endpoint: object) -> Rules | None:
+    """The rules of what `endpoint()` made; None for any other endpoint."""
+    found: Rules | None = getattr(endpoint, "rules", None)
+    return found
+
+
+async def _admit(request: Request, handler: Handler, rules: Rules) -> Response:
     _require_sober(request, rules)
     parts = request.app.state.parts
     changes = request.method not in SAFE_METHODS
@@ -139,7 +149,7 @@ async def _finish(request: Request, handler: Handler, call: Call) -> Response:
         return problem(error)
 
 
-def _require_sober(request: Request, rules: _Rules) -> None:
+def _require_sober(request: Request, rules: Rules) -> None:
     if request.scope["query_string"].count(b"&") >= QUERY_LIMIT:
         raise BadRequest(f"at most {QUERY_LIMIT} query parameters are taken")
     if any(_has_controls(value) for value in request.query_params.values()):
@@ -154,7 +164,7 @@ def _has_controls(text: str) -> bool:
     )
 
 
-async def _caller(request: Request, parts: Any, rules: _Rules) -> Caller:
+async def _caller(request: Request, parts: Any, rules: Rules) -> Caller:
     """Who is asking. Reading what is open to all never waits for Redis for the sake of a cookie."""
     is_open, shows_token = rules.access == "open", "authorization" in request.headers
     reads = request.method in SAFE_METHODS
@@ -178,7 +188,7 @@ async def _caller(request: Request, parts: Any, rules: _Rules) -> Caller:
     return caller
 
 
-def _require_role(caller: Caller, rules: _Rules) -> None:
+def _require_role(caller: Caller, rules: Rules) -> None:
     if caller.user is None and (rules.access == "user" or rules.roles):
         raise Unauthorized("this needs a signed-in user")
     if rules.roles and not caller.roles & rules.roles:
@@ -195,7 +205,7 @@ async def _limit(parts: Any, caller: Caller, limit: Limit | None, *, changes: bo
             raise
 
 
-async def _body(request: Request, rules: _Rules) -> tuple[Any, bytes]:
+async def _body(request: Request, rules: Rules) -> tuple[Any, bytes]:
     raw = b"" if request.method in SAFE_METHODS else await read_body(request, rules.body_limit)
     if rules.body is None:
         return None, raw

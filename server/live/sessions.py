@@ -129,12 +129,13 @@ class LiveSessions:
             tab.tell(message)
 
     def hear_booking(self, data: bytes) -> None:
-        """A changed booking, for the tabs of its session and of its user."""
+        """A changed booking, for the tabs of its session, of its user and of the owner of what is booked."""
         event = read_event(data)
         session = self.table.session(event.session)
         tabs = dict.fromkeys([] if session is None else session.tabs)
-        if event.user is not None:
-            tabs.update(dict.fromkeys(self.table.users_tabs(event.user)))
+        for user in (event.user, event.owner):
+            if user:
+                tabs.update(dict.fromkeys(self.table.users_tabs(user)))
         for tab in tabs:
             tab.tell(BookingChanged(fields=event.booking))
 

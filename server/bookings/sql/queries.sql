@@ -63,17 +63,24 @@ from unnest(
 ) as item;
 
 -- name: bookings
--- $1 uuid[] → bookings with their lines and their latest attempt to pay, newest first.
-select b.*,
-  (select p.id from payment p where p.booking_id = b.id and not p.extra order by p.attempt desc limit 1)
-    as payment,
+-- $1 uuid[] → bookings with their lines and what their payments come to, newest first. `payment` is the latest
+-- attempt of the booking's own, else of a share.
+select b.*, money.*,
   (select jsonb_agg(jsonb_build_object(
       'position', l.position, 'resource', l.resource_id, 'index', l.slot_index, 'slot', l.slot_id,
       'label', l.label, 'quantity', l.quantity, 'price', l.unit_price, 'hold', l.hold_id,
       'range', case when l.range_start is null then null else jsonb_build_array(l.range_start, l.range_end) end,
       'state', l.state, 'applied', l.applied, 'base_price', l.base_price) order by l.position)
    from booking_line l where l.booking_id = b.id) as lines
-from booking b
+from booking b cross join lateral (
+  select
+    (array_agg(p.id order by p.share is null desc, p.attempt desc) filter (where not p.extra))[1] as payment,
+    coalesce(sum(p.amount) filter (
+      where p.status in ('authorized', 'paid', 'partially_refunded', 'disputed') and not p.unwanted
+    ), 0)::bigint as secured,
+    coalesce(sum(p.refunded) filter (where p.accepted or b.confirmed_by is null), 0)::bigint as refunded
+  from payment p where p.booking_id = b.id
+) money
 where b.id = any($1::uuid[])
 order by b.position desc;
 
@@ -105,6 +112,13 @@ where id = $1;
 -- name: touch_booking
 -- $1 id, $2 now: something about it is to be told anew.
 update booking set version = version + 1, touched_at = $2 where id = $1;
+
+-- name: extend
+-- $1 booking, $2 its later deadline, $3 now. Redis is about to be told.
+with extended as (
+  update booking set expires_at = $2, release_at = $2, version = version + 1, touched_at = $3 where id = $1
+)
+update booking_line set applied = null where booking_id = $1;
 
 -- name: update_lines
 -- $1 booking, $2 state: all lines that are not there yet.
