@@ -43,6 +43,8 @@ from server.ops.fault_points import FaultPoints
 from server.ops.limits import Limits
 from server.ops.metrics import MeasureRequests, Metrics
 from server.payments import routes as payments_routes
+from server.payments.figures import PaymentFigures
+from server.payments.links import PayLinks
 from server.payments.served import Served, payment_providers
 from server.payments.service import Payments
 from server.payments.webhook import WebhookDoor
@@ -208,7 +210,13 @@ def wire(
         keeper=keeper,
         bookings=bookings,
         payments=Payments(
-            database, bookings, providers=faults.providers(served.by_name), default=served.default
+            database,
+            bookings,
+            providers=faults.providers(served.by_name),
+            default=served.default,
+            links=PayLinks(secret_key=settings.secret_key, public_url=settings.public_url),
+            figures=PaymentFigures(figures.registry),
+            circuit=served.circuit,
         ),
         sessions=Sessions(settings, redis),
         limits=Limits(settings, redis),
@@ -226,6 +234,14 @@ def watch(parts: Parts) -> None:
     parts.metrics.gauge("resources_followed", "Resources with a replica.", lambda: len(parts.hub.resources))
     parts.metrics.gauge("stale", "1 while maps may be old.", lambda: parts.hub.stale)
     parts.metrics.gauge("pubsub_healthy", "1 while messages really arrive.", lambda: parts.bus.healthy)
+    parts.metrics.gauge(
+        "webhook_dead_letters",
+        "Events that were given up and wait for a person.",
+        lambda: parts.payments.inbox.standing.dead,
+    )
+    parts.metrics.gauge(
+        "provider_available", "0 while nobody can begin to pay.", lambda: parts.payments.provider_available
+    )
     parts.hub.watch.on_stale(lambda _stale: parts.live.pulse.beat_soon())
 
 

@@ -152,7 +152,7 @@ class Applier:
     async def _release(self, booking: Booking, holds: list[Hold], current: dict[str, str]) -> None:
         name = str(booking.id)
         match booking.cancel_reason:
-            case "refunded" | "payment_failed":
+            case "refunded" | "payment_failed" | "disputed":
                 await self._unbook(booking, holds, current)
             case "returned":
                 await self._give_back(holds, name)

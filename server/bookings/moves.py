@@ -34,6 +34,15 @@ def next_payment_status(old: PaymentStatus, new: PaymentStatus) -> PaymentStatus
     return new
 
 
+def way_to(old: PaymentStatus, new: PaymentStatus) -> list[PaymentStatus]:
+    """The moves from `old` to `new`; none where the table has no way, or where it is there already."""
+    if new in PAYMENT_MOVES[old]:
+        return [new]
+    if "paid" in PAYMENT_MOVES[old] and new in PAYMENT_MOVES["paid"]:
+        return ["paid", new]
+    return []
+
+
 def confirmed(booking: Booking, payment: UUID, status: PaymentStatus, now: int) -> Booking:
     """The booking confirmed by a payment: from pending, or back from expiry by a late one."""
     if not booking.may_revive():

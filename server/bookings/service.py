@@ -189,7 +189,7 @@ class Bookings:
     async def set_payment_status(
         self, connection: Connection, booking: Booking, status: PaymentStatus
     ) -> Booking:
-        """Another payment status for a locked booking, as far as it may have it; the booking as it is then."""
+        """Another payment status for a locked booking, if it may have it; the booking as it is then."""
         changed = booking
         for step in moves.way_to(booking.payment_status, status):
             changed = moves.paid(changed, step)

@@ -9,7 +9,7 @@ from server.errors import RateLimited
 from server.ops.redis_errors import redis_away
 from server.settings import Settings
 
-Name = Literal["commands", "bookings", "address"]
+Name = Literal["commands", "bookings", "address", "payers"]
 
 _SCRIPT: Final = Path(__file__).with_name("limits.lua").read_text(encoding="utf-8")
 
@@ -22,12 +22,18 @@ class Rate:
     seconds: int
 
 
+# Pay links are opened by people without a session, several perhaps behind one address, whose pages ask again
+# every few seconds; what this bounds is the trying of cards.
+PAYERS: Final = Rate(300, 60)
+
+
 def rates(settings: Settings) -> dict[Name, Rate]:
     """The limits of CONTRACT section 2."""
     return {
         "commands": Rate(settings.rate_commands, 1),
         "bookings": Rate(settings.rate_bookings, 60),
         "address": Rate(settings.rate_address, 1),
+        "payers": PAYERS,
     }
 
 

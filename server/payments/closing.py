@@ -1,7 +1,9 @@
 """A pending booking's end: first nobody can pay it any more, and only then are its places given up."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
 import structlog
 
@@ -28,11 +30,11 @@ _log = structlog.get_logger(__name__)
 
 
 class PaidMeanwhile(Exception):
-    """The booking can't be given up: it turned out to be paid."""
+    """What was to be given up turned out to be paid."""
 
 
 class Closing:
-    """`close` for a buyer who cancels, `worker` for deadlines."""
+    """`close` for a buyer who cancels, `stop` for one attempt, `worker` for deadlines."""
 
     def __init__(
         self,
@@ -58,13 +60,22 @@ class Closing:
         return IDLE_SECONDS if following is None else (following - self._clock()) / 1000
 
     async def close(self, booking: Booking, reason: CancelReason) -> None:
-        """Give a pending booking up. PaidMeanwhile if it is paid; Unavailable if nobody can tell."""
+        """Give a pending booking up, and whatever some have paid of it back.
+
+        PaidMeanwhile if all of it is paid; Unavailable if nobody can tell.
+        """
         payments = await self._payments(booking)
-        stopped = [await self.stop(payment, booking) for payment in payments]
-        await self._release(booking, reason)
-        for payment, intent in zip(payments, stopped, strict=True):
-            if intent is not None and intent.has_money:  # the wrong amount: it goes back
-                await self._settle(payment.id)
+        outcomes = await asyncio.gather(
+            *(self._stop_one(payment, booking) for payment in payments), return_exceptions=True
+        )
+        for failure in (PaidMeanwhile, Unavailable, BaseException):
+            for outcome in outcomes:
+                if isinstance(outcome, failure):
+                    raise outcome
+        unwanted = await self._release(booking, reason)
+        with_money = [payment.id for payment, found in zip(payments, outcomes, strict=True) if found is True]
+        for payment_id in dict.fromkeys([*with_money, *unwanted]):  # it goes back
+            await self._settle(payment_id)
 
     async def stop(self, payment: Payment, booking: Booking) -> Intent | None:
         """Make one attempt impossible to pay; PaidMeanwhile if it was paid. None: there is none to pay by."""
@@ -79,6 +90,16 @@ class Closing:
         if intent.status == "processing":
             raise Unavailable("the payment is under way", retry_after=2)
         return intent
+
+    async def _stop_one(self, payment: Payment, booking: Booking) -> bool:
+        """Whether there is money in it; PaidMeanwhile if with that the booking is paid as a whole."""
+        try:
+            intent = await self.stop(payment, booking)
+        except PaidMeanwhile:
+            if (await self._bookings.get(booking.id)).status != "pending":
+                raise
+            return True
+        return intent is not None and intent.has_money
 
     async def _expire(self, booking: Booking) -> None:
         async with self._gate:
@@ -109,7 +130,7 @@ class Closing:
             return await self._providers.fetch(payment)
         if payment.requested_at is None:
             return None
-        return await self._providers.learn(payment, booking.reference)
+        return await self._providers.learn(payment, booking)
 
     async def _cancel(self, payment: Payment) -> Intent:
         async with self._database.connection() as connection:
@@ -120,18 +141,19 @@ class Closing:
         except ProviderRefused:
             return await self._providers.fetch(known)
 
-    async def _release(self, booking: Booking, reason: CancelReason) -> None:
-        """Booking, lines and attempts together; only if it is still pending."""
+    async def _release(self, booking: Booking, reason: CancelReason) -> Sequence[UUID]:
+        """Booking, lines and attempts together, if it is still pending; answers what is to be given back."""
+        now = self._clock()
         async with self._database.transaction() as connection:
             locked = await self._bookings.lock(connection, booking.id)
-            if locked.status != "pending":
-                return
+            was_extended = reason == "expired" and locked.expires_at > booking.expires_at
+            if locked.status != "pending" or was_extended:
+                return ()
             await self._bookings.cancel(connection, locked, reason, "failed")
-            for payment in await store.of_booking(connection, booking.id):
-                if payment.status == "pending":
-                    held = await store.lock(connection, payment.id)
-                    await store.set_status(connection, held, "failed", self._clock())
+            await store.fail_pending(connection, booking.id, now)
+            unwanted = await store.unwant_all(connection, booking.id, now) if locked.secured else ()
         await self._bookings.apply(booking.id)
+        return unwanted
 
 
 def _pays(payment: Payment, intent: Intent) -> bool:

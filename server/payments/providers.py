@@ -2,13 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Final, Literal
 
+from server.bookings.rules import Booking
 from server.bookings.worker import Clock
 from server.database.pool import Database
-from server.errors import Unavailable
-from server.payments import store
-from server.payments.provider import Intent, Order, Provider, ProviderUnavailable, Refund
+from server.errors import FieldError, InvalidFields, Unavailable
+from server.payments import refund_store, store
+from server.payments.provider import Intent, Order, Provider, ProviderRefused, ProviderUnavailable, Refund
 from server.payments.rules import Payment
+
+# Where a buyer pays: on a page of ours, or on the provider's.
+Via = Literal["element", "checkout"]
+
+_VIA: Final[Mapping[Via, str]] = {"element": "stripe", "checkout": "stripe_checkout"}
+TITLE_LENGTH: Final = 200
 
 
 class Providers:
@@ -25,38 +33,47 @@ class Providers:
     def __iter__(self) -> Iterator[Provider]:
         return iter(self._by_name.values())
 
-    def name_for(self, amount: int) -> str:
-        """Who takes such an amount; nothing to pay is nobody's business but ours."""
-        if amount and self._default not in self._by_name:
-            raise Unavailable(f"payments by {self._default} are not served here")
-        return self._default if amount else "free"
+    def name_for(self, amount: int, via: Via | None = None) -> str:
+        """Who takes such an amount; nothing to pay is nobody's business but ours.
 
-    async def create(self, payment: Payment, reference: str) -> Intent | None:
+        Unavailable where payments are not served, InvalidFields where they are not served in this way.
+        """
+        if not amount:
+            return "free"
+        if via is not None and _VIA[via] not in self._by_name:
+            wrong = FieldError("via", f"is {via}, which is not served here; leave it out")
+            raise InvalidFields("there is no paying in this way", errors=[wrong])
+        if self._default not in self._by_name:
+            raise Unavailable(f"payments by {self._default} are not served here")
+        return self._default if via is None else _VIA[via]
+
+    def refuses(self, name: str, amount: int, currency: str) -> str | None:
+        """Why a provider could not take such an amount, None if it could."""
+        return self._by_name[name].refuses(amount, currency)
+
+    async def create(self, payment: Payment, booking: Booking) -> Intent | None:
         """The payment's intent, made at its provider and written down; None if the attempt is over."""
         async with self._database.connection() as connection:
             if not await store.mark_requested(connection, payment.id, self._clock()):
                 return None
-        return await self.learn(payment, reference)
+        return await self.learn(payment, booking)
 
-    async def learn(self, payment: Payment, reference: str) -> Intent:
+    async def learn(self, payment: Payment, booking: Booking) -> Intent:
         """The intent that the provider made or would make of it: the key is the same, so it is one."""
-        order = Order(
-            payment=str(payment.id),
-            booking=str(payment.booking),
-            reference=reference,
-            amount=payment.amount,
-            currency=payment.currency,
-        )
         with _reachable():
-            intent = await self._of(payment).create(order, f"create:{payment.id}")
+            intent = await self._of(payment).create(order_of(payment, booking), f"create:{payment.id}")
         async with self._database.connection() as connection:
             await store.set_intent(connection, payment.id, intent)
         return intent
 
     async def fetch(self, payment: Payment) -> Intent:
-        """Its intent as it is now."""
+        """Its intent as it is now; an id within that was not known is written down."""
         with _reachable():
-            return await self._of(payment).fetch(_intent(payment))
+            intent = await self._of(payment).fetch(_intent(payment))
+        if intent.inner is not None and intent.inner != payment.inner:
+            async with self._database.connection() as connection:
+                await store.set_inner(connection, payment.id, intent.inner)
+        return intent
 
     async def capture(self, payment: Payment) -> Intent:
         """Take what was authorised."""
@@ -68,14 +85,19 @@ class Providers:
         with _reachable():
             return await self._of(payment).cancel(_intent(payment), f"cancel:{payment.id}")
 
-    async def refund(self, refund: store.OwedRefund) -> Refund:
-        """Give it back."""
-        key = f"refund:{refund.payment}:{refund.purpose}"
+    async def refund(self, refund: refund_store.OwedRefund) -> Refund:
+        """Give it back, or ask what became of it where the provider has begun."""
+        provider = self._by_name[refund.provider]
         with _reachable():
-            return await self._by_name[refund.provider].refund(refund.intent, refund.amount, key)
+            if refund.made is not None:
+                return await provider.fetch_refund(refund.made)
+            key = f"refund:{refund.payment}:{refund.purpose}"
+            return await provider.refund(refund.intent, refund.amount, key)
 
     async def fetch_unknown(self, provider: str, intent_id: str) -> Intent:
         """An intent that no payment of ours is known to have."""
+        if provider not in self._by_name:
+            raise ProviderRefused(f"payments by {provider} are not served here")
         with _reachable():
             return await self._by_name[provider].fetch(intent_id)
 
@@ -85,7 +107,27 @@ class Providers:
             return await provider.recent(since)
 
     def _of(self, payment: Payment) -> Provider:
-        return self._by_name[payment.provider]
+        found = self._by_name.get(payment.provider)
+        if found is None:
+            raise Unavailable(f"payments by {payment.provider} are not served here")
+        return found
+
+
+def order_of(payment: Payment, booking: Booking) -> Order:
+    """What is to be paid, out of what never changes: a key goes with its parameters."""
+    labels = ", ".join(line.label for line in booking.lines)
+    own = payment.share is None
+    return Order(
+        payment=str(payment.id),
+        booking=str(booking.id),
+        reference=booking.reference,
+        amount=payment.amount,
+        currency=payment.currency,
+        title=f"{booking.reference}: {labels}"[:TITLE_LENGTH],
+        email=booking.customer.get("email") if own else None,
+        return_path=f"/bookings/{booking.id}" if own else f"/pay/{payment.share}",
+        created_at=payment.created_at,
+    )
 
 
 def _intent(payment: Payment) -> str:

@@ -12,8 +12,9 @@ from server.database.pool import Database
 from server.errors import Unavailable
 from server.payments import store
 from server.payments.inbox import Heard
-from server.payments.provider import Provider
+from server.payments.provider import Intent, Provider
 from server.payments.providers import Providers
+from server.payments.rules import went_back
 
 BATCH: Final = 50
 AT_ONCE: Final = 4
@@ -62,14 +63,17 @@ class Reconciler:
             await self._tried(self._settle(payment), payment=str(payment))
 
     async def _list(self, provider: Provider, now: int) -> None:
-        """Intents that no payment knows: a page sent twice whose event never came."""
+        """What no payment knows (a page sent twice), and what went back unheard: its event never came."""
         since = self._listed.get(provider.name, now - LOOK_BACK_MS) - OVERLAP_MS
-        intents = [intent.id for intent in await self._providers.recent(provider, since) if intent.has_money]
+        recent = await self._providers.recent(provider, since)
         async with self._database.connection() as connection:
-            known = await store.known_intents(connection, provider.name, intents)
-        for intent in intents:
-            if intent not in known:
-                await self._tried(self._heard(provider.name, intent), intent=intent)
+            known = await store.known_intents(connection, provider.name, [intent.id for intent in recent])
+        for intent in recent:
+            found = known.get(intent.id)
+            if found is None and intent.has_money:
+                await self._tried(self._heard(provider.name, intent.id), intent=intent.id)
+            elif found is not None and _is_news(intent, found):
+                await self._look_at(found.payment)
         self._listed[provider.name] = now
 
     async def _tried(self, work: Awaitable[object], **what: str) -> None:
@@ -79,3 +83,9 @@ class Reconciler:
             _log.info("reconciled_later", reason=error.detail, **what)
         except Exception:  # noqa: BLE001  # one payment's trouble must not keep the others waiting
             _log.exception("not_reconciled", **what)
+
+
+def _is_news(intent: Intent, known: store.Known) -> bool:
+    """Whether money moved that had come to rest; what has not is looked at anyway."""
+    disputed = (intent.dispute == "open") != (known.status == "disputed")
+    return disputed or went_back(intent) != known.refunded

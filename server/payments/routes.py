@@ -1,6 +1,6 @@
 """Booking and paying over HTTP: what begins a payment, ends one or reads one."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from starlette.routing import Route
@@ -8,10 +8,14 @@ from starlette.routing import Route
 from server.bookings.details import BookingRequest
 from server.bookings.views import booking_view
 from server.errors import FieldError, InvalidFields
+from server.http.addresses import address_of
 from server.http.endpoint import Answer, Call, endpoint
-from server.payments.views import payment_view
+from server.payments.providers import Via
+from server.payments.views import payers_booking_view, payment_view, refund_view
 
-DELAY_LIMIT = 86_400
+DELAY_LIMIT: Final = 86_400
+NOTE_LENGTH: Final = 500
+AMOUNT_LIMIT: Final = 10**15
 
 
 class CancelRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,17 +25,43 @@ class CancelRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class AttemptRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`amount` in minor units: so far the whole or nothing."""
+    """`amount` in minor units, None for all that is open; less than that is a share that anybody may pay.
+
+    `share`: it is one even if it is all that is open. `via`: on our page or on the provider's.
+    """
 
     amount: int | None = None
+    share: bool = False
+    via: Via | None = None
+
+
+class OpenRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`secret` is the fragment of a pay link."""
+
+    secret: str
+    via: Via | None = None
+
+
+class CheckRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`secret` for who comes by a pay link."""
+
+    secret: str | None = None
+
+
+class RefundRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`amount` in minor units, None for all of it; `reason` is for people to read."""
+
+    amount: int | None = None
+    reason: str = ""
 
 
 class SandboxRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`twice`: the page is sent twice, and the provider takes the money twice."""
+    """`twice`: the page is sent twice, and the provider takes the money twice; `secret` is a pay link's."""
 
     outcome: Literal["succeed", "decline", "cancel"]
     delay_seconds: float = 0
     twice: bool = False
+    secret: str | None = None
 
 
 async def book(call: Call) -> Answer:
@@ -39,7 +69,7 @@ async def book(call: Call) -> Answer:
     begun = await call.parts.payments.begin(call.caller, call.body)
     content = {
         "booking": booking_view(begun.booking),
-        "payment": payment_view(begun.payment, to_buyer=True),
+        "payment": payment_view(begun.payment, to_buyer=True, links=call.parts.payments.links),
     }
     return Answer(content, status=201 if begun.new else 200)
 
@@ -51,19 +81,75 @@ async def cancel(call: Call) -> Answer:
 
 
 async def attempt(call: Call) -> Answer:
-    """A further attempt to pay."""
-    booking = await call.parts.bookings.find_own(call.caller, call.path["id"])
-    if call.body.amount not in {None, booking.total}:
-        wrong = FieldError("amount", f"is not {booking.total}, which is what is owed")
-        raise InvalidFields("only the whole can be paid", errors=[wrong])
-    payment = await call.parts.payments.attempt(call.caller, call.path["id"])
-    return Answer({"payment": payment_view(payment, to_buyer=True)}, status=201)
+    """A further attempt to pay, or a share."""
+    request: AttemptRequest = call.body
+    _require_amount(request.amount)
+    payments = call.parts.payments
+    payment = await payments.attempt(
+        call.caller, call.path["id"], request.amount, as_share=request.share, via=request.via
+    )
+    view = payment_view(payment, to_buyer=True, links=payments.links)
+    return Answer({"payment": view}, status=201)
+
+
+async def list_payments(call: Call) -> Answer:
+    """All payments of a booking, oldest first; to its buyer with the shares' addresses."""
+    payments = call.parts.payments
+    found, booking = await payments.of_booking(call.caller, call.path["id"])
+    is_buyer = booking.is_of(call.caller)
+    items = [payment_view(each, to_buyer=is_buyer, links=payments.links) for each in found]
+    return Answer({"items": items, "next": None, "provider_available": payments.provider_available})
 
 
 async def get_payment(call: Call) -> Answer:
     """A payment of a booking that the caller may read."""
-    payment, booking = await call.parts.payments.find(call.caller, call.path["id"])
-    return Answer({"payment": payment_view(payment, to_buyer=booking.is_of(call.caller))})
+    payments = call.parts.payments
+    payment, booking = await payments.find(call.caller, call.path["id"])
+    is_buyer = booking.is_of(call.caller)
+    return Answer({"payment": payment_view(payment, to_buyer=is_buyer, links=payments.links)})
+
+
+async def withdraw(call: Call) -> Answer:
+    """Take a share back that nobody has paid."""
+    payment = await call.parts.payments.withdraw(call.caller, call.path["id"])
+    return Answer({"payment": payment_view(payment, to_buyer=True)})
+
+
+async def open_share(call: Call) -> Answer:
+    """What a payer's page needs, by a pay link alone."""
+    await call.parts.limits.take("payers", address_of(call.request.scope))
+    request: OpenRequest = call.body
+    payment, booking, title = await call.parts.payments.open(call.path["id"], request.secret, request.via)
+    view = payment_view(payment, to_buyer=True)
+    return Answer({"payment": view, "booking": payers_booking_view(booking, title)})
+
+
+async def check(call: Call) -> Answer:
+    """Somebody came back from paying: look now."""
+    await call.parts.limits.take("payers", address_of(call.request.scope))
+    payments = call.parts.payments
+    payment, is_payer = await payments.check(call.caller, call.path["id"], call.body.secret)
+    return Answer({"payment": payment_view(payment, to_buyer=is_payer)})
+
+
+async def refund(call: Call) -> Answer:
+    """Give money back, by the owner or an operator."""
+    request: RefundRequest = call.body
+    _require_amount(request.amount)
+    if len(request.reason) > NOTE_LENGTH:
+        wrong = FieldError("reason", f"has more than {NOTE_LENGTH} characters")
+        raise InvalidFields("a field does not hold", errors=[wrong])
+    booking, refunds = await call.parts.payments.refund(
+        call.caller, call.path["id"], request.amount, request.reason
+    )
+    items = [refund_view(each) for each in refunds]
+    return Answer({"booking": booking_view(booking), "refunds": items}, status=201)
+
+
+async def list_refunds(call: Call) -> Answer:
+    """What went back of a booking, oldest first."""
+    refunds = await call.parts.payments.refunds_of(call.caller, call.path["id"])
+    return Answer({"items": [refund_view(each) for each in refunds], "next": None})
 
 
 async def act_in_sandbox(call: Call) -> Answer:
@@ -78,8 +164,15 @@ async def act_in_sandbox(call: Call) -> Answer:
         request.outcome,
         delay_ms=round(request.delay_seconds * 1000),
         twice=request.twice,
+        secret=request.secret,
     )
     return Answer({"payment": payment_view(payment, to_buyer=True)})
+
+
+def _require_amount(amount: int | None) -> None:
+    if amount is not None and not 0 < amount <= AMOUNT_LIMIT:
+        wrong = FieldError("amount", "is a whole number of minor units, more than 0")
+        raise InvalidFields("a field does not hold", errors=[wrong])
 
 
 routes = [
@@ -87,6 +180,22 @@ routes = [
     Route("/api/bookings/{id}/cancel", endpoint(cancel, body=CancelRequest), methods=["PUT"]),
     Route("/api/bookings/{id}", endpoint(cancel, body=CancelRequest), methods=["DELETE"]),
     Route("/api/bookings/{id}/payments", endpoint(attempt, body=AttemptRequest), methods=["POST"]),
+    Route("/api/bookings/{id}/payments", endpoint(list_payments), methods=["GET"]),
+    Route(
+        "/api/bookings/{id}/refunds", endpoint(refund, body=RefundRequest, access="user"), methods=["POST"]
+    ),
+    Route("/api/bookings/{id}/refunds", endpoint(list_refunds), methods=["GET"]),
     Route("/api/payments/{id}", endpoint(get_payment), methods=["GET"]),
-    Route("/api/sandbox/payments/{id}", endpoint(act_in_sandbox, body=SandboxRequest), methods=["POST"]),
+    Route("/api/payments/{id}", endpoint(withdraw), methods=["DELETE"]),
+    Route("/api/payments/{id}/open", endpoint(open_share, body=OpenRequest, access="open"), methods=["POST"]),
+    Route(
+        "/api/payments/{id}/check",
+        endpoint(check, body=CheckRequest, access="open", idempotent=False),
+        methods=["POST"],
+    ),
+    Route(
+        "/api/sandbox/payments/{id}",
+        endpoint(act_in_sandbox, body=SandboxRequest, access="open"),
+        methods=["POST"],
+    ),
 ]

@@ -1,21 +1,28 @@
 """Payments as values, and the one decision about each: what is to be done next. Pure."""
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
+from server.bookings.moves import way_to
 from server.bookings.rules import Booking, PaymentStatus
+from server.inventory.rules import DisputePolicy
 from server.payments.provider import Intent
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt to pay a booking. Amounts in minor units, times in milliseconds.
+    """One attempt to pay a share of a booking. Amounts in minor units, times in milliseconds.
 
-    `intent` is the provider's id, None until it is known; `requested_at` is written before the provider is
-    first asked. `extra`: a success nobody asked for. `unwanted`: decided for good, this money goes back.
-    `flag` says what a person has to look at.
+    `intent` is the provider's id, None until it is known, `inner` the payment's own where that is a page
+    around it; `requested_at` is written before the provider is first asked. `share` is None for the booking's
+    own payment, else the id of that share's first attempt; a `withdrawn` share is not tried again. `extra`: a
+    success nobody asked for. `accepted`: the booking was confirmed by this money. `unwanted`: decided for
+    good, this money goes back. `flag` says what a person has to look at. `refunded` is what went back as the
+    provider last told, `outstanding` what our own unfinished refunds will give back. `rivalled`: another
+    payment of the same share has brought its money already.
     """
 
     id: UUID
@@ -27,21 +34,40 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     created_at: int
     updated_at: int
+    share: UUID | None = None
     extra: bool = False
+    accepted: bool = False
     unwanted: bool = False
+    withdrawn: bool = False
     flag: str | None = None
     intent: str | None = None
+    inner: str | None = None
     client_secret: str | None = None
     redirect_url: str | None = None
     requested_at: int | None = None
+    refunded: int = 0
+    outstanding: int = 0
+    rivalled: bool = False
 
     @property
     def is_live(self) -> bool:
-        """Whether a buyer may be paying by it."""
+        """Whether a buyer may be paying by it, or its money is promised and not taken."""
         return self.status in LIVE
+
+    @property
+    def is_secured(self) -> bool:
+        """Whether its money counts for the booking."""
+        return self.status in SECURED and not self.unwanted
+
+    @property
+    def key(self) -> UUID:
+        """Which share it pays: attempts of one share have it in common."""
+        return self.share or self.booking
 
 
 LIVE: Final = frozenset({"pending", "authorized"})
+TAKEN: Final = frozenset({"paid", "partially_refunded", "refunded", "disputed"})
+SECURED: Final = frozenset({"authorized", "paid", "partially_refunded", "disputed"})
 LOOK_MS: Final = 15_000
 LOOK_SLOWEST_PENDING_MS: Final = 60_000
 LOOK_SLOWEST_MS: Final = 3_600_000
@@ -53,42 +79,120 @@ FLAG_CURRENCY: Final = "currency_differs"
 class Step(Enum):
     """What settle does next; each but WAIT and DONE changes something, after which it decides anew."""
 
-    WAIT = "the buyer or the provider has to act"
+    WAIT = "the buyer, the bank or the provider has to act"
     DONE = "nothing is left to do"
     FAIL = "write down that this attempt took nothing"
     FLAG = "write down that the money does not match"
-    CONFIRM = "the booking's lines are there: confirm it"
+    SECURE = "write down that a share's money is there; others are missing yet"
+    CONFIRM = "all the money is there, and the booking's lines are: confirm it"
     RETAKE = "the booking expired: take its places again if nobody has them"
     REJECT = "write down that this money is not wanted"
     CAPTURE = "take what was authorised"
-    PAID = "write down that the money is taken"
+    NOTE = "write down what became of the money that was taken"
     VOID = "make it impossible to pay"
-    REFUND = "owe the buyer all of it"
-    REFUNDED = "write down that all of it went back"
+    REFUND = "owe the buyer all that is left"
     COLLAPSE = "the booking was confirmed on a promise that broke: give it up"
+    GIVE_UP = "the money of a confirmed booking went back: give it up"
 
 
-def decide(payment: Payment, booking: Booking, intent: Intent) -> Step:
+class Case(msgspec.Struct, frozen=True):
+    """A payment, its booking, what the provider says (None: it was never asked), and what disputes do."""
+
+    payment: Payment
+    booking: Booking
+    intent: Intent | None
+    policy: DisputePolicy
+
+    @property
+    def step(self) -> Step:
+        """What is to be done next."""
+        if self.intent is None:
+            return without_intent(self.payment, self.booking)
+        return decide(self.payment, self.booking, self.intent, self.policy)
+
+    @property
+    def money(self) -> Intent:
+        """What the provider says where it was asked."""
+        assert self.intent is not None, "there is money"
+        return self.intent
+
+
+def decide(
+    payment: Payment, booking: Booking, intent: Intent, policy: DisputePolicy = "release_when_lost"
+) -> Step:
     """The next step, from what is written and what the provider says; the order of events plays no part."""
+    if intent.captured:
+        return _of_the_taken(payment, booking, intent, policy)
     if not intent.has_money:
         return _without_money(payment, booking, intent)
-    if booking.confirmed_by == payment.id and booking.status in {"confirmed", "completed"}:
+    if _is_kept(payment, booking):
         return _of_the_confirmed(payment, intent)
     if payment.unwanted:
-        return _of_the_unwanted(payment, intent)
-    if booking.status == "pending":
-        return _of_the_pending(payment, intent)
-    if booking.may_revive() and not mismatch(payment, intent):
-        return Step.RETAKE
-    return Step.REJECT
+        return Step.DONE if intent.is_free else Step.VOID
+    return _of_the_offered(payment, booking, intent)
 
 
 def mismatch(payment: Payment, intent: Intent) -> str | None:
-    """How the money differs from the priced cart, None if it does not."""
+    """How the money differs from what was asked for, None if it does not."""
     if intent.currency != payment.currency:
         return FLAG_CURRENCY
-    offered = intent.captured if intent.status == "captured" else intent.amount
+    offered = left_of(intent) if intent.status == "captured" else intent.amount
     return FLAG_AMOUNT if offered != payment.amount else None
+
+
+def left_of(intent: Intent) -> int:
+    """What was taken and has not gone back, in minor units."""
+    return intent.captured - went_back(intent)
+
+
+def went_back(intent: Intent) -> int:
+    """What the buyer has again, by refunds or by the bank."""
+    return intent.refunded + intent.reversed
+
+
+def status_of(payment: Payment, intent: Intent) -> PaymentStatus:
+    """What a payment is whose money is there, or was. While a refund of ours is under way it is no other."""
+    if not intent.captured:
+        return "paid" if intent.is_free else "authorized"
+    if intent.dispute == "open":
+        return "disputed"
+    if payment.outstanding and payment.status in TAKEN:
+        return payment.status
+    if left_of(intent) <= 0 and not payment.outstanding:
+        return "refunded"
+    return "partially_refunded" if went_back(intent) else "paid"
+
+
+def together(statuses: Iterable[PaymentStatus]) -> PaymentStatus:
+    """What a booking's payment is that several have paid."""
+    has = set(statuses)
+    taken = has & TAKEN
+    if "disputed" in has:
+        return "disputed"
+    if not taken or "authorized" in has:
+        return "authorized" if "authorized" in has else "failed"
+    if taken == {"refunded"}:
+        return "refunded"
+    return "paid" if taken == {"paid"} else "partially_refunded"
+
+
+def spoken(
+    payment: Payment, booking: Booking, status: PaymentStatus, others: Iterable[Payment]
+) -> PaymentStatus | None:
+    """What the booking's payment status is to be when this payment's becomes `status`; None: as it was.
+
+    A confirmed one shows all that it was confirmed by, a pending one its own latest failure, one that was
+    never confirmed the money that came for it all the same.
+    """
+    if booking.confirmed_by is not None:
+        accepted = [each.status for each in others if each.accepted]
+        return together([status, *accepted]) if payment.accepted else None
+    if booking.status == "pending":
+        own = payment.share is None and booking.payment == payment.id
+        return "failed" if own and status == "failed" else None
+    if status not in TAKEN:
+        return None
+    return together([status, *(each.status for each in others if each.status in TAKEN)])
 
 
 def next_look(payment: Payment, booking: Booking, now: int) -> int:
@@ -102,19 +206,23 @@ def is_over(payment: Payment, now: int) -> bool:
     return payment.status == "failed" and now - payment.updated_at > LATE_MS
 
 
-def refund_owed(intent: Intent) -> int:
-    """What is still to be given back, in minor units."""
-    return intent.captured - intent.refunded
+def without_intent(payment: Payment, booking: Booking) -> Step:
+    """The provider was never asked, so there is nothing to be paid by."""
+    if not payment.is_live:
+        return Step.DONE
+    return Step.WAIT if booking.status == "pending" and not payment.withdrawn else Step.FAIL
+
+
+def _is_kept(payment: Payment, booking: Booking) -> bool:
+    return payment.accepted and booking.status in {"confirmed", "completed"}
 
 
 def _without_money(payment: Payment, booking: Booking, intent: Intent) -> Step:
-    if intent.captured:
-        return Step.DONE if payment.status == "refunded" else Step.REFUNDED
-    if booking.confirmed_by == payment.id and booking.status == "confirmed":
+    if payment.accepted and booking.status == "confirmed":
         return Step.WAIT if intent.status == "processing" else Step.COLLAPSE
     if intent.status == "cancelled":
         return Step.FAIL if payment.is_live else Step.DONE
-    if booking.status != "pending":
+    if booking.status != "pending" or payment.withdrawn:
         return Step.VOID
     if intent.status == "declined" and payment.is_live:
         return Step.FAIL
@@ -122,22 +230,74 @@ def _without_money(payment: Payment, booking: Booking, intent: Intent) -> Step:
 
 
 def _of_the_confirmed(payment: Payment, intent: Intent) -> Step:
+    """Money that is promised, or none that was needed."""
     if intent.status == "authorised":
         return Step.CAPTURE
-    return Step.PAID if payment.is_live or payment.status == "failed" else Step.DONE
+    return Step.DONE if payment.status == "paid" else Step.NOTE
 
 
-def _of_the_pending(payment: Payment, intent: Intent) -> Step:
+def _of_the_offered(payment: Payment, booking: Booking, intent: Intent) -> Step:
+    """Money that nobody has accepted yet."""
     wrong = mismatch(payment, intent)
-    if wrong is None:
+    if booking.status == "pending":
+        if wrong is not None and payment.is_secured:
+            return Step.REJECT
+        if wrong is not None:
+            return Step.DONE if payment.flag == wrong else Step.FLAG
+        return _of_the_pending(payment, booking)
+    if booking.may_revive() and wrong is None and _with_others(payment, booking) == booking.total:
+        return Step.RETAKE
+    return Step.REJECT
+
+
+def _of_the_pending(payment: Payment, booking: Booking) -> Step:
+    together_with = _with_others(payment, booking)
+    if payment.rivalled or together_with > booking.total:
+        return Step.REJECT
+    if together_with == booking.total:
         return Step.CONFIRM
-    return Step.DONE if payment.flag == wrong else Step.FLAG
+    return Step.WAIT if payment.is_secured else Step.SECURE
+
+
+def _with_others(payment: Payment, booking: Booking) -> int:
+    """What is secured with this payment, whether it counts already or not."""
+    return booking.secured + (0 if payment.is_secured else payment.amount)
+
+
+def _of_the_taken(payment: Payment, booking: Booking, intent: Intent, policy: DisputePolicy) -> Step:
+    if _is_kept(payment, booking):
+        if booking.status == "confirmed" and _is_lost(payment, booking, intent, policy):
+            return Step.GIVE_UP
+        if _is_news(payment, intent):
+            return Step.NOTE
+        return Step.WAIT if intent.dispute == "open" or payment.outstanding else Step.DONE
+    if payment.unwanted or left_of(intent) <= 0:
+        return _of_the_unwanted(payment, intent)
+    return Step.REJECT if intent.dispute == "open" else _of_the_offered(payment, booking, intent)
 
 
 def _of_the_unwanted(payment: Payment, intent: Intent) -> Step:
-    if intent.is_free:
-        return Step.DONE
-    if intent.status == "authorised":
-        return Step.VOID
-    # First it is known as taken, then it is owed; from there the refund's own row leads.
-    return Step.REFUND if payment.status in {"paid", "partially_refunded"} else Step.PAID
+    """First it is known as taken, then it is owed; from there the refund's own row leads."""
+    if _is_news(payment, intent):
+        return Step.NOTE
+    if intent.dispute == "open" or payment.outstanding:
+        return Step.WAIT
+    return Step.REFUND if left_of(intent) > 0 else Step.DONE
+
+
+def _is_news(payment: Payment, intent: Intent) -> bool:
+    stands = status_of(payment, intent)
+    moves = stands != payment.status and bool(way_to(payment.status, stands))
+    return moves or payment.refunded != went_back(intent)
+
+
+def _is_lost(payment: Payment, booking: Booking, intent: Intent, policy: DisputePolicy) -> bool:
+    """Whether the booking is not to stand any more, as far as this payment's money goes."""
+    if intent.dispute == "open":
+        return policy == "release_at_once"
+    if payment.outstanding:
+        return False
+    if intent.dispute == "lost" and intent.reversed and policy != "keep":
+        return True
+    back = booking.refunded - payment.refunded + went_back(intent)
+    return bool(intent.refunded) and back >= booking.total

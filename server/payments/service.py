@@ -1,9 +1,10 @@
 """Payments: begun with a booking, brought to their end by settle, given back where nobody may keep them."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 
@@ -13,14 +14,22 @@ from server.bookings.rules import Booking
 from server.bookings.service import Bookings
 from server.bookings.worker import Clock, Worker, wall_clock
 from server.database.pool import Connection, Database
-from server.errors import Conflict, NotFound, Unavailable
+from server.errors import Conflict, Forbidden, NotFound, Unavailable
 from server.payments import store
+from server.payments.adoption import Adoption
+from server.payments.attempts import Attempts
+from server.payments.breaker import Circuit
 from server.payments.closing import Closing, PaidMeanwhile
+from server.payments.figures import PaymentFigures
 from server.payments.free import Free
 from server.payments.inbox import Inbox
-from server.payments.provider import Event, Intent, Provider, ProviderRefused, ProviderUnavailable
-from server.payments.providers import Providers
+from server.payments.ledger import Ledger
+from server.payments.links import PayLinks
+from server.payments.provider import Event, Provider, ProviderRefused, ProviderUnavailable
+from server.payments.providers import Providers, Via
 from server.payments.reconcile import Reconciler
+from server.payments.refund_store import RefundRow
+from server.payments.refunding import Refunding
 from server.payments.refunds import Refunds
 from server.payments.rules import Payment
 from server.payments.sandbox import NAME as SANDBOX
@@ -29,8 +38,9 @@ from server.payments.settle import Settle
 
 Serving = Literal["sandbox"]
 
-# How often a money question that met a change is asked anew.
-TRIES: Final = 3
+# A page may ask again and again; the provider is asked this seldom for one payment, by each process.
+CHECK_SECONDS: Final = 1.0
+_CHECKED_AT_MOST: Final = 10_000
 
 _log = structlog.get_logger(__name__)
 
@@ -54,59 +64,134 @@ class Payments:
         *,
         providers: Mapping[str, Provider] | None = None,
         default: str = SANDBOX,
+        links: PayLinks | None = None,
+        figures: PaymentFigures | None = None,
+        circuit: Circuit | None = None,
         clock: Clock = wall_clock,
     ) -> None:
         self._database = database
         self._bookings = bookings
-        self._clock = clock
-        self.inbox = Inbox(database, self.heard, clock)
+        self.links = links or PayLinks(secret_key="", public_url="")
+        self.figures = figures or PaymentFigures()
+        self._circuit = circuit
+        self.inbox = Inbox(database, self.heard, clock, self.figures)
         self.sandbox: Sandbox | None = None
         by_name: dict[str, Provider] = {"free": Free(), **(providers or {})}
         if default == SANDBOX and SANDBOX not in by_name:
             self.sandbox = by_name[SANDBOX] = Sandbox(database, self._deliver, clock)
         self._providers = Providers(database, by_name, default, clock)
-        self._settle_one = Settle(database, bookings, self._providers, clock)
+        ledger = Ledger(database, bookings, clock, self.figures)
+        self._settle_one = Settle(database, bookings, self._providers, ledger, clock)
         self.closing = Closing(database, bookings, self._providers, self._settle_one, clock)
-        self.refunds = Refunds(database, self._providers, self.settle, clock)
+        self.attempts = Attempts(
+            database, bookings, self._providers, self.closing, settle=self._settle_one, clock=clock
+        )
+        self._adoption = Adoption(database, bookings, self._providers, clock)
+        self._refunding = Refunding(database, bookings, clock)
+        self.refunds = Refunds(database, self._providers, self.settle, clock, self.figures)
         self.reconciler = Reconciler(database, self._providers, self.settle, self.heard, clock)
+        self._checked: dict[UUID, float] = {}
 
     def workers(self) -> list[Worker]:
         """The loops to be run beside the server."""
         workers = [self.closing.worker, self.inbox.worker, self.refunds.worker, self.reconciler.worker]
         return [*workers, self.sandbox.worker] if self.sandbox else workers
 
+    @property
+    def provider_available(self) -> bool:
+        """False while it is known that nobody can begin to pay just now."""
+        return self._circuit is None or self._circuit.state != "open"
+
     async def begin(self, caller: Caller, request: BookingRequest) -> Begun:
         """The caller's cart as a pending booking with an attempt to pay it.
 
         Called again it answers the same booking with its live attempt, after a decline with a new one.
-        Raises what Bookings.open raises, and Unavailable where the provider is away: the booking stands
-        then, and the next call goes on from there.
+        Raises what Bookings.open raises, InvalidFields if nobody takes such an amount, and Unavailable where
+        the provider is away: the booking stands then, and the next call goes on from there.
         """
 
         async def with_attempt(connection: Connection, booking: Booking) -> None:
-            await store.insert(connection, self._attempt_for(booking))
+            await store.insert(connection, self.attempts.first(booking))
 
         booking, new = await self._bookings.open(caller, request, with_attempt)
-        payment = await self._live_attempt(booking)
+        payment = await self.attempts.own(booking)
         return Begun(await self._bookings.get(booking.id), payment, new)
 
-    async def attempt(self, caller: Caller, booking_id: str) -> Payment:
-        """A further attempt to pay one's pending booking, or the live one; Conflict if it is not pending."""
+    async def attempt(
+        self,
+        caller: Caller,
+        booking_id: str,
+        amount: int | None = None,
+        *,
+        as_share: bool = False,
+        via: Via | None = None,
+    ) -> Payment:
+        """A further attempt to pay one's pending booking, or the live one; with less than is open a share.
+
+        Conflict if the booking is not pending, or nothing is open.
+        """
         booking = await self._bookings.find_own(caller, booking_id)
         if booking.status != "pending":
             raise Conflict(f"the booking is {booking.status}")
-        return await self._live_attempt(booking)
+        whole = amount is None or (amount == await self.attempts.open_for(booking) and not as_share)
+        if amount is None or whole:
+            return await self.attempts.own(booking, via)
+        return await self.attempts.share(booking, amount, via)
+
+    async def withdraw(self, caller: Caller, payment_id: str) -> Payment:
+        """Take a share back that nobody has paid; its amount is open again."""
+        payment = await self._read(_uuid(payment_id))
+        booking = await self._bookings.find_own(caller, str(payment.booking))
+        if payment.share is None:
+            raise Conflict("this is no share; cancel the booking, or pay it")
+        if booking.status != "pending":
+            raise Conflict(f"the booking is {booking.status}")
+        await self.attempts.withdraw(booking, payment.share)
+        return await self._read(payment.id)
 
     async def find(self, caller: Caller, payment_id: str) -> tuple[Payment, Booking]:
         """A payment of a booking that the caller may read, and that booking; NotFound for every other."""
         payment = await self._read(_uuid(payment_id))
         return payment, await self._bookings.find(caller, str(payment.booking))
 
+    async def of_booking(self, caller: Caller, booking_id: str) -> tuple[list[Payment], Booking]:
+        """All payments of a booking that the caller may read, oldest first."""
+        booking = await self._bookings.find(caller, booking_id)
+        return await self.attempts.all(booking), booking
+
+    async def open(
+        self, payment_id: str, secret: str, via: Via | None = None
+    ) -> tuple[Payment, Booking, str]:
+        """For whoever comes by a pay link: the attempt to pay the share by, its booking and that's title.
+
+        NotFound unless the secret is the share's; Unavailable where the provider is away.
+        """
+        payment = await self._of_link(payment_id, secret)
+        assert payment.share is not None, "links are of shares"
+        booking = await self._bookings.get(payment.booking)
+        attempt = await self.attempts.of_share(booking, payment.share, via)
+        now = await self._bookings.get(booking.id)
+        return attempt, now, ", ".join(await self._bookings.titles(now))
+
+    async def check(self, caller: Caller, payment_id: str, secret: str | None) -> tuple[Payment, bool]:
+        """Settle a payment now: its buyer came back from paying. Answers it, and whether it is the buyer's.
+
+        The provider is asked at most once in CHECK_SECONDS; NotFound for who may not see it.
+        """
+        if secret is not None:
+            payment, is_buyer = await self._of_link(payment_id, secret), True
+        else:
+            payment, booking = await self.find(caller, payment_id)
+            is_buyer = booking.is_of(caller)
+        if self._may_check(payment.id):
+            await self.settle(payment.id)
+        return await self._read(payment.id), is_buyer
+
     async def cancel(self, caller: Caller, booking_id: str, *, release: bool) -> Booking:
         """Cancel one's booking: a pending one once nobody can pay it, a confirmed one with a full refund.
 
         The holds of a pending one go back to the cart, or with `release` to everybody. Conflict if it was
-        paid meanwhile or is completed; Unavailable where the provider can't be asked. Twice is once.
+        paid meanwhile, is completed or disputed; Unavailable if nobody can ask the provider. Twice is once.
         """
         booking = await self._bookings.find_own(caller, booking_id)
         if booking.status == "pending":
@@ -117,12 +202,42 @@ class Payments:
             raise Conflict("the booking is completed")
         return await self._bookings.get(booking.id)
 
+    async def refund(
+        self, caller: Caller, booking_id: str, amount: int | None, note: str
+    ) -> tuple[Booking, list[RefundRow]]:
+        """Give back what was paid, by the owner or an operator: all of it (the booking ends) or an amount.
+
+        Conflict unless it is confirmed and its money is taken, and while a dispute is open.
+        """
+        booking = await self._refundable(caller, booking_id)
+        if amount is not None and await self._refunding.part(booking, amount, note):
+            self.refunds.worker.wake()
+        elif booking.status != "confirmed":
+            raise Conflict(f"the booking is {booking.status}")
+        else:
+            await self._cancel_confirmed(booking)
+        return await self._bookings.get(booking.id), await self._refunding.of_booking(booking)
+
+    async def refunds_of(self, caller: Caller, booking_id: str) -> list[RefundRow]:
+        """What went back of a booking that the caller may read."""
+        return await self._refunding.of_booking(await self._bookings.find(caller, booking_id))
+
     async def act(
-        self, caller: Caller, payment_id: str, outcome: Outcome, *, delay_ms: int, twice: bool
+        self,
+        caller: Caller,
+        payment_id: str,
+        outcome: Outcome,
+        *,
+        delay_ms: int,
+        twice: bool,
+        secret: str | None = None,
     ) -> Payment:
         """What the sandbox's page does for its buyer; Conflict where the payment can't have that outcome."""
-        payment = await self._read(_uuid(payment_id))
-        await self._bookings.find_own(caller, str(payment.booking))
+        if secret is not None:
+            payment = await self._of_link(payment_id, secret)
+        else:
+            payment = await self._read(_uuid(payment_id))
+            await self._bookings.find_own(caller, str(payment.booking))
         if self.sandbox is None or payment.provider != SANDBOX or payment.intent is None:
             raise NotFound
         try:
@@ -138,11 +253,9 @@ class Payments:
         await self._settle_one(payment_id)
         self.refunds.worker.wake()
 
-    async def heard(self, provider: str, intent_id: str) -> None:
+    async def heard(self, provider: str, object_id: str) -> None:
         """Something happened to a provider's object: settle the payment it belongs to."""
-        async with self._database.connection() as connection:
-            payment = await store.by_intent(connection, provider, intent_id)
-        payment = payment or await self._adopt(provider, intent_id)
+        payment = await self._adoption.payment_of(provider, object_id)
         if payment is not None:
             await self.settle(payment)
 
@@ -152,109 +265,20 @@ class Payments:
         """The sandbox's deliveries, by the way every provider's go."""
         await self.inbox.receive(SANDBOX, event)
 
-    async def _adopt(self, provider: str, intent_id: str) -> UUID | None:
-        """An intent nobody wrote down: the reply to our call was lost, or a page was sent twice."""
-        intent = await self._providers.fetch_unknown(provider, intent_id)
-        parent = await self._parent(provider, intent)
-        if parent is None:
-            _log.warning("event_of_no_payment", provider=provider, intent=intent_id)
-            return None
-        if parent.intent is None:
-            booking = await self._bookings.get(parent.booking)
-            parent = await self._relearn(parent, booking.reference)
-        if parent.intent == intent_id:
-            return parent.id
-        extra = self._extra(parent, intent)
-        async with self._database.transaction() as connection:
-            await self._bookings.lock(connection, parent.booking)
-            await store.insert(connection, extra)
-            return await store.by_intent(connection, provider, intent_id)
+    async def _of_link(self, payment_id: str, secret: str) -> Payment:
+        payment = await self._read(_uuid(payment_id))
+        if payment.share is None or not self.links.opens(payment.share, secret):
+            raise NotFound
+        return payment
 
-    async def _parent(self, provider: str, intent: Intent) -> Payment | None:
-        try:
-            payment = await self._read(_uuid(intent.metadata.get("payment", "")))
-        except NotFound:
-            return None
-        same = payment.provider == provider and intent.metadata.get("booking") == str(payment.booking)
-        return payment if same else None
-
-    async def _relearn(self, payment: Payment, reference: str) -> Payment:
-        await self._providers.learn(payment, reference)
-        return await self._read(payment.id)
-
-    async def _live_attempt(self, booking: Booking) -> Payment:
-        for _ in range(TRIES):
-            live = await self._newest_or_new(booking)
-            if live is not None and live.intent is not None:
-                return live
-            if live is not None and await self._providers.create(live, booking.reference):
-                return await self._started(live)
-        raise Conflict("the booking is being changed", retry_after=1)
-
-    async def _started(self, payment: Payment) -> Payment:
-        if payment.provider == "free":
-            await self.settle(payment.id)
-        return await self._read(payment.id)
-
-    async def _newest_or_new(self, booking: Booking) -> Payment | None:
-        """The attempt a buyer is to pay by; None if another tab makes one this moment."""
-        async with self._database.connection() as connection:
-            attempts = await store.of_booking(connection, booking.id)
-        live = [payment for payment in attempts if payment.is_live and not payment.extra]
-        if live:
-            return live[-1]
-        for payment in attempts:
-            paid = await self._stopped(payment, booking)
-            if paid is not None:
-                return paid
-        return await self._next_attempt(booking)
-
-    async def _stopped(self, payment: Payment, booking: Booking) -> Payment | None:
-        """Close a failed attempt before the next one opens; answers it if it was paid after all."""
-        try:
-            await self.closing.stop(payment, booking)
-        except PaidMeanwhile:
-            return await self._read(payment.id)
-        return None
-
-    async def _next_attempt(self, booking: Booking) -> Payment | None:
-        attempt = self._attempt_for(booking)
-        async with self._database.transaction() as connection:
-            current = await self._bookings.lock(connection, booking.id)
-            if current.status != "pending" or current.expires_at <= self._clock():
-                raise Conflict(f"the booking is {current.status}")
-            return attempt if await store.insert(connection, attempt) else None
-
-    def _attempt_for(self, booking: Booking) -> Payment:
-        now = self._clock()
-        return Payment(
-            id=uuid4(),
-            booking=booking.id,
-            attempt=0,  # the database counts
-            provider=self._providers.name_for(booking.total),
-            status="pending",
-            amount=booking.total,
-            currency=booking.currency,
-            created_at=now,
-            updated_at=now,
-        )
-
-    def _extra(self, parent: Payment, intent: Intent) -> Payment:
-        now = self._clock()
-        return Payment(
-            id=uuid4(),
-            booking=parent.booking,
-            attempt=0,
-            extra=True,
-            provider=parent.provider,
-            status="pending",
-            amount=parent.amount,
-            currency=parent.currency,
-            created_at=now,
-            updated_at=now,
-            intent=intent.id,
-            requested_at=now,
-        )
+    def _may_check(self, payment: UUID) -> bool:
+        now = time.monotonic()
+        if now - self._checked.get(payment, -CHECK_SECONDS) < CHECK_SECONDS:
+            return False
+        if len(self._checked) >= _CHECKED_AT_MOST:
+            self._checked = {key: at for key, at in self._checked.items() if now - at < CHECK_SECONDS}
+        self._checked[payment] = now
+        return True
 
     async def _cancel_pending(self, booking: Booking, *, release: bool) -> None:
         if not release:
@@ -267,19 +291,20 @@ class Payments:
             raise Conflict("the booking was paid meanwhile")
 
     async def _cancel_confirmed(self, booking: Booking) -> None:
-        """The money is unwanted from the same moment on that the places are free."""
-        async with self._database.transaction() as connection:
-            locked = await self._bookings.lock(connection, booking.id)
-            if locked.status != "confirmed" or locked.confirmed_by is None:
-                return
-            await self._bookings.cancel(connection, locked, "refunded", locked.payment_status)
-            await store.set_unwanted(connection, locked.confirmed_by, self._clock())
-        await self._bookings.apply(booking.id)
-        assert locked.confirmed_by is not None, "checked under the lock"
-        try:
-            await self.settle(locked.confirmed_by)
-        except Unavailable as error:
-            _log.info("refund_later", booking=str(booking.id), reason=error.detail)
+        for payment in await self._refunding.full(booking):
+            try:
+                await self.settle(payment)
+            except Unavailable as error:
+                _log.info("refund_later", booking=str(booking.id), reason=error.detail)
+
+    async def _refundable(self, caller: Caller, booking_id: str) -> Booking:
+        booking = await self._bookings.get(_uuid(booking_id))
+        is_owner = caller.user is not None and caller.user == booking.owner
+        if is_owner or (caller.user is not None and "operator" in caller.roles):
+            return booking
+        if booking.is_of(caller):
+            raise Forbidden("only the owner gives money back; cancel the booking instead")
+        raise NotFound
 
     async def _read(self, payment_id: UUID) -> Payment:
         async with self._database.connection() as connection:

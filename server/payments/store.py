@@ -1,59 +1,44 @@
-"""The only one in this room that talks to PostgreSQL; its queries stand in sql/queries.sql."""
+"""The only one in this room that talks to PostgreSQL of payments; its queries stand in sql/queries.sql."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 
-from server.bookings.moves import next_payment_status
 from server.bookings.rules import PaymentStatus
 from server.bookings.store import moment
 from server.database.pool import Connection
 from server.database.queries import load
 from server.http.times import milliseconds
-from server.payments.provider import Event, Intent
+from server.payments.provider import Intent
 from server.payments.rules import LIVE, LOOK_MS, Payment
 
 _queries = load(__file__, "sql/queries.sql")
 
 
 @dataclass(frozen=True, slots=True)
-class OwedRefund:
-    """A refund to be made now. `attempts` counts this one too."""
+class Known:
+    """What is known of a provider's object that belongs to a payment."""
 
-    id: UUID
     payment: UUID
-    purpose: str
-    amount: int
-    attempts: int
-    provider: str
-    intent: str
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """An event to be worked off now. `attempts` counts this one too."""
-
-    provider: str
-    id: str
-    kind: str
-    object_id: str
-    attempts: int
+    status: PaymentStatus
+    refunded: int
 
 
 async def insert(connection: Connection, payment: Payment) -> bool:
-    """A new attempt, its number the booking's next; False if the booking has a live one or it is known."""
+    """A new attempt, its number the booking's next; False if its share has a live one or it is known."""
     found = await connection.fetchval(
         _queries.insert_payment,
         payment.id,
         payment.booking,
         payment.extra,
+        payment.share,
         payment.provider,
         payment.intent,
         payment.amount,
         payment.currency,
-        None if payment.requested_at is None else moment(payment.requested_at),
+        _optional(payment.requested_at),
         moment(payment.created_at),
         moment(payment.created_at + LOOK_MS),
     )
@@ -79,14 +64,19 @@ async def by_intent(connection: Connection, provider: str, intent: str) -> UUID 
     return found
 
 
-async def known_intents(connection: Connection, provider: str, intents: list[str]) -> set[str]:
+async def known_intents(connection: Connection, provider: str, intents: list[str]) -> dict[str, Known]:
     """Those of the provider's ids that belong to payments."""
     rows = await connection.fetch(_queries.known_intents, provider, intents)
-    return {row["provider_id"] for row in rows}
+    return {
+        name: Known(row["id"], row["status"], row["refunded"])
+        for row in rows
+        for name in (row["provider_id"], row["inner_id"])
+        if name is not None
+    }
 
 
 async def of_booking(connection: Connection, booking: UUID) -> list[Payment]:
-    """All attempts, oldest first."""
+    """All attempts, oldest first; without what only a payment read alone has (outstanding, rivalled)."""
     return [_payment(row) for row in await connection.fetch(_queries.payments_of_booking, booking)]
 
 
@@ -98,15 +88,50 @@ async def mark_requested(connection: Connection, payment_id: UUID, now: int) -> 
 async def set_intent(connection: Connection, payment_id: UUID, intent: Intent) -> None:
     """Write down what the provider made of it."""
     await connection.execute(
-        _queries.set_intent, payment_id, intent.id, intent.client_secret, intent.redirect_url
+        _queries.set_intent, payment_id, intent.id, intent.client_secret, intent.redirect_url, intent.inner
     )
 
 
-async def set_status(connection: Connection, payment: Payment, status: PaymentStatus, now: int) -> None:
-    """Move a locked payment; IllegalMove where the table does not allow it."""
-    next_payment_status(payment.status, status)
+async def set_inner(connection: Connection, payment_id: UUID, inner: str) -> None:
+    """Write down the payment's own id at its provider, unless another row has it."""
+    await connection.execute(_queries.set_inner, payment_id, inner)
+
+
+async def set_status(
+    connection: Connection,
+    payment_id: UUID,
+    status: PaymentStatus,
+    now: int,
+    *,
+    accepted: bool = False,
+    refunded: int | None = None,
+) -> None:
+    """Move a locked payment to where it may go; `refunded` is what went back by now."""
     look = now + LOOK_MS if status in LIVE or status == "failed" else None
-    await connection.execute(_queries.set_status, payment.id, status, moment(now), _optional(look))
+    await connection.execute(
+        _queries.set_status, payment_id, status, moment(now), _optional(look), accepted, refunded
+    )
+
+
+async def accept_secured(connection: Connection, booking: UUID, now: int) -> dict[UUID, PaymentStatus]:
+    """A booking is confirmed by all its payments whose money is there; answers them."""
+    rows = await connection.fetch(_queries.accept_secured, booking, moment(now))
+    return {row["id"]: row["status"] for row in rows}
+
+
+async def unwant_all(connection: Connection, booking: UUID, now: int) -> list[UUID]:
+    """All of a booking's money goes back; answers the payments that have any."""
+    return [row["id"] for row in await connection.fetch(_queries.unwant_all, booking, moment(now))]
+
+
+async def fail_pending(connection: Connection, booking: UUID, now: int) -> None:
+    """Nobody can pay by any of a booking's attempts any more."""
+    await connection.execute(_queries.fail_pending, booking, moment(now), moment(now + LOOK_MS))
+
+
+async def withdraw(connection: Connection, booking: UUID, share: UUID, now: int) -> None:
+    """Nobody may pay a share any more."""
+    await connection.execute(_queries.withdraw, booking, share, moment(now))
 
 
 async def set_flag(connection: Connection, payment_id: UUID, flag: str, now: int) -> None:
@@ -119,71 +144,17 @@ async def set_unwanted(connection: Connection, payment_id: UUID, now: int) -> No
     await connection.execute(_queries.set_unwanted, payment_id, moment(now))
 
 
-async def check_later(connection: Connection, payment_id: UUID, when: int | None) -> None:
-    """When the reconciler looks at it next."""
-    await connection.execute(_queries.check_later, payment_id, _optional(when))
+async def check_later(connection: Connection, payment: Payment, when: int | None) -> None:
+    """When the reconciler looks at it next, unless it changed since it was read."""
+    await connection.execute(
+        _queries.check_later, payment.id, _optional(when), payment.status, payment.unwanted
+    )
 
 
 async def take_unchecked(connection: Connection, now: int, until: int, limit: int) -> list[UUID]:
     """Payments to look at, given to nobody else before `until`."""
     rows = await connection.fetch(_queries.take_unchecked, moment(now), moment(until), limit)
     return [row["id"] for row in rows]
-
-
-async def owe_refund(
-    connection: Connection, payment: UUID, purpose: str, amount: int, *, reason: str, now: int
-) -> None:
-    """From here on the buyer is owed this; the same purpose is owed once."""
-    await connection.execute(_queries.owe_refund, uuid4(), payment, purpose, amount, reason, moment(now))
-
-
-async def take_refunds(connection: Connection, now: int, until: int, limit: int) -> list[OwedRefund]:
-    """Refunds that are due, given to nobody else before `until`."""
-    rows = await connection.fetch(_queries.take_refunds, moment(now), moment(until), limit)
-    return [OwedRefund(*row.values()) for row in rows]
-
-
-async def refund_failed(connection: Connection, refund: UUID, again: int, error: str) -> None:
-    """It is tried again at `again`."""
-    await connection.execute(_queries.refund_failed, refund, moment(again), error)
-
-
-async def refund_done(connection: Connection, refund: UUID, provider_id: str, now: int) -> None:
-    """The provider has given it back."""
-    await connection.execute(_queries.refund_done, refund, provider_id, moment(now))
-
-
-async def owed_refunds(connection: Connection, payment: UUID) -> int:
-    """How many of its refunds are still to be made."""
-    return int(await connection.fetchval(_queries.owed_refunds, payment))
-
-
-async def store_event(connection: Connection, provider: str, event: Event, now: int) -> bool:
-    """Keep an event; False if it is here already."""
-    found = await connection.fetchval(
-        _queries.store_event, provider, event.id, event.kind, event.object_id, event.body, moment(now)
-    )
-    return found is not None
-
-
-async def take_events(connection: Connection, now: int, until: int, limit: int) -> list[StoredEvent]:
-    """Events to work off, given to nobody else before `until`."""
-    rows = await connection.fetch(_queries.take_events, moment(now), moment(until), limit)
-    return [StoredEvent(*row.values()) for row in rows]
-
-
-async def event_done(connection: Connection, event: StoredEvent, now: int) -> None:
-    """It is worked off."""
-    await connection.execute(_queries.event_done, event.provider, event.id, moment(now))
-
-
-async def event_failed(
-    connection: Connection, event: StoredEvent, error: str, again: int, dead_at: int | None
-) -> None:
-    """It is tried again at `again`, or kept as a dead letter."""
-    await connection.execute(
-        _queries.event_failed, event.provider, event.id, error, moment(again), _optional(dead_at)
-    )
 
 
 def _optional(time: int | None) -> datetime | None:
@@ -202,11 +173,18 @@ def _payment(row: asyncpg.Record) -> Payment:
         currency=row["currency"],
         created_at=milliseconds(row["created_at"]),
         updated_at=milliseconds(row["updated_at"]),
+        share=row["share"],
         extra=row["extra"],
+        accepted=row["accepted"],
         unwanted=row["unwanted"],
+        withdrawn=row["withdrawn"],
         flag=row["flag"],
         intent=row["provider_id"],
+        inner=row["inner_id"],
         client_secret=row["client_secret"],
         redirect_url=row["redirect_url"],
         requested_at=None if requested_at is None else milliseconds(requested_at),
+        refunded=row["refunded"],
+        outstanding=row["outstanding"],
+        rivalled=row["rivalled"],
     )

@@ -259,8 +259,11 @@ async def test_what_was_refunded_at_the_provider_itself_is_known_in_the_end(hous
     intent = str(await house.value("select id from sandbox.intent"))
     await house.office.sandbox.refund(intent, PRICE, "by-hand")
     await house.office.loops_run()
-    assert await ann.status() == ("confirmed", "refunded")
+    assert await ann.status() == ("cancelled", "refunded")
+    assert (await ann.sees()).cancel_reason == "refunded"
     assert await ann.paid() == "refunded"
+    assert await house.booked_and_free("A-1") == (0, 1)
+    await house.is_whole()
 
 
 async def test_what_was_taken_and_given_back_before_we_heard_of_either(house: House) -> None:

@@ -1,5 +1,6 @@
 """kill -9 between any two steps of each story: another process brings all of it right."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -110,7 +111,7 @@ async def _killed_at(house: House, story: Story, number: int) -> None:
     office = house.opens_office(Steps(number).wrap)
     ann = house.buyer(f"ann{number}", office)
     await ann.holds(f"K-{number}", resource="crash")
-    with suppress(Killed, HoldfastError):
+    with suppress(Killed, HoldfastError, asyncio.CancelledError):  # its tasks die with it
         await story(house, ann)
 
 

@@ -58,17 +58,20 @@ def payment(**more: Any) -> Payment:
 
 
 def intent(status: IntentStatus, captured: int | None = None, refunded: int = 0, **more: Any) -> Intent:
-    taken = (TOTAL if status == "captured" else 0) if captured is None else captured
     fields: dict[str, Any] = {"amount": TOTAL, "currency": "eur"} | more
+    taken = (fields["amount"] if status == "captured" else 0) if captured is None else captured
     return Intent(id="i", status=status, captured=taken, refunded=refunded, **fields)
 
 
 EXPIRED = booking("cancelled", cancel_reason="expired", cancelled_at=1)
 RELEASED = booking("cancelled", cancel_reason="released", cancelled_at=1)
-OWN = booking("confirmed", confirmed_by=OURS, confirmed_at=1)
-FOREIGN = booking("confirmed", confirmed_by=OTHERS, confirmed_at=1)
+OWN = booking("confirmed", confirmed_by=OURS, confirmed_at=1, secured=TOTAL)
+FOREIGN = booking("confirmed", confirmed_by=OTHERS, confirmed_at=1, secured=TOTAL)
 KNOWN = payment(unwanted=True, status="paid")
-GONE = payment(unwanted=True, status="refunded")
+PARTLY = payment(unwanted=True, status="partially_refunded", refunded=1)
+GONE = payment(unwanted=True, status="refunded", refunded=TOTAL)
+PROMISED = payment(status="authorized", accepted=True)
+PAID = payment(status="paid", accepted=True)
 
 TABLE: list[tuple[str, Payment, Booking, Intent, Step]] = [
     ("nobody has paid yet", payment(), booking(), intent("open"), Step.WAIT),
@@ -82,20 +85,21 @@ TABLE: list[tuple[str, Payment, Booking, Intent, Step]] = [
     ("promised in time", payment(), booking(), intent("authorised"), Step.CONFIRM),
     ("taken in time", payment(), booking(), intent("captured"), Step.CONFIRM),
     ("declined, then paid", payment(status="failed"), booking(), intent("authorised"), Step.CONFIRM),
-    ("confirmed on a promise", payment(status="authorized"), OWN, intent("authorised"), Step.CAPTURE),
-    ("confirmed and taken", payment(status="authorized"), OWN, intent("captured"), Step.PAID),
-    ("all is done", payment(status="paid"), OWN, intent("captured"), Step.DONE),
-    ("the promise broke", payment(status="authorized"), OWN, intent("cancelled"), Step.COLLAPSE),
-    ("the promise may break", payment(status="authorized"), OWN, intent("processing"), Step.WAIT),
+    ("confirmed on a promise", PROMISED, OWN, intent("authorised"), Step.CAPTURE),
+    ("confirmed and taken", PROMISED, OWN, intent("captured"), Step.NOTE),
+    ("all is done", PAID, OWN, intent("captured"), Step.DONE),
+    ("the promise broke", PROMISED, OWN, intent("cancelled"), Step.COLLAPSE),
+    ("the promise may break", PROMISED, OWN, intent("processing"), Step.WAIT),
     ("promised too late", payment(status="failed"), EXPIRED, intent("authorised"), Step.RETAKE),
     ("taken too late", payment(status="failed"), EXPIRED, intent("captured"), Step.RETAKE),
     ("for what its buyer gave up", payment(status="failed"), RELEASED, intent("captured"), Step.REJECT),
     ("paid twice", payment(), FOREIGN, intent("captured"), Step.REJECT),
     ("not wanted, only promised", payment(unwanted=True), FOREIGN, intent("authorised"), Step.VOID),
-    ("not wanted, not yet written", payment(unwanted=True), FOREIGN, intent("captured"), Step.PAID),
+    ("not wanted, not yet written", payment(unwanted=True), FOREIGN, intent("captured"), Step.NOTE),
     ("not wanted, written down", KNOWN, FOREIGN, intent("captured"), Step.REFUND),
-    ("a part went back", KNOWN, FOREIGN, intent("captured", refunded=1), Step.REFUND),
-    ("all went back", KNOWN, FOREIGN, intent("captured", refunded=TOTAL), Step.REFUNDED),
+    ("a part went back", KNOWN, FOREIGN, intent("captured", refunded=1), Step.NOTE),
+    ("and is known", PARTLY, FOREIGN, intent("captured", refunded=1), Step.REFUND),
+    ("all went back", KNOWN, FOREIGN, intent("captured", refunded=TOTAL), Step.NOTE),
     ("and is known", GONE, FOREIGN, intent("captured", refunded=TOTAL), Step.DONE),
     ("too little", payment(), booking(), intent("authorised", amount=TOTAL - 1), Step.FLAG),
     ("too little was taken", payment(), booking(), intent("captured", captured=1), Step.FLAG),
@@ -108,12 +112,12 @@ TABLE: list[tuple[str, Payment, Booking, Intent, Step]] = [
         Step.DONE,
     ),
     ("too little and too late", payment(), EXPIRED, intent("authorised", amount=TOTAL - 1), Step.REJECT),
-    ("nothing to pay", payment(amount=0), booking(), intent("captured", amount=0, captured=0), Step.CONFIRM),
+    ("nothing to pay", payment(amount=0), booking(total=0), intent("captured", amount=0), Step.CONFIRM),
     (
         "nothing to give back",
         payment(amount=0, unwanted=True, status="paid"),
         RELEASED,
-        intent("captured", amount=0, captured=0),
+        intent("captured", amount=0),
         Step.DONE,
     ),
 ]

@@ -127,7 +127,7 @@ async def test_validating_changes_nothing_and_refuses_what_booking_would(client:
     assert (await ann.asks("GET", "/api/bookings")).json()["items"] == []
 
 
-@pytest.mark.parametrize("field", ["total", "status", "user_id", "paid", "price", "currency"])
+@pytest.mark.parametrize("field", ["total", "status", "user_id", "paid", "price"])
 async def test_nobody_names_the_price_or_the_state(client: httpx.AsyncClient, field: str) -> None:
     ann = await Visitor.comes(client)
     await ann.holds("A-1")
@@ -186,8 +186,9 @@ async def test_after_a_decline_there_is_a_further_attempt(client: httpx.AsyncCli
     booking, payment = await ann.books("A-1")
     await ann.pays(payment, "decline")
     await ann.sees(booking, status="pending", payment_status="failed")
-    wrong = await ann.asks("POST", f"/api/bookings/{booking['id']}/payments", {"amount": 1})
-    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "amount")
+    for amount in (0, -1, PRICE + 1, 10**16):
+        wrong = await ann.asks("POST", f"/api/bookings/{booking['id']}/payments", {"amount": amount})
+        assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "amount")
     further = await ann.asks("POST", f"/api/bookings/{booking['id']}/payments", {"amount": PRICE})
     assert further.status_code == 201
     second = further.json()["payment"]

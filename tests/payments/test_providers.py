@@ -208,7 +208,7 @@ async def test_an_attempt_is_not_begun_once_its_booking_is_over(house: House) ->
     with pytest.raises(Conflict):
         await house.office.payments.attempt(ann.caller, str(ann.own.id))
     with pytest.raises(Conflict):
-        await house.office.payments._live_attempt(ann.own)
+        await house.office.payments.attempts.own(ann.own)
 
 
 async def test_a_payment_that_stays_under_way_keeps_its_places_below_the_ceiling(house: House) -> None:

@@ -33,8 +33,9 @@ alter table booking
     'expired', 'returned', 'released', 'hold_expired', 'refunded', 'payment_failed', 'disputed'));
 
 -- A refund may be on its way for days (`pending`), and fail there: then another row takes its place.
--- `dropped`: it turned out that there was nothing left to give back.
+-- `dropped`: it turned out that there was nothing left to give back. `note` is what its owner wrote to it.
 alter table refund
+  add column note text not null default '',
   drop constraint refund_status_check,
   add constraint refund_status_check check (status in (
     'requested', 'pending', 'succeeded', 'failed', 'dropped'));

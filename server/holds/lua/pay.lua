@@ -1,4 +1,4 @@
--- A booking begins to be paid: held → paying, all of its holds here or none.
+-- A booking begins to be paid: held → paying, all of its holds here or none; once more, with a later deadline.
 -- uses: resource loaded steady records commit holds keep
 --
 -- In:  holds [ids], booking, until_ms
@@ -18,7 +18,7 @@ end
 if #ended > 0 then return answer({status = 'ended', ended = ended}) end
 
 for _, hold in ipairs(holds) do
-  if hold.status == 'held' then
+  if hold.status == 'held' or hold.expires_at < input.until_ms then
     hold.status, hold.booking, hold.expires_at = 'paying', input.booking, input.until_ms
     keep(hold)
     tell(hold, '')

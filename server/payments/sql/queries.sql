@@ -1,31 +1,54 @@
 -- name: insert_payment
--- attempt is the next of its booking; at most one live attempt of a booking that is not extra.
+-- attempt is the next of its booking; at most one pending attempt of a share that is not extra.
 insert into payment (
-  id, booking_id, attempt, extra, provider, provider_id, status, amount, currency, requested_at,
+  id, booking_id, attempt, extra, share, provider, provider_id, status, amount, currency, requested_at,
   created_at, updated_at, check_at
 )
-select $1, $2, coalesce(max(p.attempt), 0) + 1, $3, $4, $5, 'pending', $6, $7, $8, $9, $9, $10
+select $1, $2, coalesce(max(p.attempt), 0) + 1, $3, $4, $5, $6, 'pending', $7, $8, $9, $10, $10, $11
 from payment p where p.booking_id = $2
 on conflict do nothing
 returning id;
 
 -- name: payment
-select * from payment where id = $1;
+-- $1 payment → it, with what our unfinished refunds will give back, and whether another payment of the same
+-- share has brought its money.
+select p.*,
+  case when p.status in ('paid', 'partially_refunded', 'refunded', 'disputed') then (
+    select coalesce(sum(r.amount), 0) from refund r
+    where r.payment_id = p.id and r.status in ('requested', 'pending'))
+  else 0 end::bigint as outstanding,
+  exists (
+    select from payment o where o.booking_id = p.booking_id and o.id <> p.id and not o.unwanted
+      and o.share is not distinct from p.share
+      and o.status in ('authorized', 'paid', 'partially_refunded', 'disputed')) as rivalled
+from payment p where p.id = $1;
 
 -- name: lock_payment
-select * from payment where id = $1 for no key update;
+-- The same, for this transaction alone.
+select p.*,
+  case when p.status in ('paid', 'partially_refunded', 'refunded', 'disputed') then (
+    select coalesce(sum(r.amount), 0) from refund r
+    where r.payment_id = p.id and r.status in ('requested', 'pending'))
+  else 0 end::bigint as outstanding,
+  exists (
+    select from payment o where o.booking_id = p.booking_id and o.id <> p.id and not o.unwanted
+      and o.share is not distinct from p.share
+      and o.status in ('authorized', 'paid', 'partially_refunded', 'disputed')) as rivalled
+from payment p where p.id = $1 for no key update of p;
 
 -- name: payment_by_intent
--- $1 provider, $2 the provider's id.
-select id from payment where provider = $1 and provider_id = $2;
+-- $1 provider, $2 the provider's id, or that of the payment within it.
+select id from payment where (provider = $1 and provider_id = $2) or inner_id = $2
+order by provider_id = $2 desc limit 1;
 
 -- name: known_intents
--- $1 provider, $2 text[] ids → those that belong to a payment.
-select provider_id from payment where provider = $1 and provider_id = any($2::text[]);
+-- $1 provider, $2 text[] ids → those that belong to a payment, with what is known of its money.
+select id, provider_id, inner_id, status, refunded from payment
+where (provider = $1 and provider_id = any($2::text[])) or inner_id = any($2::text[]);
 
 -- name: payments_of_booking
 -- $1 booking → every attempt, oldest first.
-select * from payment where booking_id = $1 order by attempt;
+select *, 0::bigint as outstanding, false as rivalled from payment where booking_id = $1 order by attempt;
 
 -- name: mark_requested
 -- $1 payment, $2 now: the provider is about to be asked for the first time.
@@ -34,12 +57,47 @@ where id = $1 and status in ('pending', 'authorized')
 returning id;
 
 -- name: set_intent
--- $1 payment, $2 the provider's id, $3 client secret, $4 redirect.
-update payment set provider_id = $2, client_secret = $3, redirect_url = $4 where id = $1;
+-- $1 payment, $2 the provider's id, $3 client secret, $4 redirect, $5 the id within.
+update payment set provider_id = $2, client_secret = $3, redirect_url = $4, inner_id = coalesce($5, inner_id)
+where id = $1;
+
+-- name: set_inner
+-- $1 payment, $2 the payment's own id at its provider; one row has it.
+update payment set inner_id = $2 where id = $1 and not exists (select from payment where inner_id = $2);
 
 -- name: set_status
--- $1 payment, $2 status, $3 now, $4 when it is looked at next (null: it is finished).
-update payment set status = $2, updated_at = $3, check_at = $4 where id = $1;
+-- $1 payment, $2 status, $3 now, $4 when it is looked at next (null: it is finished), $5 whether it is accepted
+-- from now on, $6 what went back (null: as before).
+update payment set
+  status = $2, updated_at = $3, check_at = $4, accepted = accepted or $5, refunded = coalesce($6, refunded)
+where id = $1;
+
+-- name: accept_secured
+-- $1 booking, $2 now → id, status of all whose money is there; they and what is live are looked at at once.
+with found as (
+  update payment set accepted = accepted or status <> 'pending', check_at = $2
+  where booking_id = $1 and not unwanted
+    and status in ('pending', 'authorized', 'paid', 'partially_refunded', 'disputed')
+  returning id, status, accepted
+)
+select id, status from found where accepted;
+
+-- name: unwant_all
+-- $1 booking, $2 now → ids: the money of all its payments goes back.
+update payment set unwanted = true, updated_at = $2, check_at = $2
+where booking_id = $1 and not unwanted
+  and (accepted or status in ('authorized', 'paid', 'partially_refunded', 'disputed'))
+returning id;
+
+-- name: fail_pending
+-- $1 booking, $2 now, $3 when they are looked at: none of them can be paid any more.
+update payment set status = 'failed', updated_at = $2, check_at = $3
+where booking_id = $1 and status = 'pending';
+
+-- name: withdraw
+-- $1 booking, $2 share, $3 now: nobody may pay it any more, and money that comes all the same goes back.
+update payment set withdrawn = true, unwanted = true, updated_at = $3, check_at = $3
+where booking_id = $1 and share = $2;
 
 -- name: set_flag
 update payment set flag = $2, updated_at = $3 where id = $1;
@@ -48,8 +106,8 @@ update payment set flag = $2, updated_at = $3 where id = $1;
 update payment set unwanted = true, updated_at = $2, check_at = $2 where id = $1;
 
 -- name: check_later
--- $1 payment, $2 when it is looked at next (null: not again).
-update payment set check_at = $2 where id = $1;
+-- $1 payment, $2 when it is looked at next (null: not again), $3 status, $4 unwanted: unless it is another by now.
+update payment set check_at = $2 where id = $1 and status = $3 and unwanted = $4;
 
 -- name: take_unchecked
 -- $1 now, $2 until when they are taken, $3 how many → payments that nobody has heard of for a while.
@@ -58,56 +116,3 @@ where id in (
   select id from payment where check_at <= $1 order by check_at limit $3 for no key update skip locked
 )
 returning id;
-
--- name: owe_refund
--- One row for each payment and purpose.
-insert into refund (id, payment_id, purpose, amount, reason, due_at, created_at)
-values ($1, $2, $3, $4, $5, $6, $6)
-on conflict (payment_id, purpose) do nothing;
-
--- name: take_refunds
--- $1 now, $2 until when they are taken, $3 how many → refunds that are due, with what is needed to make them.
-update refund r set due_at = $2, attempts = r.attempts + 1
-from payment p
-where p.id = r.payment_id and r.id in (
-  select id from refund where status = 'requested' and due_at <= $1
-  order by due_at limit $3 for no key update skip locked
-)
-returning r.id, r.payment_id, r.purpose, r.amount, r.attempts, p.provider, p.provider_id;
-
--- name: refund_failed
--- $1 refund, $2 when it is tried next, $3 why it failed.
-update refund set due_at = $2, last_error = $3 where id = $1;
-
--- name: refund_done
--- $1 refund, $2 the provider's id, $3 now.
-update refund set status = 'succeeded', provider_id = $2, done_at = $3, last_error = null where id = $1;
-
--- name: owed_refunds
--- $1 payment → how many refunds are still to be made.
-select count(*) from refund where payment_id = $1 and status = 'requested';
-
--- name: store_event
--- Answers a row only the first time.
-insert into inbox (provider, event_id, kind, object_id, body, received_at, due_at)
-values ($1, $2, $3, $4, $5, $6, $6)
-on conflict (provider, event_id) do nothing
-returning event_id;
-
--- name: take_events
--- $1 now, $2 until when they are taken, $3 how many.
-update inbox i set due_at = $2, attempts = i.attempts + 1
-from (
-  select provider, event_id from inbox
-  where due_at <= $1 and done_at is null and dead_at is null
-  order by due_at limit $3 for no key update skip locked
-) due
-where i.provider = due.provider and i.event_id = due.event_id
-returning i.provider, i.event_id, i.kind, i.object_id, i.attempts;
-
--- name: event_done
-update inbox set done_at = $3, last_error = null where provider = $1 and event_id = $2;
-
--- name: event_failed
--- $4 when it is tried next, $5 now if it is never to be tried again.
-update inbox set last_error = $3, due_at = $4, dead_at = $5 where provider = $1 and event_id = $2;

@@ -1,0 +1,222 @@
+"""The steps of settle that are a matter of writing: payment and booking change together, both locked."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from server.bookings.moves import way_to
+from server.bookings.rules import Booking, CancelReason, PaymentStatus
+from server.bookings.service import Bookings, Superseded
+from server.bookings.worker import Clock
+from server.database.pool import Connection, Database
+from server.payments import refund_store, store
+from server.payments.figures import PaymentFigures
+from server.payments.rules import (
+    Case,
+    Payment,
+    Step,
+    left_of,
+    mismatch,
+    spoken,
+    status_of,
+    together,
+    went_back,
+)
+
+OVERSOLD: Final = "paid_too_late"
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Written:
+    """What a step changed: `outcome` of the payment for the figures, `others` to be settled after it."""
+
+    outcome: PaymentStatus | None = None
+    others: Sequence[UUID] = field(default_factory=tuple)
+
+
+class Ledger:
+    """`write` does a step if it is still the one to do; `retake` does RETAKE."""
+
+    def __init__(self, database: Database, bookings: Bookings, clock: Clock, figures: PaymentFigures) -> None:
+        self._database = database
+        self._bookings = bookings
+        self._clock = clock
+        self._figures = figures
+        self._steps: Mapping[Step, Callable[[Connection, Case], Awaitable[Written]]] = {
+            Step.FAIL: self._fail,
+            Step.FLAG: self._flag,
+            Step.SECURE: self._write_down,
+            Step.CONFIRM: self._confirm,
+            Step.REJECT: self._reject,
+            Step.NOTE: self._write_down,
+            Step.REFUND: self._owe,
+            Step.COLLAPSE: self._collapse,
+            Step.GIVE_UP: self._give_up,
+        }
+
+    async def write(self, case: Case) -> Sequence[UUID]:
+        """Answers the other payments of the booking that are to be settled now."""
+        payment = case.payment
+        async with self._database.transaction() as connection:
+            booking = await self._bookings.lock(connection, payment.booking)
+            locked = Case(await store.lock(connection, payment.id), booking, case.intent, case.policy)
+            if locked.step is not case.step:
+                return ()
+            written = await self._steps[case.step](connection, locked)
+        if written.outcome is not None:
+            self._figures.payment(payment.provider, written.outcome)
+        return written.others
+
+    async def retake(self, case: Case) -> None:
+        """Take an expired booking's places again and confirm it; if somebody has any, the money goes back."""
+        payment, booking = case.payment, case.booking
+        if not await self._bookings.prepare_retake(booking.id):
+            return
+        try:
+            async with self._database.transaction() as connection:
+                await self._take_again(connection, case)
+        except _Taken:
+            async with self._database.transaction() as connection:
+                await self._bookings.lock(connection, booking.id)
+                await store.set_unwanted(connection, payment.id, self._clock())
+        except Superseded:
+            _log.info("retake_superseded", payment=str(payment.id))
+
+    async def _reject(self, connection: Connection, case: Case) -> Written:
+        await store.set_unwanted(connection, case.payment.id, self._clock())
+        await self._tell_of_share(connection, case.payment, case.booking)
+        return Written()
+
+    async def _collapse(self, connection: Connection, case: Case) -> Written:
+        await store.set_status(connection, case.payment.id, "failed", self._clock())
+        unwanted = await self._end(connection, case.booking, "payment_failed", "failed")
+        return Written("failed", unwanted)
+
+    async def _give_up(self, connection: Connection, case: Case) -> Written:
+        noted = await self._note(connection, case)
+        unwanted = await self._end(connection, noted, _why_lost(case), noted.payment_status)
+        return Written(status_of(case.payment, case.money), unwanted)
+
+    async def _write_down(self, connection: Connection, case: Case) -> Written:
+        await self._note(connection, case)
+        return Written(status_of(case.payment, case.money))
+
+    async def _fail(self, connection: Connection, case: Case) -> Written:
+        payment, booking = case.payment, case.booking
+        await store.set_status(connection, payment.id, "failed", self._clock())
+        await self._speak(connection, payment, booking, "failed")
+        if case.intent is not None and case.intent.status == "declined":
+            await self._bookings.extend(connection, booking)
+        return Written("failed")
+
+    async def _flag(self, connection: Connection, case: Case) -> Written:
+        flag = mismatch(case.payment, case.money) or ""
+        await store.set_flag(connection, case.payment.id, flag, self._clock())
+        _log.error("payment_flagged", payment=str(case.payment.id), booking=str(case.booking.id), flag=flag)
+        return Written()
+
+    async def _owe(self, connection: Connection, case: Case) -> Written:
+        payment, now = case.payment, self._clock()
+        number = await refund_store.count(connection, payment.id)
+        purpose = "full" if not number else f"full:{number + 1}"
+        reason, left = _why_refunded(payment, case.booking), left_of(case.money)
+        await refund_store.owe(connection, payment.id, purpose, left, reason=reason, now=now)
+        if reason == OVERSOLD:
+            self._figures.oversold()
+        return Written()
+
+    async def _confirm(self, connection: Connection, case: Case) -> Written:
+        payment, booking, now = case.payment, case.booking, self._clock()
+        status = status_of(payment, case.money)
+        await store.set_status(connection, payment.id, status, now, accepted=True)
+        all_of_it = {payment.id: status}
+        if payment.amount != booking.total:
+            all_of_it |= await store.accept_secured(connection, booking.id, now)
+        await self._bookings.confirm(connection, booking, payment.id, together(all_of_it.values()))
+        return Written(status, [each for each in all_of_it if each != payment.id])
+
+    async def _end(
+        self, connection: Connection, booking: Booking, reason: CancelReason, status: PaymentStatus
+    ) -> Sequence[UUID]:
+        """A confirmed booking ends; whoever paid a part of it has it back. Answers those payments."""
+        unwanted = await store.unwant_all(connection, booking.id, self._clock())
+        await self._bookings.cancel(connection, booking, reason, status)
+        return unwanted
+
+    async def _note(self, connection: Connection, case: Case) -> Booking:
+        """What became of the money, as far as the table lets it be told; the booking as it is then."""
+        payment, booking, intent = case.payment, case.booking, case.money
+        stands, back = status_of(payment, intent), went_back(intent)
+        status = stands if way_to(payment.status, stands) else payment.status
+        await store.set_status(connection, payment.id, status, self._clock(), refunded=back)
+        shown = payment.accepted or booking.confirmed_by is None
+        is_told = shown and payment.refunded != back
+        return await self._speak(connection, payment, booking, status, is_told=is_told)
+
+    async def _speak(
+        self,
+        connection: Connection,
+        payment: Payment,
+        booking: Booking,
+        status: PaymentStatus,
+        *,
+        is_told: bool = False,
+    ) -> Booking:
+        """The booking's payment status follows, as far as this payment speaks for it.
+
+        `is_told`: an amount changed that the booking's people see.
+        """
+        others = await self._others(connection, payment, booking)
+        means = spoken(payment, booking, status, others)
+        changed = booking
+        if means is not None:
+            changed = await self._bookings.set_payment_status(connection, booking, means)
+        if changed is booking and is_told:
+            await self._bookings.touch(connection, booking)
+        elif changed is booking:
+            await self._tell_of_share(connection, payment, booking)
+        return changed
+
+    async def _others(self, connection: Connection, payment: Payment, booking: Booking) -> Sequence[Payment]:
+        """The payments that have a say beside this one; none while one that is pending, or the only one."""
+        alone = booking.confirmed_by is not None and payment.amount == booking.total
+        if alone or booking.status == "pending":
+            return ()
+        found = await store.of_booking(connection, booking.id)
+        return [each for each in found if each.id != payment.id]
+
+    async def _tell_of_share(self, connection: Connection, payment: Payment, booking: Booking) -> None:
+        if payment.share is not None or booking.status == "pending":
+            await self._bookings.touch(connection, booking)
+
+    async def _take_again(self, connection: Connection, case: Case) -> None:
+        payment = case.payment
+        status = status_of(payment, case.money)
+        if not await self._bookings.retake(connection, case.booking.id, payment.id, status):
+            raise _Taken
+        await store.set_status(connection, payment.id, status, self._clock(), accepted=True)
+
+
+class _Taken(Exception):
+    """Somebody has the places: roll back."""
+
+
+def _why_lost(case: Case) -> CancelReason:
+    dispute = case.money.dispute
+    by_dispute = dispute == "open" or (dispute == "lost" and case.policy != "keep")
+    return "disputed" if by_dispute else "refunded"
+
+
+def _why_refunded(payment: Payment, booking: Booking) -> str:
+    if payment.accepted:
+        return "booking_cancelled"
+    if booking.confirmed_by is not None:
+        return "paid_twice"
+    if payment.flag:
+        return payment.flag
+    return "share_not_met" if payment.amount < booking.total else OVERSOLD

@@ -1,0 +1,93 @@
+"""What an owner gives back of a confirmed booking, in full or in part."""
+
+from typing import Final
+from uuid import UUID, uuid4
+
+from server.bookings.rules import Booking
+from server.bookings.service import Bookings
+from server.bookings.worker import Clock
+from server.database.pool import Connection, Database
+from server.errors import Conflict, FieldError, InvalidFields
+from server.payments import refund_store, shares, store
+from server.payments.refund_store import RefundRow
+from server.payments.rules import Payment
+
+BY_OWNER: Final = "by_owner"
+
+
+class Refunding:
+    """`full` ends the booking, `part` does not. Neither goes while a dispute is open: Conflict."""
+
+    def __init__(self, database: Database, bookings: Bookings, clock: Clock) -> None:
+        self._database = database
+        self._bookings = bookings
+        self._clock = clock
+
+    async def full(self, booking: Booking) -> list[UUID]:
+        """Cancel a confirmed booking; answers the payments whose money goes back, to be settled now.
+
+        The money is unwanted from the same moment on that the places are free. Twice is once.
+        """
+        async with self._database.transaction() as connection:
+            locked = await self._bookings.lock(connection, booking.id)
+            if locked.status != "confirmed":
+                return []
+            _refuse_disputed(locked)
+            await self._bookings.cancel(connection, locked, "refunded", locked.payment_status)
+            unwanted = await store.unwant_all(connection, booking.id, self._clock())
+        await self._bookings.apply(booking.id)
+        return unwanted
+
+    async def part(self, booking: Booking, amount: int, note: str) -> bool:
+        """Owe a part of it, from each payer in proportion; False if it is all there is.
+
+        InvalidFields if it is more than is left, Conflict while the money is not all taken.
+        """
+        async with self._database.transaction() as connection:
+            locked = await self._bookings.lock(connection, booking.id)
+            _refuse_disputed(locked)
+            payments = await self._accepted(connection, locked)
+            left = await self._left(connection, locked, payments)
+            if not 0 < amount <= sum(left):
+                raise _wrong(f"is {amount}; it is at least 1 and at most what is left, {sum(left)}")
+            if amount == sum(left) and amount == locked.total and locked.status == "confirmed":
+                return False
+            await self._owe(connection, payments, shares.spread(amount, left), note)
+        return True
+
+    async def of_booking(self, booking: Booking) -> list[RefundRow]:
+        """All its refunds, oldest first."""
+        async with self._database.connection() as connection:
+            return await refund_store.of_booking(connection, booking.id)
+
+    async def _accepted(self, connection: Connection, booking: Booking) -> list[Payment]:
+        if booking.status not in {"confirmed", "completed"}:
+            raise Conflict(f"the booking is {booking.status}")
+        payments = [each for each in await store.of_booking(connection, booking.id) if each.accepted]
+        if any(payment.is_live for payment in payments):
+            raise Conflict("the money is being taken just now", retry_after=2)
+        return payments
+
+    async def _left(self, connection: Connection, booking: Booking, payments: list[Payment]) -> list[int]:
+        """What can still be given back of each payment."""
+        under_way = await refund_store.unfinished(connection, booking.id)
+        return [max(each.amount - each.refunded - under_way.get(each.id, 0), 0) for each in payments]
+
+    async def _owe(
+        self, connection: Connection, payments: list[Payment], parts: list[int], note: str
+    ) -> None:
+        now, purpose = self._clock(), f"part:{uuid4()}"
+        for payment, part in zip(payments, parts, strict=True):
+            if part:
+                await refund_store.owe(
+                    connection, payment.id, purpose, part, reason=BY_OWNER, note=note, now=now
+                )
+
+
+def _refuse_disputed(booking: Booking) -> None:
+    if booking.payment_status == "disputed":
+        raise Conflict("a dispute is open: the bank decides about the money first")
+
+
+def _wrong(message: str) -> InvalidFields:
+    return InvalidFields("so much can't be given back", errors=[FieldError("amount", message)])

@@ -1,0 +1,48 @@
+-- name: owe
+-- One row for each payment and purpose.
+insert into refund (id, payment_id, purpose, amount, reason, note, attempts, due_at, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+on conflict (payment_id, purpose) do nothing;
+
+-- name: count
+-- $1 payment → how many refunds it had, whatever became of them.
+select count(*) from refund where payment_id = $1;
+
+-- name: take
+-- $1 now, $2 until when they are taken, $3 how many → refunds that are due, with what is needed to make them.
+-- While a dispute is open nothing is given back: the bank may do it too.
+update refund r set due_at = $2, attempts = r.attempts + 1
+from payment p
+where p.id = r.payment_id and r.id in (
+  select due.id from refund due join payment of on of.id = due.payment_id
+  where due.status in ('requested', 'pending') and due.due_at <= $1 and of.status <> 'disputed'
+  order by due.due_at limit $3 for no key update of due skip locked
+)
+returning r.id, r.payment_id, p.booking_id, r.purpose, r.amount, r.reason, r.note, r.status, r.attempts,
+  r.provider_id as made, p.provider, p.provider_id as intent;
+
+-- name: under_way
+-- $1 refund, $2 the provider's id, $3 when it is asked again.
+update refund set status = 'pending', provider_id = $2, due_at = $3, last_error = null
+where id = $1 and status in ('requested', 'pending');
+
+-- name: postpone
+-- $1 refund, $2 when it is tried next, $3 why it failed.
+update refund set due_at = $2, last_error = $3 where id = $1;
+
+-- name: finish
+-- $1 refund, $2 how it ended, $3 the provider's id if it has one, $4 now, $5 why → a row unless it had ended.
+update refund set status = $2, provider_id = coalesce($3, provider_id), done_at = $4, last_error = $5
+where id = $1 and status in ('requested', 'pending')
+returning id;
+
+-- name: of_booking
+-- $1 booking → its refunds, oldest first.
+select r.id, r.payment_id, r.amount, r.reason, r.note, r.status, r.created_at, r.done_at, p.currency
+from refund r join payment p on p.id = r.payment_id where p.booking_id = $1 order by r.created_at, r.id;
+
+-- name: unfinished
+-- $1 booking → payment, amount: what is under way.
+select r.payment_id, sum(r.amount)::bigint as amount
+from refund r join payment p on p.id = r.payment_id
+where p.booking_id = $1 and r.status in ('requested', 'pending') group by r.payment_id;
