@@ -140,7 +140,7 @@ class Session:
             "payment_link": None,
             "payment_method_collection": "if_required",
             "payment_method_configuration_details": None,
-            "payment_method_options": self.plan.get("payment_method_options", {}),
+            "payment_method_options": self._options(),
             "payment_method_types": list(self.methods),
             "payment_status": self.payment_status,
             "permissions": None,
@@ -160,6 +160,13 @@ class Session:
             "url": self.url if self.status == "open" else None,
             "wallet_options": None,
         }
+
+    def _options(self) -> dict[str, Any]:
+        asked = self.plan.get("payment_method_options", {})
+        shown = {way: dict(asked.get(way, {})) for way in self.methods}
+        if "card" in shown:
+            shown["card"] = {"request_three_d_secure": "automatic", **shown["card"]}
+        return shown
 
     def _customer(self) -> dict[str, Any] | None:
         if self.customer_email is None:
