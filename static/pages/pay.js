@@ -23,6 +23,7 @@ const holdfast = startPage();
 const lines = new BookedLines(() => booking && describe());
 let booking = null;
 let payment = null;
+let wayOut = home;
 
 const desk = new PayDesk({
   attempt,
@@ -40,9 +41,9 @@ find("cancel").addEventListener("click", () => act(cancel));
 find("instead").addEventListener("click", () => act(toCheckout));
 addEventListener("pageshow", (event) => event.persisted && desk.wake());
 
-/** The booking's page tells how it stands; Back does not lead here again. */
+/** The booking's page tells how it stands, the form has the places of one that was cancelled; Back does not lead here again. */
 function leave() {
-  location.replace(home);
+  location.replace(wayOut);
 }
 
 async function attempt() {
@@ -115,9 +116,16 @@ async function act(task) {
   }
 }
 
+/** The socket may tell of it before the answer comes. */
 async function cancel() {
-  await holdfast.session.change("PUT", `/api${home}/cancel`, {});
-  location.replace("/booking");
+  wayOut = "/booking";
+  try {
+    await holdfast.session.change("PUT", `/api${home}/cancel`, {});
+    leave();
+  } catch (refusal) {
+    wayOut = home;
+    throw refusal;
+  }
 }
 
 async function toCheckout() {

@@ -10,6 +10,7 @@ const PAID = new Set(["authorized", "paid"]);
  * @returns {{tone: "good" | "warn" | "bad", sign: string, title: string, text: string, pays?: boolean}} `pays`: it can still be paid
  */
 export function shareState({ payment, booking }, until) {
+  if (payment.withdrawn) return { tone: "warn", sign: "cross", title: "This share was taken back", text: `Whoever sent you this link pays it otherwise. ${refundWords(payment.status)}` };
   if (booking.status === "cancelled") return cancelled(payment.status);
   if (payment.status === "disputed") return { tone: "warn", sign: "tick", title: "Your share is paid", text: "Your bank has asked about this payment." };
   if (booking.status !== "pending") return ended(payment.status);
@@ -36,9 +37,12 @@ function ended(status) {
 }
 
 function cancelled(status) {
-  const bad = { tone: "bad", sign: "cross", title: "The booking was not made" };
-  if (status === "refunded") return { ...bad, text: "Not all of it was paid in time. What you paid has been given back in full." };
-  if (status === "partially_refunded") return { ...bad, text: "Part of what you paid has been given back." };
-  if (PAID.has(status)) return { ...bad, text: "What you paid is on its way back to you in full." };
-  return { ...bad, text: "Nothing was charged." };
+  const unpaid = status === "refunded" ? "Not all of it was paid in time. " : "";
+  return { tone: "bad", sign: "cross", title: "The booking was not made", text: unpaid + refundWords(status) };
+}
+
+function refundWords(status) {
+  if (status === "refunded") return "What you paid has been given back in full.";
+  if (status === "partially_refunded") return "Part of what you paid has been given back.";
+  return PAID.has(status) ? "What you paid is on its way back to you in full." : "Nothing was charged.";
 }

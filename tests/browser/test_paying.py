@@ -1,4 +1,4 @@
-"""Paying by card: the form on our page, the bank's confirmation, declines, and whatever happens on the way."""
+"""Paying by card: the form on our page, the bank's confirmation, declines, reloads, tabs, Stripe's page."""
 
 import pytest
 from playwright.async_api import expect
@@ -15,11 +15,11 @@ from tests.browser.buying import (
     sees_the_form,
     shows_no_secret,
 )
-from tests.browser.till import shop, shop_settings, stripe
+from tests.browser.till import shop, shop_settings, stripe, till_settings
 from tests.browser.visitor import PATIENCE, Visitor
 from tests.fake_stripe import FakeStripe
 
-__all__ = ["shop", "shop_settings", "stripe"]
+__all__ = ["shop", "shop_settings", "stripe", "till_settings"]
 
 # The library hands its bodies to httpx by a name that httpx calls old.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")

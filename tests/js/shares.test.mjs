@@ -65,6 +65,9 @@ test("a payer is told what their money does, and pays only what is open", () => 
   ].map((one) => state(...one));
   assert.equal(new Set(told.map(({ title, text }) => title + text)).size, told.length);
   assert.deepEqual(told.map(({ pays }) => Boolean(pays)), [true, true, ...Array(10).fill(false)]);
+  const back = shareState({ payment: { status: "failed", withdrawn: true }, booking: { status: "pending", owed: EUR(5000) } }, "20:15");
+  assert.match(back.title, /taken back/);
+  assert.ok(!back.pays);
   assert.match(state("authorized", "pending").text, /€50\.00.*20:15/);
 });
 
