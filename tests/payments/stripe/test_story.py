@@ -9,9 +9,8 @@ import pytest
 from server.payments.provider import Intent, Order, Provider, ProviderRefused, ProviderUnavailable
 from server.payments.stripe.checkout import StripeCheckout
 from server.payments.stripe.intents import Stripe
-from tests.fake_stripe import FakeStripe
+from tests.fake_stripe import Entry, FakeStripe
 from tests.fake_stripe import Refused as NotPayable
-from tests.fake_stripe.core.ledger import Entry
 
 DECLINED = "4000000000000002"
 NO_FUNDS = "4000000000009995"
