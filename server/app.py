@@ -49,6 +49,7 @@ from server.payments.served import Served, payment_providers
 from server.payments.service import Payments
 from server.payments.webhook import WebhookDoor
 from server.settings import Settings
+from server.specification import routes as specification_routes
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -142,6 +143,7 @@ def api_routes() -> list[BaseRoute]:
         *live_routes.routes,
         *health.routes,
         *metrics.routes,
+        *specification_routes.routes,
     ]
 
 

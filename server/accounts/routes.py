@@ -15,6 +15,7 @@ class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def _open(call: Call) -> Answer:
+    """A new session; with a valid token or cookie, that same one renewed."""
     opened = await call.parts.sessions.open(None if call.caller == NOBODY else call.caller)
     content = {
         "session": opened.session,

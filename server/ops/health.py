@@ -26,10 +26,12 @@ async def _holds(check: Check) -> bool:
 
 
 async def _alive(_call: Call) -> Answer:
+    """Whether the process runs."""
     return Answer({"status": "ok"})
 
 
 async def _ready(call: Call) -> Answer:
+    """Whether it can do its work: Redis, PostgreSQL, and pub/sub really delivering."""
     parts = await verdicts(call.parts.checks)
     ready = all(state == "ok" for state in parts.values()) and not call.parts.draining
     status = "ok" if ready else "draining" if call.parts.draining else "away"

@@ -87,6 +87,7 @@ class MeasureRequests:
 
 
 async def _metrics(request: Request) -> Response:
+    """The process' figures in Prometheus' text format."""
     text = request.app.state.parts.metrics.text()
     return Response(text, media_type="text/plain; version=0.0.4")
 

@@ -1,0 +1,383 @@
+"""What each route answers, as types: for the document alone; tests hold them to what is really answered."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from server.bookings.rules import BookingStatus, CancelReason, PaymentStatus
+from server.holds.rules import HoldStatus
+from server.inventory.rules import Category, HoldPolicy, Kind, PriceList, Slot
+
+Time = Annotated[str, msgspec.Meta(description="RFC 3339, UTC, milliseconds")]
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One JSON object of an answer."""
+
+
+class Price(Answered, frozen=True):
+    """Integer minor units, and the ISO 4217 code in lower case."""
+
+    amount: int
+    currency: str
+
+
+class FieldProblem(Answered, frozen=True):
+    """One field that does not hold."""
+
+    field: str
+    message: str
+
+
+class Problem(Answered, frozen=True):
+    """A refusal (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: tuple[FieldProblem, ...] | msgspec.UnsetType = msgspec.UNSET
+    slots: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    retry_after: float | msgspec.UnsetType = msgspec.UNSET
+
+
+class Session(Answered, frozen=True):
+    """A session; `token` is in its cookie too."""
+
+    session: str
+    token: str
+    csrf: str
+    expires_at: Time
+
+
+class Hold(Answered, frozen=True):
+    """A hold of the session's; `price` is of all its items."""
+
+    id: str
+    resource: str
+    reference: str
+    items: tuple[tuple[str, int], ...]
+    range: tuple[str, str] | None
+    price: Price
+    status: HoldStatus
+    created_at: Time
+    expires_at: Time
+
+
+class Cart(Answered, frozen=True):
+    """The session's holds that share one deadline."""
+
+    reference: str
+    expires_at: Time
+    total: Price
+    holds: tuple[Hold, ...]
+
+
+class HoldAnswer(Answered, frozen=True):
+    hold: Hold
+
+
+class CartAnswer(Answered, frozen=True):
+    cart: Cart | None
+
+
+class HeldAnswer(Answered, frozen=True):
+    hold: Hold
+    cart: Cart
+
+
+class ReleasedHold(Answered, frozen=True):
+    """A hold that the sweep gave back."""
+
+    id: str
+    resource: str
+    reference: str
+    status: HoldStatus
+
+
+class Released(Answered, frozen=True):
+    released: tuple[ReleasedHold, ...]
+
+
+class ResourceSummary(Answered, frozen=True):
+    """A resource in the list."""
+
+    id: str
+    kind: Kind
+    title: str
+    owner: str
+    time_zone: str
+    currency: str
+    layout: int
+    description: str
+    starts_at: Time | None
+    ends_at: Time | None
+    categories: tuple[Category, ...]
+    capacity: int
+    price_from: Price | None
+
+
+class Resources(Answered, frozen=True):
+    items: tuple[ResourceSummary, ...]
+    next: str | None
+
+
+class WholeResource(Answered, frozen=True):
+    """A resource with its slots in index order."""
+
+    id: str
+    kind: Kind
+    title: str
+    owner: str
+    time_zone: str
+    currency: str
+    layout: int
+    policy: HoldPolicy
+    categories: tuple[Category, ...]
+    plan: dict[str, Any]
+    description: str
+    starts_at: Time | None
+    ends_at: Time | None
+    price_lists: dict[str, PriceList]
+    slots: tuple[Slot, ...]
+
+
+class Availability(Answered, frozen=True):
+    """The live numbers; slot `first + i` has the i-th."""
+
+    layout: int
+    epoch: str
+    version: int
+    first: int
+    available: tuple[int, ...]
+    held: tuple[int, ...]
+
+
+class Alive(Answered, frozen=True):
+    status: Literal["ok"]
+
+
+class Ready(Answered, frozen=True):
+    """What the process can do its work with; 503 where something is away."""
+
+    status: Literal["ok", "away", "draining"]
+    parts: dict[str, Literal["ok", "away"]]
+
+
+class Item(Answered, frozen=True):
+    """A line of a booking; `price` is of one of its slot."""
+
+    resource: str
+    slot: str
+    label: str
+    quantity: int
+    price: Price
+    hold: str
+    range: tuple[str, str] | None
+
+
+class BookingQuote(Answered, frozen=True):
+    """The rate its prices came about by, null where every one is an owner's own."""
+
+    base: str
+    rate: str | None
+    quoted_at: Time | None
+
+
+class Booking(Answered, frozen=True):
+    """A booking. `owed`: what nobody has paid yet; `payment` is the latest attempt to."""
+
+    id: str
+    reference: str
+    status: BookingStatus
+    payment_status: PaymentStatus
+    items: tuple[Item, ...]
+    total: Price
+    owed: Price
+    refunded: Price
+    quote: BookingQuote | None
+    customer: dict[str, Any]
+    attendees: tuple[dict[str, Any], ...]
+    special_requests: str
+    driver_location: dict[str, Any] | None
+    created_at: Time
+    expires_at: Time
+    confirmed_at: Time | None
+    cancelled_at: Time | None
+    cancel_reason: CancelReason | None
+    payment: str | None
+
+
+class Payment(Answered, frozen=True):
+    """An attempt to pay a booking or a share of it; the ways to pay are told to its payer alone."""
+
+    id: str
+    booking: str
+    provider: str
+    status: PaymentStatus
+    attempt: int
+    amount: Price
+    refunded: Price
+    share: str | None
+    accepted: bool
+    withdrawn: bool
+    created_at: Time
+    client_secret: str | msgspec.UnsetType = msgspec.UNSET
+    redirect_url: str | msgspec.UnsetType = msgspec.UNSET
+    pay_url: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Refund(Answered, frozen=True):
+    """Money on its way back; `dropped`: there turned out to be nothing left to give back."""
+
+    id: str
+    payment: str
+    amount: Price
+    reason: str
+    note: str
+    status: Literal["requested", "pending", "succeeded", "failed", "dropped"]
+    created_at: Time
+    done_at: Time | None
+
+
+class BookingAnswer(Answered, frozen=True):
+    booking: Booking
+
+
+class BookingAndPayment(Answered, frozen=True):
+    booking: Booking
+    payment: Payment
+
+
+class Bookings(Answered, frozen=True):
+    items: tuple[Booking, ...]
+    next: str | None
+
+
+class PaymentAnswer(Answered, frozen=True):
+    payment: Payment
+
+
+class Payments(Answered, frozen=True):
+    """`provider_available` is false while it is known that nobody can begin to pay."""
+
+    items: tuple[Payment, ...]
+    next: str | None
+    provider_available: bool
+
+
+class PayersBooking(Answered, frozen=True):
+    """What somebody may know of a booking who pays a share of it."""
+
+    id: str
+    reference: str
+    status: BookingStatus
+    payment_status: PaymentStatus
+    items: tuple[Item, ...]
+    total: Price
+    owed: Price
+    refunded: Price
+    expires_at: Time
+    title: str
+    currency: str
+
+
+class ShareAnswer(Answered, frozen=True):
+    payment: Payment
+    booking: PayersBooking
+
+
+class RefundedBooking(Answered, frozen=True):
+    booking: Booking
+    refunds: tuple[Refund, ...]
+
+
+class Refunds(Answered, frozen=True):
+    items: tuple[Refund, ...]
+    next: str | None
+
+
+class Validated(Answered, frozen=True):
+    """`new` is false where the cart has a pending booking already."""
+
+    valid: Literal[True]
+    new: bool
+    reference: str
+    items: tuple[Item, ...]
+    total: Price
+    quote: BookingQuote | None
+    expires_at: Time
+
+
+class Quote(Answered, frozen=True):
+    """The cart in a currency; one of `base` is `rate` of it."""
+
+    reference: str
+    base: str
+    currency: str
+    rate: str | None
+    quoted_at: Time
+    total: Price
+    items: tuple[Item, ...]
+    supported: tuple[str, ...]
+
+
+class QuoteAnswer(Answered, frozen=True):
+    quote: Quote | None
+
+
+ANSWERS: Final[Mapping[str, Mapping[int, Any]]] = {
+    "POST /api/sessions": {201: Session},
+    "GET /api/resources": {200: Resources},
+    "POST /api/resources": {201: WholeResource},
+    "GET /api/resources/{id}": {200: WholeResource, 304: None},
+    "PATCH /api/resources/{id}": {200: WholeResource},
+    "DELETE /api/resources/{id}": {204: None},
+    "GET /api/resources/{id}/availability": {200: Availability},
+    "POST /api/holds": {201: HeldAnswer, 200: HeldAnswer},
+    "GET /api/holds/{id}": {200: HoldAnswer},
+    "DELETE /api/holds/{id}": {200: HoldAnswer},
+    "GET /api/cart": {200: CartAnswer},
+    "POST /api/cart/extend": {200: CartAnswer},
+    "POST /api/cart/release": {204: None},
+    "POST /api/cart/leave": {204: None},
+    "GET /api/cart/quote": {200: QuoteAnswer},
+    "POST /api/cart/quote": {200: QuoteAnswer},
+    "POST /api/bookings/validate": {200: Validated},
+    "POST /api/bookings": {201: BookingAndPayment, 200: BookingAndPayment},
+    "GET /api/bookings": {200: Bookings},
+    "GET /api/bookings/{id}": {200: BookingAnswer},
+    "PUT /api/bookings/{id}/cancel": {200: BookingAnswer},
+    "DELETE /api/bookings/{id}": {200: BookingAnswer},
+    "GET /api/bookings/{id}/payments": {200: Payments},
+    "POST /api/bookings/{id}/payments": {201: PaymentAnswer},
+    "GET /api/bookings/{id}/refunds": {200: Refunds},
+    "POST /api/bookings/{id}/refunds": {201: RefundedBooking},
+    "GET /api/payments/{id}": {200: PaymentAnswer},
+    "DELETE /api/payments/{id}": {200: PaymentAnswer},
+    "POST /api/payments/{id}/open": {200: ShareAnswer},
+    "POST /api/payments/{id}/check": {200: PaymentAnswer},
+    "POST /api/sandbox/payments/{id}": {200: PaymentAnswer},
+    "POST /api/maintenance/expire": {200: Released},
+    "GET /healthz": {200: Alive},
+    "GET /readyz": {200: Ready, 503: Ready},
+    "GET /metrics": {200: str},
+    "GET /openapi.json": {200: dict[str, Any]},
+    "GET /asyncapi.json": {200: dict[str, Any]},
+}
+"""Method and path → status → type; None has no body."""
+
+_PAGE: Final = {"after": "`next` of the page before", "limit": "how many, at the most"}
+QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
+    "GET /api/resources": {
+        "kind": "seats, sessions or grid",
+        "owner": "a user's id",
+        "q": "words of the title or place",
+        "date": "a day, 2026-11-21",
+        **_PAGE,
+    },
+    "GET /api/bookings": _PAGE,
+}
+"""What a query may say."""
