@@ -10,14 +10,15 @@ from tests.fake_stripe.contract.contract import Contract
 from tests.fake_stripe.core import attempt, sessions
 from tests.fake_stripe.core.account import Account
 from tests.fake_stripe.core.intent import Intent
-from tests.fake_stripe.core.ledger import Entry
 from tests.fake_stripe.core.method import chosen
 from tests.fake_stripe.core.refusal import Refused
 from tests.fake_stripe.core.session import Session
 from tests.fake_stripe.dashboard import Dashboard
+from tests.fake_stripe.ledger import Ledger
 from tests.fake_stripe.rim.api import Api, Asked
 from tests.fake_stripe.rim.application import Interface, application
-from tests.fake_stripe.rim.deliveries import Deliveries
+from tests.fake_stripe.rim.control import Control
+from tests.fake_stripe.rim.deliveries import Deliveries, Delivery
 from tests.fake_stripe.rim.faults import Faults
 from tests.fake_stripe.rim.listener import Listener
 from tests.fake_stripe.rim.pages import Pages
@@ -49,7 +50,8 @@ class FakeStripe:
         mode = "live" if livemode else "test"
         self.secret_key = f"sk_{mode}_of_the_fake"
         self.publishable_key = f"pk_{mode}_of_the_fake"
-        self.clock = clock
+        self._clock = clock
+        self._ahead = 0
         self.account = Account(livemode=livemode)
         self.contract = Contract()
         self.faults = Faults()
@@ -57,15 +59,17 @@ class FakeStripe:
         self.dashboard = Dashboard(self.account, self.tick, self._publish)
         self.ledger = Ledger(self.account)
         self._api = Api(
-            self.account, self.secret_key, clock, self._publish, self.contract, faults=self.faults
+            self.account, self.secret_key, self.clock, self._publish, self.contract, faults=self.faults
         )
-        public = Public(self.account, self.publishable_key, clock, self._publish, self.faults)
-        pages = Pages(self.account, clock, self._publish)
-        app = application(Interface(self._api, public, self.contract), [*pages.routes()])
+        public = Public(self.account, self.publishable_key, self.clock, self._publish, self.faults)
+        pages = Pages(self.account, self.clock, self._publish)
+        routes = [*pages.routes(), *Control(self).routes()]
+        app = application(Interface(self._api, public, self.contract), routes)
         self._listener = Listener(app, port)
         self.base_url = self.account.pages_url = f"http://127.0.0.1:{self._listener.port}"
         self.js_url = f"{self.base_url}/v3/"
         self._published = 0
+        self._away: asyncio.Task[None] | None = None
 
     @classmethod
     @asynccontextmanager
@@ -85,6 +89,8 @@ class FakeStripe:
             yield stripe
         finally:
             watch.cancel()
+            if stripe._away:
+                stripe._away.cancel()
             stripe.faults.clear()
             await stripe._listener.close()
             await stripe.deliveries.close()
@@ -143,6 +149,15 @@ class FakeStripe:
 
     # What time and the network do.
 
+    def clock(self) -> int:
+        """The time at Stripe, in milliseconds since the Unix epoch."""
+        return self._clock() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Let Stripe's clock run ahead of the one it was given; signatures keep to that one."""
+        self._ahead += round(seconds * 1000)
+        self.tick()
+
     def tick(self) -> None:
         """Let what is due by the clock happen: sessions and authorisations expire."""
         self.account.at(self.clock())
@@ -151,6 +166,26 @@ class FakeStripe:
     async def goes_away(self) -> None:
         """Refuse connections, and cut those that are open."""
         await self._listener.close()
+
+    async def goes_away_for(self, seconds: float) -> None:
+        """Be away, and come back by itself. Answers while it can still be heard."""
+
+        async def later() -> None:
+            await asyncio.sleep(0.05)
+            await self.goes_away()
+            await asyncio.sleep(seconds)
+            await self.comes_back()
+
+        self._away = asyncio.create_task(later())
+
+    async def redeliver(self, event_id: str) -> list[Delivery]:
+        """One more try at every webhook, as by a press on the dashboard's button."""
+        return [
+            delivery
+            for event in self.events
+            if event["id"] == event_id
+            for delivery in await self.deliveries.send(event)
+        ]
 
     async def comes_back(self) -> None:
         """Serve on the same port again; nothing is forgotten."""
@@ -187,31 +222,3 @@ class FakeStripe:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             self.tick()
-
-
-class Ledger:
-    """`ledger[intent_id]`: where the intent's money is, by the movements that were written down."""
-
-    def __init__(self, account: Account) -> None:
-        self._account = account
-
-    def __getitem__(self, intent_id: str) -> Entry:
-        intent = self._account.get(Intent, intent_id)
-        columns = ("held", "captured", "refunded", "reversed")
-        held, captured, refunded, back = (self._account.movements.sum(intent_id, name) for name in columns)
-        return Entry(
-            held=held,
-            captured=captured,
-            refunded=refunded,
-            reversed=back,
-            status=intent.status,
-            amount=intent.amount,
-            currency=intent.currency,
-            metadata=dict(intent.metadata),
-        )
-
-    def __iter__(self) -> Any:
-        return (intent.id for intent in self._account.all(Intent))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self._account.all(Intent))

@@ -5,8 +5,9 @@ The library leaves its literals open (`Literal["manual"] | str`), for versions t
 
 import types
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import cache
-from typing import Any, ForwardRef, Literal, NotRequired, Required, Union, get_args, get_origin
+from typing import Any, Final, ForwardRef, Literal, NotRequired, Required, Union, get_args, get_origin
 
 from stripe import ListObject, StripeObject
 from stripe._request_options import RequestOptions
@@ -15,6 +16,8 @@ from typing_extensions import is_typeddict  # that of typing does not know the l
 
 from tests.fake_stripe.contract.names import meaning
 
+# How JSON carries what it has no type for.
+_CARRIED: Final[dict[type, tuple[type, ...]]] = {float: (float, int), Decimal: (str,)}
 _OPTIONS = frozenset(RequestOptions.__annotations__)
 
 
@@ -105,11 +108,7 @@ class Shapes:
 
     def _is_plain(self, value: Any, kind: Any) -> bool:
         if not self._form:
-            return (
-                type(value) is kind
-                or (kind is float and type(value) is int)
-                or (kind is type(None) and value is None)
-            )
+            return type(value) in _CARRIED.get(kind, (kind,))
         if not isinstance(value, str):
             return False
         if kind is int:

@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
 
-from tests.fake_stripe.core.ledger import Kind, Movement, Movements
+from tests.fake_stripe.core.movement import Kind, Movement, Movements
 from tests.fake_stripe.core.refusal import missing
 
 if TYPE_CHECKING:

@@ -68,6 +68,7 @@ class Dispute:
                 "has_evidence": bool(self.evidence),
                 "past_due": False,
                 "submission_count": self.submissions,
+                "submission_method": "manual" if self.submissions else "not_submitted",
             },
             "is_charge_refundable": self.is_refundable and self.is_open,
             "livemode": self.livemode,
@@ -79,6 +80,7 @@ class Dispute:
         if self.brand:
             card = {
                 "brand": self.brand,
+                "network": self.brand,
                 "case_type": "inquiry" if self.is_inquiry else "chargeback",
                 "network_reason_code": None,
             }

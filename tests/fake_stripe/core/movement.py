@@ -1,4 +1,4 @@
-"""Where the money is, told by movements that are only ever added: the oracle that tests ask."""
+"""How money moved: lines that are only ever added, and their sums."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,29 +18,6 @@ class Movement:
     amount: int
     by: str
     at: int
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One intent's money, summed up.
-
-    `held` is promised and not taken. `refunded` counts refunds that have not failed, pending ones too;
-    `reversed` is what the buyer's bank has taken back and not returned: disputes that are open or lost.
-    """
-
-    held: int
-    captured: int
-    refunded: int
-    reversed: int
-    status: str
-    amount: int
-    currency: str
-    metadata: dict[str, str]
-
-    @property
-    def kept(self) -> int:
-        """What the seller has of it."""
-        return self.captured - self.refunded - self.reversed
 
 
 _SIGNS: Final[dict[str, dict[Kind, int]]] = {

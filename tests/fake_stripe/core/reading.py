@@ -6,7 +6,7 @@ from typing import Any, Final
 from tests.fake_stripe.core import amount as amounts
 from tests.fake_stripe.core.account import Account, Thing
 from tests.fake_stripe.core.charge import Charge
-from tests.fake_stripe.core.form import Params
+from tests.fake_stripe.core.form import Params, truth
 from tests.fake_stripe.core.refund import Refund
 from tests.fake_stripe.core.refusal import Refused
 from tests.fake_stripe.core.session import Session
@@ -57,11 +57,13 @@ def _created_fits(item: dict[str, Any], params: Params) -> bool:
 
 
 def events(account: Account, params: Params) -> list[dict[str, Any]]:
-    """Those of the types that are asked for; `payment_intent.*` names a group."""
-    wanted = params.get("types", [params["type"]] if "type" in params else None)
-    if wanted is None:
-        return account.events
-    return [event for event in account.events if any(_fits(event["type"], name) for name in wanted)]
+    """Those of the types that are asked for (`payment_intent.*` names a group), delivered or not."""
+    names = params.get("types", [params.get("type", "*")])
+    found = [event for event in account.events if any(_fits(event["type"], name) for name in names)]
+    if "delivery_success" not in params:
+        return found
+    delivered = truth(params["delivery_success"])
+    return [event for event in found if (event["pending_webhooks"] == 0) == delivered]
 
 
 def _fits(kind: str, name: str) -> bool:

@@ -1,6 +1,7 @@
 """What is served: the interface under `/v1`, for servers and for pages, and whatever stands beside it."""
 
 import traceback
+from collections.abc import Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -48,6 +49,6 @@ async def _refused(_request: Request, error: Exception) -> Response:
     raise error
 
 
-def application(interface: Interface, others: list[BaseRoute]) -> ASGIApp:
+def application(interface: Interface, others: Sequence[BaseRoute]) -> ASGIApp:
     routes = [Route("/v1/{path:path}", interface), *others]
     return Starlette(routes=routes, exception_handlers={Refused: _refused})

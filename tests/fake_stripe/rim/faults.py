@@ -53,6 +53,7 @@ class Faults:
     _rates: dict[Name, float] = field(default_factory=dict)
     _random: random.Random = field(default_factory=random.Random)
     _resumed: asyncio.Event = field(default_factory=asyncio.Event)
+    _stalls: asyncio.Event = field(default_factory=asyncio.Event)
 
     def next(self, call: str, fault: Name, times: int = 1) -> None:
         """The next `times` of `call` (`POST /v1/payment_intents/{id}/capture`, `POST *`, `*`) meet it."""
@@ -72,10 +73,15 @@ class Faults:
     def resume(self) -> None:
         """What stalls goes on."""
         self._resumed.set()
-        self._resumed = asyncio.Event()
+        self._resumed, self._stalls = asyncio.Event(), asyncio.Event()
 
     async def stall(self) -> None:
+        self._stalls.set()
         await self._resumed.wait()
+
+    async def stalling(self) -> None:
+        """Wait until a call stalls."""
+        await self._stalls.wait()
 
     def of(self, call: str) -> Name | None:
         """What this call meets."""
