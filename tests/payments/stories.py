@@ -1,0 +1,118 @@
+"""What may become of a payment at Stripe, as steps between which we may hear of it or not, and its one end.
+
+Each step happens at Stripe, or is an order of somebody's; what we do about it is left to events, the return
+page and the loops.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from server.accounts.rules import Caller
+from tests.payments.house import PRICE
+from tests.payments.stripe_house import CARD, CHALLENGED, DECLINED, StripeBuyer, StripeHouse
+
+Step = Callable[[StripeHouse, StripeBuyer], Awaitable[None]]
+OWNER: Final = Caller(session="owner", user="owner")
+
+
+@dataclass(frozen=True)
+class Story:
+    """`end` is (booking, payment); `kept` what Stripe's ledger keeps of it, in minor units."""
+
+    name: str
+    steps: tuple[Step, ...]
+    end: tuple[str, str]
+    kept: int = 0
+    via: str | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def pays_by(card: str) -> Step:
+    async def step(_house: StripeHouse, ann: StripeBuyer) -> None:
+        await ann.pays(card=card)
+
+    return step
+
+
+def answers(*, ok: bool) -> Step:
+    """The challenge (3-D Secure)."""
+
+    async def step(house: StripeHouse, ann: StripeBuyer) -> None:
+        await house.stripe.authenticate(ann.intent, ok=ok)
+
+    return step
+
+
+async def debit_succeeds(house: StripeHouse, ann: StripeBuyer) -> None:
+    await house.stripe.succeed(ann.intent)
+
+
+async def debit_fails(house: StripeHouse, ann: StripeBuyer) -> None:
+    await house.stripe.fail(ann.intent)
+
+
+async def is_settled(house: StripeHouse, ann: StripeBuyer) -> None:
+    """The buyer is back on our page, which asks."""
+    await house.office.payments.settle(ann.attempt.id)
+    assert await ann.status() == ("confirmed", "paid")
+
+
+async def gets_part_back(house: StripeHouse, ann: StripeBuyer) -> None:
+    await house.office.payments.refund(OWNER, str(ann.own.id), PRICE // 2, "half")
+    await house.office.refunds_run()
+
+
+async def gets_all_back(house: StripeHouse, ann: StripeBuyer) -> None:
+    await house.office.payments.refund(OWNER, str(ann.own.id), None, "")
+    await house.office.refunds_run()
+
+
+async def gets_all_back_by_hand(house: StripeHouse, ann: StripeBuyer) -> None:
+    house.stripe.dashboard.refund(house.stripe.intent(ann.intent).id)
+
+
+async def disputes(house: StripeHouse, ann: StripeBuyer) -> None:
+    house.stripe.dashboard.dispute(house.stripe.intent(ann.intent).id)
+
+
+def bank_says(outcome: Any) -> Step:
+    async def step(house: StripeHouse, ann: StripeBuyer) -> None:
+        (dispute,) = [
+            event["data"]["object"]["id"]
+            for event in house.stripe.events
+            if event["type"] == "charge.dispute.created"
+            and event["data"]["object"]["payment_intent"] == house.stripe.intent(ann.intent).id
+        ]
+        house.stripe.dashboard.close_dispute(dispute, outcome)
+
+    return step
+
+
+PAID: Final = ("confirmed", "paid")
+TAKEN: Final = (pays_by(CARD), is_settled)
+
+STORIES: Final = (
+    Story("paid", (pays_by(CARD),), PAID, PRICE),
+    Story("challenged, then paid", (pays_by(CHALLENGED), answers(ok=True)), PAID, PRICE),
+    Story(
+        "challenge failed, then paid",
+        (pays_by(CHALLENGED), answers(ok=False), pays_by(CARD)),
+        PAID,
+        PRICE,
+    ),
+    Story("declined, then paid", (pays_by(DECLINED), pays_by(CARD)), PAID, PRICE),
+    Story("declined", (pays_by(DECLINED),), ("pending", "failed")),
+    Story("debited", (pays_by("bank"), debit_succeeds), PAID, PRICE),
+    Story("debit failed", (pays_by("bank"), debit_fails), ("pending", "failed")),
+    Story("half given back", (*TAKEN, gets_part_back), ("confirmed", "partially_refunded"), PRICE // 2),
+    Story("given back", (*TAKEN, gets_all_back), ("cancelled", "refunded")),
+    Story("given back by hand", (*TAKEN, gets_all_back_by_hand), ("cancelled", "refunded")),
+    Story("dispute open", (*TAKEN, disputes), ("confirmed", "disputed")),
+    Story("dispute won", (*TAKEN, disputes, bank_says("won")), PAID, PRICE),
+    Story("dispute lost", (*TAKEN, disputes, bank_says("lost")), ("cancelled", "refunded")),
+    Story("paid on Stripe's page", (pays_by(CARD),), PAID, PRICE, via="checkout"),
+    Story("debited on Stripe's page", (pays_by("bank"), debit_succeeds), PAID, PRICE, via="checkout"),
+)
