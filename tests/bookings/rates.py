@@ -1,7 +1,6 @@
 """Exchange rates for tests: what they are, whether there are any, and how old they are."""
 
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
@@ -42,13 +41,16 @@ def changes_at(bookings: Bookings, board: Board) -> None:
     bookings.quotes._rates = board
 
 
-async def lists(house: House, resource: str = HALL, **prices: dict[str, Any]) -> None:
-    """The owner asks these prices in other currencies."""
-    listed = {code: msgspec.convert(each, PriceList) for code, each in prices.items()}
+async def lists(house: House, listed: dict[str, PriceList]) -> None:
+    """The hall's owner asks these prices in other currencies."""
 
     def edit(old: Resource, slots: tuple[Slot, ...]) -> tuple[ResourceDraft, tuple[Slot, ...]]:
-        names = set(ResourceDraft.__struct_fields__) - {"slots", "price_lists"}
-        head = {name: getattr(old, name) for name in names}
-        return ResourceDraft(**head, price_lists=listed), slots
+        return msgspec.structs.replace(head_of(old), price_lists=listed), slots
 
-    await house.office.inventory.change(resource, edit)
+    await house.office.inventory.change(HALL, edit)
+
+
+def head_of(resource: Resource) -> ResourceDraft:
+    """The resource as it stands, without its slots."""
+    names = set(ResourceDraft.__struct_fields__) - {"slots"}
+    return ResourceDraft(**{name: getattr(resource, name) for name in names})

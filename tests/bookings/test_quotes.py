@@ -14,7 +14,8 @@ from server.bookings.rates import MAX_AGE_MS
 from server.bookings.rules import Booking
 from server.bookings.views import booking_view
 from server.errors import Conflict, InvalidFields, Unavailable
-from tests.bookings.rates import changes_at, lists, opens_bureau
+from server.inventory.rules import PriceList, Resource, ResourceDraft, Slot, SlotDraft, put_in
+from tests.bookings.rates import changes_at, head_of, lists, opens_bureau
 from tests.payments.house import FORM, PRICE, Buyer, House
 
 GBP = msgspec.structs.replace(FORM, currency="gbp")
@@ -128,7 +129,7 @@ async def test_a_currency_without_a_rate_is_refused_with_those_that_have_one(hou
 
 
 async def test_without_rates_the_price_lists_are_all_there_is(house: House) -> None:
-    await lists(house, gbp={"slots": {"A-1": 2100}})
+    await lists(house, {"gbp": PriceList(slots={"A-1": 2100})})
     ann = house.buyer("ann")
     await ann.holds("A-1")
     assert (await present(ann)).supported == ["eur", "gbp"]
@@ -142,7 +143,7 @@ async def test_without_rates_the_price_lists_are_all_there_is(house: House) -> N
 
 async def test_a_list_goes_before_the_rate_slot_by_slot(house: House) -> None:
     opens_bureau(house)
-    await lists(house, gbp={"slots": {"A-1": 2100}})
+    await lists(house, {"gbp": PriceList(slots={"A-1": 2100})})
     ann = house.buyer("ann")
     await ann.holds("A-1", "A-2")
     quoted = await quotes(ann, "gbp")
@@ -167,15 +168,15 @@ async def test_a_cart_that_changed_since_keeps_its_rate_and_is_totalled_anew(hou
 
 
 async def test_a_price_that_was_listed_stays_what_it_was_when_it_was_quoted(house: House) -> None:
-    await lists(house, gbp={"slots": {"A-1": 2100, "A-2": 2200}})
+    await lists(house, {"gbp": PriceList(slots={"A-1": 2100, "A-2": 2200})})
     ann = house.buyer("ann")
     await ann.holds("A-1")
     await quotes(ann, "gbp")
-    await lists(house, gbp={"slots": {"A-1": 9900, "A-2": 9800}})
+    await lists(house, {"gbp": PriceList(slots={"A-1": 9900, "A-2": 9800})})
     assert (await present(ann)).total == 2100
     await ann.holds("A-2")
     assert (await present(ann)).total == 2100 + 9800
-    await lists(house)
+    await lists(house, {})
     await ann.books(GBP)
     assert ann.own.total == 2100 + 9800
 
@@ -199,7 +200,7 @@ async def test_beyond_the_tolerance_the_cart_is_quoted_anew_and_told_before_it_i
     await ann.holds("A-1")
     await quotes(ann, "gbp")
     board.moves(gbp="0.9")
-    with pytest.raises(Requoted) as refusal:
+    with pytest.raises(Requoted):
         await validates(ann, "gbp")
     assert await kept(house) == [("gbp", Decimal("0.8"))]
     with pytest.raises(Conflict) as refusal:
@@ -424,7 +425,7 @@ async def test_a_quote_is_its_carts_alone(house: House) -> None:
 
 
 async def test_a_cart_that_outgrows_its_quote_is_shown_in_its_own_currency(house: House) -> None:
-    await lists(house, gbp={"slots": {"A-1": 2100}})
+    await lists(house, {"gbp": PriceList(slots={"A-1": 2100})})
     ann = house.buyer("ann")
     await ann.holds("A-1")
     await quotes(ann, "gbp")
@@ -452,6 +453,22 @@ async def test_quotes_of_ended_carts_are_swept_when_others_are_written_so_many_a
     assert len(await kept(house)) == 3
     await quotes(ann, "usd")
     assert len(await kept(house)) == 2
+
+
+async def test_a_place_that_another_process_has_only_just_added_is_priced_too(house: House) -> None:
+    opens_bureau(house)
+    other = house.opens_office()
+    other.inventory.on_change = other.holds.load
+    house.office.inventory._clock = lambda: 0.0  # what it has in memory is fresh
+    await house.office.inventory.get("hall")
+
+    def edit(old: Resource, slots: tuple[Slot, ...]) -> tuple[ResourceDraft, tuple[Slot, ...]]:
+        added = SlotDraft(id="Z-9", label="Z-9", price=PRICE)
+        return head_of(old), put_in(slots, [added], currency="eur")
+
+    await other.inventory.change("hall", edit)
+    await Buyer(other, "ann").holds("Z-9")
+    assert [line.slot for line in (await quotes(house.buyer("ann"), "gbp")).lines] == ["Z-9"]
 
 
 async def test_a_write_that_lost_its_race_again_and_again_is_told_to_come_back(
