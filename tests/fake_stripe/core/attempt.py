@@ -151,6 +151,7 @@ def _taken(account: Account, intent: Intent, charge: Charge) -> None:
     charge.captured = True
     charge.amount_captured = intent.received = intent.amount
     intent.goes("succeeded")
+    account.move(intent.id, "authorised", intent.amount, charge.id)
     account.move(intent.id, "captured", intent.amount, charge.id)
     account.emit("charge.succeeded", charge)
     account.emit("payment_intent.succeeded", intent)

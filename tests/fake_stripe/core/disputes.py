@@ -32,6 +32,8 @@ def open_one(
     """The bank disputes what is left of the charge, or `amount`; unless it only asks, it takes it now."""
     if not charge.captured:
         raise Refused("Only what was taken can be disputed.")
+    if any(dispute.is_open for dispute in of(account, charge)):
+        raise Refused("It is disputed already.")
     dispute = account.keep(
         Dispute(
             id=account.new_id("dp"),
@@ -79,6 +81,7 @@ def decide(account: Account, dispute_id: str, *, won: bool) -> Dispute:
     dispute = _open(account, dispute_id)
     if dispute.is_inquiry and not won:
         dispute.status = "needs_response"  # it became a real one on the way
+        dispute.amount = min(dispute.amount, account.get(Charge, dispute.charge).refundable)
         _money(account, dispute, -dispute.amount)
         account.emit("charge.dispute.funds_withdrawn", dispute)
     if dispute.is_inquiry:
