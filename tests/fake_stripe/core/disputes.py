@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from tests.fake_stripe.core import amount as amounts
 from tests.fake_stripe.core.account import Account
 from tests.fake_stripe.core.charge import Charge
 from tests.fake_stripe.core.dispute import Dispute
@@ -32,15 +31,17 @@ def open_one(
     """The bank disputes what is left of the charge, or `amount`; unless it only asks, it takes it now."""
     if not charge.captured:
         raise Refused("Only what was taken can be disputed.")
-    if any(dispute.is_open for dispute in of(account, charge)):
-        raise Refused("It is disputed already.")
+    left = _left(account, charge)
+    wanted = left if amount is None else amount
+    if not 0 < wanted <= left or any(dispute.is_open for dispute in of(account, charge)):
+        raise Refused("It is disputed already, or nothing is left of it.")
     dispute = account.keep(
         Dispute(
             id=account.new_id("dp"),
             intent=charge.intent,
             charge=charge.id,
             brand=charge.method.card.brand if charge.method.card else None,
-            amount=charge.refundable if amount is None else amounts.whole(amount, "amount"),
+            amount=wanted,
             currency=charge.currency,
             created=account.now,
             reason=reason,
@@ -81,7 +82,7 @@ def decide(account: Account, dispute_id: str, *, won: bool) -> Dispute:
     dispute = _open(account, dispute_id)
     if dispute.is_inquiry and not won:
         dispute.status = "needs_response"  # it became a real one on the way
-        dispute.amount = min(dispute.amount, account.get(Charge, dispute.charge).refundable)
+        dispute.amount = min(dispute.amount, _left(account, account.get(Charge, dispute.charge)))
         _money(account, dispute, -dispute.amount)
         account.emit("charge.dispute.funds_withdrawn", dispute)
     if dispute.is_inquiry:
@@ -93,6 +94,12 @@ def decide(account: Account, dispute_id: str, *, won: bool) -> Dispute:
         _money(account, dispute, dispute.amount)
         account.emit("charge.dispute.funds_reinstated", dispute)
     return dispute
+
+
+def _left(account: Account, charge: Charge) -> int:
+    """What neither the buyer nor the bank has back."""
+    gone = (dispute.amount for dispute in of(account, charge) if not dispute.is_refundable)
+    return charge.refundable - sum(gone)
 
 
 def _open(account: Account, dispute_id: str) -> Dispute:
