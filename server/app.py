@@ -216,6 +216,7 @@ def wire(
             bookings,
             providers=faults.providers(served.by_name),
             default=served.default,
+            offered=served.offered,
             links=PayLinks(secret_key=settings.secret_key, public_url=settings.public_url),
             figures=PaymentFigures(figures.registry),
             circuit=served.circuit,

@@ -98,11 +98,6 @@ class Guarded:
     def name(self) -> str:
         return self._provider.name
 
-    @property
-    def state(self) -> State:
-        """What a call would meet now."""
-        return self._circuit.state
-
     def refuses(self, amount: int, currency: str) -> str | None:
         return self._provider.refuses(amount, currency)
 

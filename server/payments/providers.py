@@ -1,6 +1,6 @@
 """The providers by name, and how a payment's calls to its own are made: with its keys, each written down."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, Literal
 
@@ -23,11 +23,18 @@ class Providers:
     """Raises Unavailable in place of ProviderUnavailable; ProviderRefused is the caller's to understand."""
 
     def __init__(
-        self, database: Database, by_name: Mapping[str, Provider], default: str, clock: Clock
+        self,
+        database: Database,
+        by_name: Mapping[str, Provider],
+        default: str,
+        clock: Clock,
+        *,
+        offered: Collection[str] | None = None,
     ) -> None:
         self._database = database
         self._by_name = by_name
         self._default = default
+        self._offered = by_name if offered is None else offered
         self._clock = clock
 
     def __iter__(self) -> Iterator[Provider]:
@@ -40,7 +47,7 @@ class Providers:
         """
         if not amount:
             return "free"
-        if via is not None and _VIA[via] not in self._by_name:
+        if via is not None and _VIA[via] not in self._offered:
             wrong = FieldError("via", f"is {via}, which is not served here; leave it out")
             raise InvalidFields("there is no paying in this way", errors=[wrong])
         if self._default not in self._by_name:

@@ -1,6 +1,6 @@
 """Which providers the settings ask for, built and closed in one place."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -19,9 +19,14 @@ async def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """Providers besides those that payments bring along (free, sandbox); `default` is used unasked."""
+    """Providers besides those that payments bring along (free, sandbox).
+
+    New payments go to `default`, or to another of `offered` if a buyer asks for it; the rest are there for
+    payments that were begun when they were offered. None: all are.
+    """
 
     default: str
+    offered: Collection[str] | None = None
     by_name: Mapping[str, Provider] = field(default_factory=dict)
     circuit: Circuit | None = None
     close: Callable[[], Awaitable[None]] = _nothing
@@ -44,11 +49,8 @@ def payment_providers(settings: Settings, clock: Clock = wall_clock) -> Served:
         )
     calls = Calls(settings.stripe_secret_key, base=settings.stripe_api_base)
     circuit = Circuit("stripe", clock=clock)
-    providers: list[Provider] = []
-    if settings.serves_payment_page:
-        providers.append(Stripe(calls))
-    if settings.serves_checkout:
-        seconds = settings.payment_seconds
-        providers.append(StripeCheckout(calls, public_url=settings.public_url, payment_seconds=seconds))
-    by_name = {provider.name: Guarded(provider, circuit) for provider in providers}
-    return Served(default=providers[0].name, by_name=by_name, circuit=circuit, close=calls.close)
+    page = StripeCheckout(calls, public_url=settings.public_url, payment_seconds=settings.payment_seconds)
+    by_name = {provider.name: Guarded(provider, circuit) for provider in (Stripe(calls), page)}
+    ways = {"stripe": settings.serves_payment_page, page.name: settings.serves_checkout}
+    offered = [name for name, serves in ways.items() if serves]
+    return Served(default=offered[0], offered=offered, by_name=by_name, circuit=circuit, close=calls.close)

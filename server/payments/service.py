@@ -1,7 +1,7 @@
 """Payments: begun with a booking, brought to their end by settle, given back where nobody may keep them."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 from uuid import UUID
@@ -66,6 +66,7 @@ class Payments:
         default: str = SANDBOX,
         links: PayLinks | None = None,
         figures: PaymentFigures | None = None,
+        offered: Collection[str] | None = None,
         circuit: Circuit | None = None,
         clock: Clock = wall_clock,
     ) -> None:
@@ -79,7 +80,7 @@ class Payments:
         by_name: dict[str, Provider] = {"free": Free(), **(providers or {})}
         if default == SANDBOX and SANDBOX not in by_name:
             self.sandbox = by_name[SANDBOX] = Sandbox(database, self._deliver, clock)
-        self._providers = Providers(database, by_name, default, clock)
+        self._providers = Providers(database, by_name, default, clock, offered=offered)
         ledger = Ledger(database, bookings, clock, self.figures)
         self._settle_one = Settle(database, bookings, self._providers, ledger, clock)
         self.closing = Closing(database, bookings, self._providers, self._settle_one, clock)

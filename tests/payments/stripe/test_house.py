@@ -68,6 +68,9 @@ async def test_a_buyer_pays_on_stripes_page(settings: Settings, fake: FakeStripe
             visitor = await Visitor.comes(client)
             booking, payment = await visitor.books("A-1")
             assert payment["provider"] == "stripe_checkout"
+            wish = {"via": "element"}
+            answer = await visitor.asks("POST", f"/api/bookings/{booking['id']}/payments", wish)
+            assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "via")
             session = next(asked for asked in fake.requests if asked.key == f"create:{payment['id']}")
             assert session.params["success_url"].startswith(house.base_url)
             await fake.pay(payment["redirect_url"].rpartition("/")[2].partition("#")[0])

@@ -6,6 +6,7 @@ from server.payments.provider import Order, ProviderRefused, ProviderUnavailable
 from server.payments.stripe.client import API_VERSION
 from server.payments.stripe.intents import Stripe
 from server.payments.stripe.methods import AUTHORISABLE
+from server.payments.stripe.remembered import Remembered
 from tests.payments.stripe.wire import SECRET, Wire, charge, listed, ok, pi, refusal
 
 ORDER = Order(
@@ -203,3 +204,17 @@ async def test_an_account_that_does_not_know_a_method_still_authorises_first() -
 async def test_an_order_that_stripe_refuses_is_refused() -> None:
     with pytest.raises(ProviderRefused, match="amount_too_small"):
         await Stripe(Wire(refusal(400, "amount_too_small", "amount")).calls).create(ORDER, "create:p1")
+
+
+async def test_a_capture_that_nothing_explains_is_told() -> None:
+    wire = Wire(ok(pi("requires_capture")), refusal(402, "card_declined"), ok(pi("requires_capture")))
+    with pytest.raises(ProviderRefused, match="card_declined"):
+        await Stripe(wire.calls).capture("pi_1", 4300, "capture:p1")
+
+
+def test_facts_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.payments.stripe.remembered.MOST", 2)
+    known = Remembered()
+    for number in range(3):
+        known[f"pi_{number}"] = "usd"
+    assert list(known) == ["pi_1", "pi_2"]
