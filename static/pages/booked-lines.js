@@ -14,6 +14,11 @@ export class BookedLines {
     this.#onknown = onknown;
   }
 
+  /** @returns {number} how many resources' words are at hand */
+  get known() {
+    return [...this.#resources.values()].filter(Boolean).length;
+  }
+
   /** @returns {HTMLElement[]} a list's items */
   draw(items) {
     for (const { resource: name } of items) this.#fetch(name);

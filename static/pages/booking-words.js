@@ -26,7 +26,7 @@ export function wordsOf(booking) {
 function pendingWords({ payment_status: payment, total, owed }) {
   const secured = total && owed ? total.amount - owed.amount : 0;
   if (owed ? secured > 0 && owed.amount === 0 : payment === "authorized" || payment === "paid") return { ...ALIVE, pays: false, title: "Nearly there", text: "The payment has arrived and your booking is being confirmed." };
-  if (secured > 0) return { ...ALIVE, title: `${formatMoney(owed)} still to be paid`, text: "Your places stay yours while the others pay. If not everybody does in time, everybody gets their money back in full." };
+  if (secured > 0) return { ...ALIVE, title: `${formatMoney(owed)} still to be paid`, text: "Your places stay yours until everybody has paid. If that is not done in time, everybody gets their money back in full." };
   if (payment === "failed") return { ...ALIVE, tone: "bad", sign: "cross", title: "The payment didn't go through", text: "Nothing was charged, and your places are still yours. Try again, or pay another way." };
   return { ...ALIVE, title: "Waiting for your payment", text: "Your places stay yours while you pay. This page tells you as soon as it is done." };
 }

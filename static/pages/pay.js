@@ -82,7 +82,7 @@ function describe() {
   find("reference").textContent = booking.reference;
   find("lines").replaceChildren(...lines.draw(booking.items));
   const secured = securedOf(booking);
-  const sums = [["Total", booking.total], ...(secured.amount > 0 ? [["Paid by others", secured]] : [])];
+  const sums = [["Total", booking.total], ...(secured.amount > 0 ? [["Already paid", secured]] : [])];
   find("sums").replaceChildren(...sums.map(([name, money]) => make("p.sum", {}, make("span", {}, name), make("b", {}, formatMoney(money)))));
 }
 

@@ -82,8 +82,7 @@ async function lookOnce() {
 
 function draw() {
   const words = shareState(share, until());
-  const left = Math.max(0, new Date(share.booking.expires_at).getTime());
-  const seen = JSON.stringify([words, share.payment.amount, share.booking.owed, left, lines.known]);
+  const seen = JSON.stringify([words, share.payment.amount, share.booking.owed, share.booking.expires_at, lines.known]);
   if (seen === shown) return;
   const changed = shown !== null && document.title !== `${words.title} · Holdfast`;
   shown = seen;

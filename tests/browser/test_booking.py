@@ -125,6 +125,24 @@ async def test_more_time_is_one_press_away(ann: Visitor) -> None:
     await expect(ann.page.locator("hold-timer .face")).to_have_text("15:00", timeout=PATIENCE)
 
 
+async def test_two_share_a_bill_and_each_sees_what_is_owed(ann: Visitor, ben: Visitor) -> None:
+    await holding(ann)
+    await ann.books()
+    await ann.clicks("Walk away")
+    await ann.clicks("Make the links")
+    link = await ann.page.get_by_role("textbox", name="Link for share 1").input_value()
+    await ben.page.goto(link)
+    await ben.clicks("Pay €31.00")
+    await ben.page.wait_for_url("**/sandbox/payments/*")
+    await ben.clicks("Pay")
+    await ben.has_title("Your share is paid")
+    await ann.has_title("€31.00 still to be paid")
+    await ann.clicks("Pay my share · €31.00")
+    await ann.clicks("Pay")
+    await ann.has_title("You're booked")
+    await ben.has_title("Paid, and booked")
+
+
 async def test_bookings_of_others_are_not_there(ann: Visitor, ben: Visitor) -> None:
     ben.forgives("404")
     await holding(ann)
