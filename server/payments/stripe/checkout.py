@@ -169,6 +169,9 @@ def _made_do(params: SessionCreateParams, refused: Refused) -> tuple[SessionCrea
     if refused.param == "customer_email" and "customer_email" in plain:
         del plain["customer_email"]  # the buyer writes it on Stripe's page
         return plain, "/anonymous"
+    if refused.param == "expires_at" and "expires_at" in plain:
+        del plain["expires_at"]  # first asked for long after it was ordered; we close it ourselves anyway
+        return plain, "/late"
     if refused.param.startswith(METHODS) and METHODS in plain:
         del plain["payment_method_options"]
         plain["payment_intent_data"] = {**plain["payment_intent_data"], "capture_method": "manual"}

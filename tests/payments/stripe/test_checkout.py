@@ -173,6 +173,13 @@ async def test_an_address_stripe_does_not_like_is_asked_for_there() -> None:
     assert "customer_email" not in wire.sent()
 
 
+async def test_an_order_of_long_ago_still_gets_its_page() -> None:
+    wire = Wire(refusal(400, "parameter_invalid_integer", "expires_at"), ok(cs()))
+    assert (await checkout(wire).create(ORDER, "create:p1")).id == "cs_1"
+    assert wire.keys == ["create:p1", "create:p1/late"]
+    assert "expires_at" not in wire.sent()
+
+
 async def test_an_account_that_does_not_know_a_method_still_authorises_first() -> None:
     wire = Wire(refusal(400, "parameter_unknown", "payment_method_options[sunbit]"), ok(cs()))
     await checkout(wire).create(ORDER, "create:p1")
