@@ -73,6 +73,7 @@ class Inbox:
         self.figures = figures or NoFigures()
         self._intake = Intake(database, clock)
         self._running: set[asyncio.Task[None]] = set()
+        self._latest: dict[inbox_store.Key, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
         self._looked = self._forgot = 0
         self.standing = Standing(waiting=0, oldest=None, dead=0)
@@ -110,10 +111,22 @@ class Inbox:
         async with self._database.connection() as connection:
             found = await inbox_store.take(connection, now, now + LEASE_MS, room)
         for work in found:
-            task = asyncio.create_task(self._work_off(work))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._start(work)
         return bool(found)
+
+    def _start(self, work: Work) -> None:
+        """One task for each object; if it is being looked at this moment, afterwards."""
+        key = (work.provider, work.object_id)
+        task = asyncio.create_task(self._work_off(work, self._latest.get(key)))
+        self._latest[key] = task
+        self._running.add(task)
+
+        def ended(_task: object) -> None:
+            self._running.discard(task)
+            if self._latest.get(key) is task:
+                del self._latest[key]
+
+        task.add_done_callback(ended)
 
     async def _some_room(self) -> None:
         while len(self._running) > AT_ONCE // 2:
@@ -134,8 +147,10 @@ class Inbox:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    async def _work_off(self, work: Work) -> None:
+    async def _work_off(self, work: Work, before: asyncio.Task[None] | None) -> None:
         """All of an object's events at once; what can't be written down is taken again after the lease."""
+        if before is not None:
+            await asyncio.wait({before})
         try:
             await self._try(work)
         except Unavailable as error:

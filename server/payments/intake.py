@@ -12,6 +12,7 @@ from server.bookings.worker import Clock
 from server.database.pool import Database
 from server.errors import Overloaded
 from server.payments import inbox_store
+from server.payments.inbox_store import Key
 from server.payments.provider import Event
 
 WAITING_AT_MOST: Final = 2_000
@@ -19,6 +20,7 @@ BYTES_AT_MOST: Final = 16 * 1024 * 1024
 BATCH: Final = 250
 BATCH_BYTES: Final = 2 * 1024 * 1024
 EVERY_SECONDS: Final = 0.01
+REMEMBERED: Final = 20_000
 
 _Waiting = tuple[str, Event, "asyncio.Future[bool]"]
 
@@ -32,9 +34,12 @@ class Intake:
         self._waiting: deque[_Waiting] = deque()
         self._bytes = 0
         self._writing: asyncio.Task[None] | None = None
+        self._stored: dict[Key, None] = {}  # the latest; the database remembers all
 
     async def keep(self, provider: str, event: Event) -> bool:
         """False if it was here already. Overloaded if too many wait, Unavailable if PostgreSQL is away."""
+        if (provider, event.id) in self._stored:
+            return False
         if len(self._waiting) >= WAITING_AT_MOST or self._bytes >= BYTES_AT_MOST:
             raise Overloaded("more events come than can be stored", retry_after=1)
         kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -79,9 +84,15 @@ class Intake:
             return
         for provider, event, kept in batch:
             key = (provider, event.id)
+            self._remember(key)
             if not kept.done():
                 kept.set_result(key in new)
             new.discard(key)  # once in the batch is new, twice is a repeat
+
+    def _remember(self, key: Key) -> None:
+        self._stored[key] = None
+        if len(self._stored) > REMEMBERED:
+            del self._stored[next(iter(self._stored))]
 
 
 def _refuse(batch: list[_Waiting], error: BaseException) -> None:

@@ -50,7 +50,7 @@ class Deliveries:
         parts = scope["app"].state.parts
         figures = parts.payments.inbox.figures
         try:
-            figures.delivery(await self._take(Request(scope, receive), parts))
+            figures.delivery(await self._take(scope, receive, parts))
         except HoldfastError as error:
             figures.delivery(error.code)
             await problem(error)(scope, receive, send)
@@ -62,26 +62,26 @@ class Deliveries:
         for message in _TAKEN:
             await send(message)
 
-    async def _take(self, request: Request, parts: Any) -> str:
+    async def _take(self, scope: Scope, receive: Receive, parts: Any) -> str:
         """What became of it, in one word."""
         if not self._secrets:
             raise NotFound
         try:
-            body = await self._genuine_body(request)
+            body = await self._genuine_body(scope, receive)
             found = read_event(body, livemode=self._livemode)
         except (BadSignature, BadEvent) as error:
-            await _count_against_address(request, parts)
-            _log.warning("webhook_refused", reason=str(error), address=address_of(request.scope))
+            await _count_against_address(scope, parts)
+            _log.warning("webhook_refused", reason=str(error), address=address_of(scope))
             raise BadRequest(f"the delivery is refused: {error}") from error
         if isinstance(found, Ignored):
             return found.reason
         new = await parts.payments.inbox.receive(found.provider, found.event)
         return "stored" if new else "repeated"
 
-    async def _genuine_body(self, request: Request) -> bytes:
-        headers = [value for name, value in request.scope["headers"] if name == _HEADER]
+    async def _genuine_body(self, scope: Scope, receive: Receive) -> bytes:
+        headers = [value for name, value in scope["headers"] if name == _HEADER]
         signature = read_header(headers, wall_clock())
-        body = await read_body(request, BODY_LIMIT)
+        body = await read_body(Request(scope, receive), BODY_LIMIT)
         require_genuine(signature, body, self._secrets)
         return body
 
@@ -99,6 +99,6 @@ class WebhookDoor:
         await (self._deliveries if is_delivery else self._app)(scope, receive, send)
 
 
-async def _count_against_address(request: Request, parts: Any) -> None:
+async def _count_against_address(scope: Scope, parts: Any) -> None:
     with suppress(Unavailable):
-        await parts.limits.take("address", address_of(request.scope))
+        await parts.limits.take("address", address_of(scope))

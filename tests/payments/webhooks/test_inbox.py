@@ -120,6 +120,22 @@ async def test_news_of_an_object_that_was_just_looked_at_makes_it_looked_at_agai
     assert office.ear.heard["pi_1"] == 2
 
 
+async def test_one_object_is_never_looked_at_twice_at_the_same_time(office: Office) -> None:
+    office.ear.hangs = {"pi_1"}
+    await office.receives("evt_1")
+    working = asyncio.create_task(office.works())
+    await office.ear.began.wait()
+    await office.receives("evt_2")
+    await office.receives("evt_other", of="pi_2")
+    await office.figures.counted.wait()
+    assert office.ear.heard == {"pi_1": 1, "pi_2": 1}
+    office.ear.freed.set()
+    await working
+    assert office.ear.heard == {"pi_1": 2, "pi_2": 1}
+    assert office.ear.most == 2
+    assert await office.states() == {"done": 3}
+
+
 async def test_no_more_than_so_many_objects_are_looked_at_at_once(office: Office) -> None:
     for number in range(100):
         await office.receives(f"evt_{number}", of=f"pi_{number}")

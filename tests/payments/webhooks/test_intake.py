@@ -75,6 +75,27 @@ async def test_a_repeat_is_told_from_what_is_new_within_a_batch_and_after_it(dat
     assert await count(database) == 3
 
 
+async def test_repeats_of_what_was_just_stored_need_no_database(database: Database) -> None:
+    watched = Watched(database)
+    intake_ = intake_on(watched)
+    assert await intake_.keep("stripe", an_event("evt_1"))
+    for _ in range(10):
+        assert not await intake_.keep("stripe", an_event("evt_1"))
+    assert watched.uses == 1
+
+
+async def test_what_is_remembered_is_bounded_and_the_database_knows_the_rest(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "REMEMBERED", 2)
+    intake_ = intake_on(Watched(database))
+    for name in ("evt_1", "evt_2", "evt_3"):
+        assert await intake_.keep("stripe", an_event(name))
+    assert len(intake_._stored) == 2
+    for name in ("evt_1", "evt_2", "evt_3"):
+        assert not await intake_.keep("stripe", an_event(name))
+
+
 async def test_bodies_are_kept_as_they_were_signed(database: Database) -> None:
     odd = [b'{"a": "\\u0000"}', b"[" * 5_000 + b"]" * 5_000, b'{"n": %b}' % (b"9" * 5_000), "{ä}".encode()]
     events = [an_event(f"evt_{number}", body=body) for number, body in enumerate(odd)]
