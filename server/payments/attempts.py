@@ -151,13 +151,19 @@ class Attempts:
         return await self._ready(found, booking)
 
     async def _ready(self, payment: Payment, booking: Booking) -> Payment | None:
-        """The live attempt with what its buyer needs to pay by it; None if it is over by now."""
+        """The live attempt with what its buyer needs to pay by it; None if it is over by now.
+
+        Conflict if its provider does not want to be paid by it.
+        """
         if payment.intent is not None:
             return payment
-        if await self._providers.create(payment, booking) is None:
+        intent = await self._providers.create(payment, booking)
+        if intent is None:
             return None
-        if payment.provider == "free":
+        if payment.provider == "free" or not intent.id:
             await self._settle(payment.id)
+        if not intent.id:
+            raise Conflict(f"the payment provider does not take this payment: {intent.failure}")
         return await self.read(payment.id)
 
     async def _close(self, attempts: Iterable[Payment], booking: Booking) -> Payment | None:

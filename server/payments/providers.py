@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, Literal
 
+import structlog
+
 from server.bookings.rules import Booking
 from server.bookings.worker import Clock
 from server.database.pool import Database
@@ -17,6 +19,8 @@ Via = Literal["element", "checkout"]
 
 _VIA: Final[Mapping[Via, str]] = {"element": "stripe", "checkout": "stripe_checkout"}
 TITLE_LENGTH: Final = 200
+
+_log = structlog.get_logger(__name__)
 
 
 class Providers:
@@ -66,9 +70,16 @@ class Providers:
         return await self.learn(payment, booking)
 
     async def learn(self, payment: Payment, booking: Booking) -> Intent:
-        """The intent that the provider made or would make of it: the key is the same, so it is one."""
-        with _reachable():
-            intent = await self._of(payment).create(order_of(payment, booking), f"create:{payment.id}")
+        """The intent that the provider made or would make of it: the key is the same, so it is one.
+
+        What it refuses to make is an intent without an id, cancelled from the beginning.
+        """
+        try:
+            with _reachable():
+                intent = await self._of(payment).create(order_of(payment, booking), f"create:{payment.id}")
+        except ProviderRefused as refused:
+            _log.error("order_refused", payment=str(payment.id), reason=str(refused))
+            return _never_made(payment, str(refused))
         async with self._database.connection() as connection:
             await store.set_intent(connection, payment.id, intent)
         return intent
@@ -135,6 +146,10 @@ def order_of(payment: Payment, booking: Booking) -> Order:
         return_path=f"/bookings/{booking.id}" if own else f"/pay/{payment.share}",
         created_at=payment.created_at,
     )
+
+
+def _never_made(payment: Payment, why: str) -> Intent:
+    return Intent(id="", status="cancelled", amount=payment.amount, currency=payment.currency, failure=why)
 
 
 def _intent(payment: Payment) -> str:

@@ -88,3 +88,21 @@ async def test_while_stripe_is_away_the_places_are_kept(visitor: Visitor, fake: 
     answer = await visitor.asks("POST", "/api/bookings", FORM)
     assert answer.status_code == 200
     assert answer.json()["payment"]["client_secret"]
+
+
+async def test_what_stripe_refuses_to_begin_is_told_and_keeps_no_places(
+    holdfast: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An amount that only Stripe knows it will not take, by the rate of the day."""
+    monkeypatch.setattr("tests.fake_stripe.core.amount.SMALLEST", {"usd": PRICE + 1})
+    await visitor.holds("A-1")
+    answer = await visitor.asks("POST", "/api/bookings", FORM)
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert "amount_too_small" in answer.json()["detail"]
+    again = await visitor.asks("POST", "/api/bookings", FORM)
+    assert again.status_code == 409
+    [booking] = (await visitor.asks("GET", "/api/bookings")).json()["items"]
+    assert (booking["status"], booking["payment_status"]) == ("pending", "failed")
+    answer = await visitor.asks("PUT", f"/api/bookings/{booking['id']}/cancel", {"release": True})
+    assert answer.json()["booking"]["status"] == "cancelled"
+    assert await holdfast.parts.payments.closing.work() > 0
