@@ -22,7 +22,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     success nobody asked for. `accepted`: the booking was confirmed by this money. `unwanted`: decided for
     good, this money goes back. `flag` says what a person has to look at. `refunded` is what went back as the
     provider last told, `outstanding` what our own unfinished refunds will give back. `rivalled`: another
-    payment of the same share has brought its money already.
+    payment of the same share has brought its money already. `stopping_until`: somebody stops it at its
+    provider, and so long nobody accepts its money, for the call may take it away.
     """
 
     id: UUID
@@ -48,6 +49,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     refunded: int = 0
     outstanding: int = 0
     rivalled: bool = False
+    stopping_until: int | None = None
 
     @property
     def is_live(self) -> bool:
@@ -95,20 +97,25 @@ class Step(Enum):
     GIVE_UP = "the money of a confirmed booking went back: give it up"
 
 
+ACCEPTING: Final = frozenset({Step.SECURE, Step.CONFIRM})
+
+
 class Case(msgspec.Struct, frozen=True):
-    """A payment, its booking, what the provider says (None: it was never asked), and what disputes do."""
+    """A payment, its booking, what the provider says (None: never asked), what disputes do, and the time."""
 
     payment: Payment
     booking: Booking
     intent: Intent | None
     policy: DisputePolicy
+    now: int
 
     @property
     def step(self) -> Step:
         """What is to be done next."""
         if self.intent is None:
             return without_intent(self.payment, self.booking)
-        return decide(self.payment, self.booking, self.intent, self.policy)
+        step = decide(self.payment, self.booking, self.intent, self.policy)
+        return Step.WAIT if step in ACCEPTING and is_being_stopped(self.payment, self.now) else step
 
     @property
     def money(self) -> Intent:
@@ -130,6 +137,11 @@ def decide(
     if payment.unwanted:
         return Step.DONE if intent.is_free else Step.VOID
     return _of_the_offered(payment, booking, intent)
+
+
+def is_being_stopped(payment: Payment, now: int) -> bool:
+    """Whether a call is on its way that may take its money away."""
+    return payment.stopping_until is not None and payment.stopping_until > now
 
 
 def mismatch(payment: Payment, intent: Intent) -> str | None:
@@ -156,7 +168,7 @@ def status_of(payment: Payment, intent: Intent) -> PaymentStatus:
         return "paid" if intent.is_free else "authorized"
     if intent.dispute == "open":
         return "disputed"
-    if payment.outstanding and payment.status in TAKEN:
+    if payment.outstanding and payment.status in TAKEN - {"disputed"}:
         return payment.status
     if left_of(intent) <= 0 and not payment.outstanding:
         return "refunded"

@@ -107,7 +107,9 @@ class Sandbox:
         async def work(connection: Connection, intent: Intent) -> None:
             done = await connection.fetchrow(_queries.movement_by_key, key)
             if done is None:
-                if amount > intent.captured - intent.refunded:
+                if intent.dispute == "open":
+                    raise ProviderRefused("the buyer's bank is asking for it")
+                if amount > intent.captured - intent.refunded - intent.reversed:
                     raise ProviderRefused("more than is left of it")
                 answer.append(await self._move(connection, intent, "refund", amount, key=key))
             elif done["amount"] == amount:
@@ -299,6 +301,8 @@ def _intent(row: asyncpg.Record) -> Intent:
         currency=row["currency"],
         captured=row["captured"],
         refunded=row["refunded"],
+        reversed=row["reversed"],
+        dispute=row["dispute"],
         metadata=row["metadata"],
         redirect_url=f"/sandbox/payments/{row['metadata']['payment']}",
     )

@@ -10,10 +10,11 @@ on conflict (idempotency_key) do nothing;
 select id, amount, currency from sandbox.intent where idempotency_key = $1;
 
 -- name: intents
--- $1 text[] ids → the intents with what was captured and refunded.
+-- $1 text[] ids → the intents with what was captured, refunded, and taken back by the buyer's bank.
 select i.*,
   coalesce(sum(m.amount) filter (where m.kind = 'capture'), 0)::bigint as captured,
-  coalesce(sum(m.amount) filter (where m.kind = 'refund'), 0)::bigint as refunded
+  coalesce(sum(m.amount) filter (where m.kind = 'refund'), 0)::bigint as refunded,
+  coalesce(sum(m.amount) filter (where m.kind = 'reversal'), 0)::bigint as reversed
 from sandbox.intent i left join sandbox.movement m on m.intent_id = i.id
 where i.id = any($1::text[]) group by i.id;
 
