@@ -195,6 +195,7 @@ create table payment (
   withdrawn boolean not null default false,
   refunded bigint not null default 0 check (refunded >= 0),
   inner_id text,
+  stopping_until timestamptz,
   unique (booking_id, attempt),
   unique (provider, provider_id)
 ) with (fillfactor = 80);

@@ -15,7 +15,7 @@ from server.errors import Unavailable
 from server.payments import store
 from server.payments.provider import Intent, ProviderRefused
 from server.payments.providers import Providers
-from server.payments.rules import Payment, mismatch
+from server.payments.rules import Payment, is_being_stopped, mismatch
 from server.payments.settle import Settle
 
 BATCH: Final = 50
@@ -24,6 +24,8 @@ LEASE_MS: Final = 15_000
 RETRY_MS: Final = 2_000
 # A provider that can't be asked keeps the places no longer than this beyond their deadline.
 CEILING_MS: Final = 120_000
+# Longer than any call to a provider, shorter than LEASE_MS: after a crash the next one to close may accept.
+STOPPING_MS: Final = 14_000
 IDLE_SECONDS: Final = 1.0
 
 _log = structlog.get_logger(__name__)
@@ -83,9 +85,10 @@ class Closing:
         if intent is None or intent.status == "cancelled":
             return intent
         if not _pays(payment, intent):
-            intent = await self._cancel(payment)
+            intent = await self._cancel_alone(payment)
         if _pays(payment, intent):
             await self._settle(payment.id)
+            await self._require_unstopped(payment)
             raise PaidMeanwhile
         if intent.status == "processing":
             raise Unavailable("the payment is under way", retry_after=2)
@@ -132,10 +135,31 @@ class Closing:
             return None
         return await self._providers.learn(payment, booking)
 
-    async def _cancel(self, payment: Payment) -> Intent:
+    async def _cancel_alone(self, payment: Payment) -> Intent:
+        """Cancel it at its provider; so long nobody confirms a booking by it, for a promise is cancelled too.
+
+        PaidMeanwhile if somebody has done so already.
+        """
+        until = self._clock() + STOPPING_MS
+        async with self._database.transaction() as connection:
+            await self._bookings.lock(connection, payment.booking)
+            known = await store.lock(connection, payment.id)  # its intent may just have been learnt
+            if known.accepted or known.is_secured:
+                raise PaidMeanwhile
+            await store.stopping(connection, payment.id, until)
+        intent = await self._cancel(known)
         async with self._database.connection() as connection:
-            known = await store.read(connection, payment.id)  # its intent may just have been learnt
-        assert known is not None, "payments are never deleted"
+            await store.stopped(connection, payment.id, until)
+        return intent
+
+    async def _require_unstopped(self, payment: Payment) -> None:
+        """Unavailable while another one's call may still take away what was paid."""
+        async with self._database.connection() as connection:
+            known = await store.read(connection, payment.id)
+        if known is not None and not known.accepted and is_being_stopped(known, self._clock()):
+            raise Unavailable("the payment is being stopped", retry_after=2)
+
+    async def _cancel(self, known: Payment) -> Intent:
         try:
             return await self._providers.cancel(known)
         except ProviderRefused:

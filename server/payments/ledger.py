@@ -64,7 +64,8 @@ class Ledger:
         payment = case.payment
         async with self._database.transaction() as connection:
             booking = await self._bookings.lock(connection, payment.booking)
-            locked = Case(await store.lock(connection, payment.id), booking, case.intent, case.policy)
+            now = await store.lock(connection, payment.id)
+            locked = Case(now, booking, case.intent, case.policy, self._clock())
             if locked.step is not case.step:
                 return ()
             written = await self._steps[case.step](connection, locked)

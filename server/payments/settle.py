@@ -62,7 +62,8 @@ class Settle:
             payment, booking = await self._read(payment_id)
             if intent is None or not intent.has_money:  # money does not grow old, other answers do
                 intent = await self._intent(payment, booking)
-            case = Case(payment, booking, intent, await self._policy(booking, intent))
+            policy = await self._policy(booking, intent)
+            case = Case(payment, booking, intent, policy, self._clock())
             step = case.step
             if step in _AT_REST or step in asked:
                 await self._look_later(payment, booking, step)

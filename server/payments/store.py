@@ -134,6 +134,16 @@ async def withdraw(connection: Connection, booking: UUID, share: UUID, now: int)
     await connection.execute(_queries.withdraw, booking, share, moment(now))
 
 
+async def stopping(connection: Connection, payment_id: UUID, until: int) -> None:
+    """Say that it is being stopped at its provider, so long at most."""
+    await connection.execute(_queries.stopping, payment_id, moment(until))
+
+
+async def stopped(connection: Connection, payment_id: UUID, until: int) -> None:
+    """Its provider has answered whoever said `until`."""
+    await connection.execute(_queries.stopped, payment_id, moment(until))
+
+
 async def set_flag(connection: Connection, payment_id: UUID, flag: str, now: int) -> None:
     """Ask for a person's eye."""
     await connection.execute(_queries.set_flag, payment_id, flag, moment(now))
@@ -162,7 +172,7 @@ def _optional(time: int | None) -> datetime | None:
 
 
 def _payment(row: asyncpg.Record) -> Payment:
-    requested_at = row["requested_at"]
+    requested_at, stopping_until = row["requested_at"], row["stopping_until"]
     return Payment(
         id=row["id"],
         booking=row["booking_id"],
@@ -187,4 +197,5 @@ def _payment(row: asyncpg.Record) -> Payment:
         refunded=row["refunded"],
         outstanding=row["outstanding"],
         rivalled=row["rivalled"],
+        stopping_until=None if stopping_until is None else milliseconds(stopping_until),
     )

@@ -99,6 +99,14 @@ where booking_id = $1 and status = 'pending';
 update payment set withdrawn = true, unwanted = true, updated_at = $3, check_at = $3
 where booking_id = $1 and share = $2;
 
+-- name: stopping
+-- $1 payment, $2 until when nobody accepts its money.
+update payment set stopping_until = $2 where id = $1;
+
+-- name: stopped
+-- $1 payment, $2 what was said when it began; another one's word stands.
+update payment set stopping_until = null where id = $1 and stopping_until = $2;
+
 -- name: set_flag
 update payment set flag = $2, updated_at = $3 where id = $1;
 

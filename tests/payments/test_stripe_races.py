@@ -1,0 +1,73 @@
+"""Races at Stripe, each told step by step."""
+
+import asyncio
+from contextlib import suppress
+
+from tests.payments.between import around
+from tests.payments.faults import Killed
+from tests.payments.stripe_house import StripeHouse
+
+
+async def test_what_is_confirmed_is_not_taken_back_by_a_deadline_that_was_asking(
+    stripe_house: StripeHouse,
+) -> None:
+    """It saw nothing; before its cancel arrives the buyer pays, and another process confirms."""
+    house = stripe_house
+    ann = house.buyer("ann")
+    await ann.holds("A-1")
+    await ann.books()
+    captures, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def pause() -> None:
+        captures.set()
+        await cancelled.wait()
+
+    other = house.opens_office(around("provider", "capture", before=pause))
+
+    async def pays() -> None:
+        await ann.pays()
+        settling.append(asyncio.create_task(house.hears(house.news(), other)))
+        waiting = asyncio.create_task(captures.wait())
+        await asyncio.wait([waiting, *settling], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        told.append((await ann.sees()).status)
+
+    settling: list[asyncio.Task[None]] = []
+    told: list[str] = []
+    closing = house.opens_office(around("provider", "cancel", before=pays))
+    house.clock.passes((ann.own.expires_at - house.clock() + 1) / 1000)
+    await closing.payments.closing.worker._work()
+    cancelled.set()
+    await asyncio.gather(*settling)
+    for _ in range(4):
+        house.clock.passes(20)
+        await house.office.loops_run()
+
+    (seen,) = told
+    assert (await ann.sees()).status == ("confirmed" if seen == "confirmed" else "cancelled")
+    await house.is_whole()
+
+
+async def test_who_dies_while_stopping_a_payment_does_not_keep_it_from_being_accepted(
+    stripe_house: StripeHouse,
+) -> None:
+    house = stripe_house
+    ann = house.buyer("ann")
+    await ann.holds("A-1")
+    await ann.books()
+
+    async def dies() -> None:
+        raise Killed
+
+    house.clock.passes((ann.own.expires_at - house.clock() + 1) / 1000)
+    with suppress(Killed):
+        await house.opens_office(around("provider", "cancel", before=dies)).payments.closing.worker._work()
+    await ann.pays()
+    await house.hears_all()
+    assert await ann.status() == ("pending", "pending")  # for all we know, the call is still on its way
+
+    house.clock.passes(15.1)
+    await house.office.loops_run()
+
+    assert await ann.status() == ("confirmed", "paid")
+    await house.is_whole()
