@@ -85,9 +85,16 @@ class Providers:
         return intent
 
     async def fetch(self, payment: Payment) -> Intent:
-        """Its intent as it is now; an id within that was not known is written down."""
-        with _reachable():
-            intent = await self._of(payment).fetch(_intent(payment))
+        """Its intent as it is now; an id within that was not known is written down.
+
+        Unavailable also where the provider knows no such intent: keys of another account say nothing of it.
+        """
+        try:
+            with _reachable():
+                intent = await self._of(payment).fetch(_intent(payment))
+        except ProviderRefused as refused:
+            _log.error("intent_unknown", payment=str(payment.id), reason=str(refused))
+            raise Unavailable("the payment provider does not know this payment", retry_after=60) from refused
         if intent.inner is not None and intent.inner != payment.inner:
             async with self._database.connection() as connection:
                 await store.set_inner(connection, payment.id, intent.inner)

@@ -106,3 +106,13 @@ async def test_what_stripe_refuses_to_begin_is_told_and_keeps_no_places(
     answer = await visitor.asks("PUT", f"/api/bookings/{booking['id']}/cancel", {"release": True})
     assert answer.json()["booking"]["status"] == "cancelled"
     assert await holdfast.parts.payments.closing.work() > 0
+
+
+async def test_keys_of_another_account_say_nothing_of_a_payment(holdfast: House, visitor: Visitor) -> None:
+    booking, payment = await visitor.books("A-1")
+    async with holdfast.parts.database.connection() as connection:
+        await connection.execute("update payment set provider_id = 'pi_of_another_account'")
+    answer = await visitor.asks("PUT", f"/api/bookings/{booking['id']}/cancel", {})
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    seen = (await visitor.asks("GET", f"/api/payments/{payment['id']}")).json()["payment"]
+    assert seen["status"] == "pending"
