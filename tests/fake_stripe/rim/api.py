@@ -55,6 +55,8 @@ class Api:
             self._check(request, asked)
         except Refused as refusal:
             return reply(_error(refusal), asked.id, asked.key)
+        if self.faults.delay_seconds:
+            await asyncio.sleep(self.faults.delay_seconds)
         fault = self.faults.of(asked.call)
         if fault == "stall":
             return await self._after_stall(asked)

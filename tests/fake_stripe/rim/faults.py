@@ -46,8 +46,9 @@ class _Planned:
 
 @dataclass
 class Faults:
-    """`next` plans them one by one; `at_random` lets them rain."""
+    """`next` plans them one by one; `at_random` lets them rain; `delay_seconds` slows every call down."""
 
+    delay_seconds: float = 0
     planned: list[_Planned] = field(default_factory=list)
     met: list[tuple[str, Name]] = field(default_factory=list)
     _rates: dict[Name, float] = field(default_factory=dict)
