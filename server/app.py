@@ -43,11 +43,11 @@ from server.ops.fault_points import FaultPoints
 from server.ops.limits import Limits
 from server.ops.metrics import MeasureRequests, Metrics
 from server.payments import routes as payments_routes
+from server.payments import webhook
 from server.payments.figures import PaymentFigures
 from server.payments.links import PayLinks
 from server.payments.served import Served, payment_providers
 from server.payments.service import Payments
-from server.payments.webhook import WebhookDoor
 from server.settings import Settings
 from server.specification import routes as specification_routes
 
@@ -114,7 +114,7 @@ def create_app(settings: Settings) -> Starlette:
     app = Starlette(
         routes=[*api_routes(), *static_routes(tree), *pages.routes()],
         middleware=[
-            Middleware(WebhookDoor, settings),
+            Middleware(webhook.WebhookDoor),
             Middleware(MeasureRequests, figures),
             *middleware(settings),
         ],
@@ -139,6 +139,7 @@ def api_routes() -> list[BaseRoute]:
         *inventory_routes.routes,
         *holds_routes.routes,
         *payments_routes.routes,
+        *webhook.routes,
         *bookings_routes.routes,
         *live_routes.routes,
         *health.routes,

@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 import structlog
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.bookings.worker import wall_clock
@@ -20,7 +21,6 @@ from server.http.json_body import read_body
 from server.http.problems import failed, problem
 from server.payments.stripe.events import BadEvent, Ignored, read_event
 from server.payments.stripe.signature import BadSignature, read_header, require_genuine
-from server.settings import Settings
 
 BODY_LIMIT: Final = 256 * 1024
 _HEADER: Final = b"stripe-signature"
@@ -28,22 +28,16 @@ _TAKEN: Final[tuple[Message, Message]] = (
     {
         "type": "http.response.start",
         "status": 200,
-        "headers": [(b"content-type", b"application/json"), (b"content-length", b"2")],
+        "headers": [(b"content-length", b"0")],
     },
-    {"type": "http.response.body", "body": b"{}"},
+    {"type": "http.response.body", "body": b""},
 )
 
 _log = structlog.get_logger(__name__)
 
 
 class Deliveries:
-    """ASGI: answers 200 once a delivery is stored or known to be of no use, 400 to what is not Stripe's, and
-    503 to have it again.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._secrets = [secret.encode() for secret in settings.stripe_webhook_secrets]
-        self._livemode = settings.stripe_livemode
+    """Stripe's events: 200 once one is stored or of no use, 400 if not Stripe's, 503 to have it again."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -55,6 +49,9 @@ class Deliveries:
             figures.delivery(error.code)
             await problem(error)(scope, receive, send)
             return
+        except ClientDisconnect:
+            figures.delivery("gone")
+            return
         except Exception as error:  # noqa: BLE001  # any fault of ours is logged and becomes one answer
             response = await failed(Request(scope), error)
             await response(scope, receive, send)
@@ -64,11 +61,13 @@ class Deliveries:
 
     async def _take(self, scope: Scope, receive: Receive, parts: Any) -> str:
         """What became of it, in one word."""
-        if not self._secrets:
+        settings = parts.settings
+        secrets = [secret.encode() for secret in settings.stripe_webhook_secrets]
+        if not secrets:
             raise NotFound
         try:
-            body = await self._genuine_body(scope, receive)
-            found = read_event(body, livemode=self._livemode)
+            body = await _genuine_body(scope, receive, secrets)
+            found = read_event(body, livemode=settings.stripe_livemode)
         except (BadSignature, BadEvent) as error:
             await _count_against_address(scope, parts)
             _log.warning("webhook_refused", reason=str(error), address=address_of(scope))
@@ -78,27 +77,31 @@ class Deliveries:
         new = await parts.payments.inbox.receive(found.provider, found.event)
         return "stored" if new else "repeated"
 
-    async def _genuine_body(self, scope: Scope, receive: Receive) -> bytes:
-        headers = [value for name, value in scope["headers"] if name == _HEADER]
-        signature = read_header(headers, wall_clock())
-        body = await read_body(Request(scope, receive), BODY_LIMIT)
-        require_genuine(signature, body, self._secrets)
-        return body
 
-
-class WebhookDoor:
-    """ASGI middleware, outermost: deliveries turn off here, everything else goes on."""
-
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app = app
-        self._deliveries = Deliveries(settings)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, handshake or lifespan."""
-        is_delivery = scope["type"] == "http" and scope["path"] == WEBHOOK and scope["method"] == "POST"
-        await (self._deliveries if is_delivery else self._app)(scope, receive, send)
+async def _genuine_body(scope: Scope, receive: Receive, secrets: list[bytes]) -> bytes:
+    headers = [value for name, value in scope["headers"] if name == _HEADER]
+    signature = read_header(headers, wall_clock())
+    body = await read_body(Request(scope, receive), BODY_LIMIT)
+    require_genuine(signature, body, secrets)
+    return body
 
 
 async def _count_against_address(scope: Scope, parts: Any) -> None:
     with suppress(Unavailable):
         await parts.limits.take("address", address_of(scope))
+
+
+deliveries: Final = Deliveries()
+routes = [Route(WEBHOOK, deliveries, methods=["POST"])]
+
+
+class WebhookDoor:
+    """ASGI middleware, outermost: deliveries turn off here, everything else goes on."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, handshake or lifespan."""
+        is_delivery = scope["type"] == "http" and scope["path"] == WEBHOOK and scope["method"] == "POST"
+        await (deliveries if is_delivery else self._app)(scope, receive, send)

@@ -357,6 +357,7 @@ ANSWERS: Final[Mapping[str, Mapping[int, Any]]] = {
     "POST /api/bookings/{id}/refunds": {201: RefundedBooking},
     "GET /api/payments/{id}": {200: PaymentAnswer},
     "DELETE /api/payments/{id}": {200: PaymentAnswer},
+    "POST /api/payments/webhook": {200: None},
     "POST /api/payments/{id}/open": {200: ShareAnswer},
     "POST /api/payments/{id}/check": {200: PaymentAnswer},
     "POST /api/sandbox/payments/{id}": {200: PaymentAnswer},

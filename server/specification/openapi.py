@@ -70,7 +70,11 @@ def _operation(route: Route, method: str) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": method.lower() + "".join(part.title() for part in _WORD.findall(route.path)),
         "summary": inspect.cleandoc(route.endpoint.__doc__ or "").partition("\n")[0],
-        "parameters": [*_path_parameters(route), *_query_parameters(method, route), *_headers(method)],
+        "parameters": [
+            *_path_parameters(route),
+            *_query_parameters(method, route),
+            *(_headers(method) if rules else []),
+        ],
         "responses": {
             **{str(status): _response(status, kind) for status, kind in _answers(method, route).items()},
             "default": _problem(),
