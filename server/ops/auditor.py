@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import groupby
+from operator import itemgetter
 
 import asyncpg
 from redis.asyncio import Redis
@@ -14,6 +16,7 @@ from server.holds.scripts import Scripts, or_unavailable
 from server.holds.store import HoldStore, key
 from server.http.times import milliseconds
 from server.ops.audit import Finding, Ledger, LineRow, Live, Record, SlotRow, compare, lasting
+from server.ops.money_audit import BookingRow, PaymentRow, money
 
 SETTLE_SECONDS = 2.0
 """How long what is on its way between the two servers has to arrive."""
@@ -42,6 +45,27 @@ async def _reading(database: Database, redis: Redis) -> AsyncIterator[Finding]:
         ledger = await _ledger(database, resource)
         for finding in compare(ledger, live):
             yield finding
+    for finding in money(await _bookings(database)):
+        yield finding
+
+
+async def _bookings(database: Database) -> list[BookingRow]:
+    async with database.connection() as connection:
+        rows = await connection.fetch(_queries.money)
+    return [_booking(list(group)) for _, group in groupby(rows, itemgetter("id"))]
+
+
+def _booking(rows: list[asyncpg.Record]) -> BookingRow:
+    first = rows[0]
+    payments = [_payment(row) for row in rows if row["payment"] is not None]
+    return BookingRow(
+        first["reference"], first["status"], first["total"], first["currency"], first["keeps"], payments
+    )
+
+
+def _payment(row: asyncpg.Record) -> PaymentRow:
+    named = ("payment_status", "accepted", "amount", "paid_in", "refunded", "given", "owed", "age")
+    return PaymentRow(str(row["payment"]), *(row[name] for name in named))
 
 
 async def _ledger(database: Database, resource: asyncpg.Record) -> Ledger:

@@ -12,3 +12,22 @@ select line.slot_index, line.quantity, line.state, line.hold_id, booking.referen
 from booking_line line join booking on booking.id = line.booking_id
 where line.resource_id = $1 and line.state <> 'released'
 order by line.slot_index, booking.reference
+
+-- name: money
+-- In: –. Out: of bookings that stand or were ever paid for, one row for each payment (or none) with its refunds.
+select booking.id, booking.reference, booking.status, booking.total, booking.currency, coalesce((
+    select bool_and(coalesce(resource.policy ->> 'dispute', '') = 'keep')
+    from booking_line line join resource on resource.id = line.resource_id where line.booking_id = booking.id
+  ), false) as keeps,
+  payment.id as payment, payment.status as payment_status, payment.accepted, payment.amount,
+  payment.currency as paid_in, payment.refunded,
+  coalesce(sum(refund.amount) filter (where refund.status = 'succeeded'), 0)::bigint as given,
+  coalesce(sum(refund.amount) filter (where refund.status in ('requested', 'pending')), 0)::bigint as owed,
+  extract(epoch from now() - payment.updated_at)::float8 as age
+from booking
+left join payment on payment.booking_id = booking.id and payment.status not in ('pending', 'failed')
+  or payment.booking_id = booking.id and payment.accepted
+left join refund on refund.payment_id = payment.id
+where booking.status in ('confirmed', 'completed') or payment.id is not null
+group by booking.id, payment.id
+order by booking.reference, payment.attempt
