@@ -5,7 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from server.bookings.rules import Booking
+from server.bookings.rules import Booking, PaymentStatus
+from server.inventory.rules import DisputePolicy
 from server.payments.provider import Intent, IntentStatus
 from server.payments.rules import (
     LATE_MS,
@@ -17,6 +18,8 @@ from server.payments.rules import (
     decide,
     is_over,
     next_look,
+    spoken,
+    together,
 )
 
 OURS, OTHERS = UUID(int=1), UUID(int=2)
@@ -123,9 +126,124 @@ TABLE: list[tuple[str, Payment, Booking, Intent, Step]] = [
 ]
 
 
+PART = 200
+A_SHARE = payment(amount=PART, share=OURS)
+SECURED = payment(amount=PART, share=OURS, status="authorized")
+PART_PAID = payment(amount=PART, share=OURS, status="paid", accepted=True)
+NEARLY = booking(secured=TOTAL - PART)
+HALF_OF_IT = booking("confirmed", confirmed_by=OTHERS, confirmed_at=1, secured=TOTAL)
+DISPUTED = payment(status="disputed", accepted=True)
+GIVEN = payment(status="paid", accepted=True, refunded=0, outstanding=TOTAL)
+WITHDRAWN = payment(amount=PART, share=OURS, unwanted=True, withdrawn=True)
+
+
+def part(status: IntentStatus, **more: Any) -> Intent:
+    return intent(status, amount=PART, **more)
+
+
+TABLE += [
+    ("the first of two shares", A_SHARE, booking(), part("authorised"), Step.SECURE),
+    ("the first, taken at once", A_SHARE, booking(), part("captured"), Step.SECURE),
+    ("and is written down", SECURED, booking(secured=PART), part("authorised"), Step.WAIT),
+    ("the last share", A_SHARE, NEARLY, part("authorised"), Step.CONFIRM),
+    ("the others came meanwhile", SECURED, booking(secured=TOTAL), part("authorised"), Step.CONFIRM),
+    ("more than is open", A_SHARE, booking(secured=TOTAL - 1), part("authorised"), Step.REJECT),
+    (
+        "paid by another attempt",
+        payment(amount=PART, rivalled=True),
+        booking(),
+        part("captured"),
+        Step.REJECT,
+    ),
+    ("a promise that lapsed", SECURED, booking(secured=PART), part("cancelled"), Step.FAIL),
+    ("a share that was cut down", SECURED, booking(secured=PART), part("captured", refunded=1), Step.REJECT),
+    ("a share alone, too late", A_SHARE, EXPIRED, part("captured"), Step.REJECT),
+    ("one of those that confirmed", PART_PAID, HALF_OF_IT, part("captured"), Step.DONE),
+    ("withdrawn", WITHDRAWN, booking(), part("open"), Step.VOID),
+    ("withdrawn, and paid", WITHDRAWN, booking(), part("authorised"), Step.VOID),
+    ("withdrawn, and taken", WITHDRAWN, booking(), part("captured"), Step.NOTE),
+    ("the bank asks", PAID, OWN, intent("captured", dispute="open"), Step.NOTE),
+    ("the bank is thinking", DISPUTED, OWN, intent("captured", dispute="open"), Step.WAIT),
+    ("the bank has lost", DISPUTED, OWN, intent("captured", dispute="won"), Step.NOTE),
+    ("the bank has won", DISPUTED, OWN, intent("captured", dispute="lost", reversed=TOTAL), Step.GIVE_UP),
+    ("not wanted and disputed", KNOWN, FOREIGN, intent("captured", dispute="open"), Step.NOTE),
+    (
+        "not wanted, disputed, and is known",
+        payment(unwanted=True, status="disputed"),
+        FOREIGN,
+        intent("captured", dispute="open"),
+        Step.WAIT,
+    ),
+    ("disputed before it was accepted", A_SHARE, NEARLY, part("captured", dispute="open"), Step.REJECT),
+    ("a part of it given back", PAID, OWN, intent("captured", refunded=1), Step.NOTE),
+    ("all of it given back", PAID, OWN, intent("captured", refunded=TOTAL), Step.GIVE_UP),
+    ("all of it, and on its way", GIVEN, OWN, intent("captured", refunded=TOTAL), Step.NOTE),
+    ("one share given back", PART_PAID, HALF_OF_IT, part("captured", refunded=PART), Step.NOTE),
+    (
+        "and the last",
+        PART_PAID,
+        booking("confirmed", confirmed_by=OTHERS, confirmed_at=1, secured=TOTAL, refunded=TOTAL - PART),
+        part("captured", refunded=PART),
+        Step.GIVE_UP,
+    ),
+    (
+        "a refund of ours is under way",
+        payment(unwanted=True, status="paid", outstanding=TOTAL),
+        FOREIGN,
+        intent("captured"),
+        Step.WAIT,
+    ),
+]
+
+
 @pytest.mark.parametrize(("case", "money", "sold", "says", "step"), TABLE, ids=[row[0] for row in TABLE])
 def test_the_next_step_is(case: str, money: Payment, sold: Booking, says: Intent, step: Step) -> None:
     assert decide(money, sold, says) is step, case
+
+
+@pytest.mark.parametrize(
+    ("policy", "opened", "lost"),
+    [
+        ("keep", Step.NOTE, Step.NOTE),
+        ("release_when_lost", Step.NOTE, Step.GIVE_UP),
+        ("release_at_once", Step.GIVE_UP, Step.GIVE_UP),
+    ],
+)
+def test_a_resource_says_what_a_dispute_does(policy: DisputePolicy, opened: Step, lost: Step) -> None:
+    assert decide(PAID, OWN, intent("captured", dispute="open"), policy) is opened
+    assert decide(DISPUTED, OWN, intent("captured", dispute="lost", reversed=TOTAL), policy) is lost
+
+
+@pytest.mark.parametrize(
+    ("statuses", "means"),
+    [
+        (["authorized", "authorized"], "authorized"),
+        (["paid", "authorized"], "authorized"),
+        (["paid", "paid"], "paid"),
+        (["paid", "refunded"], "partially_refunded"),
+        (["partially_refunded", "paid"], "partially_refunded"),
+        (["refunded", "refunded"], "refunded"),
+        (["refunded", "failed"], "refunded"),
+        (["failed", "failed"], "failed"),
+        (["refunded", "disputed"], "disputed"),
+    ],
+)
+def test_a_booking_that_several_paid_shows(statuses: list[PaymentStatus], means: str) -> None:
+    assert together(statuses) == means
+
+
+def test_a_booking_shows_the_money_that_speaks_for_it_and_no_other() -> None:
+    own = payment()
+    assert spoken(own, booking(payment=OURS), "failed", []) == "failed"
+    assert spoken(own, booking(payment=OTHERS), "failed", []) is None
+    assert spoken(own, booking(payment=OURS), "authorized", []) is None
+    assert spoken(A_SHARE, booking(payment=OURS), "failed", []) is None
+    assert spoken(own, FOREIGN, "refunded", []) is None
+    assert spoken(PAID, OWN, "refunded", []) == "refunded"
+    assert spoken(PAID, OWN, "refunded", [payment(status="paid", accepted=True)]) == "partially_refunded"
+    assert spoken(PAID, OWN, "refunded", [payment(status="paid")]) == "refunded"
+    assert spoken(own, EXPIRED, "failed", []) is None
+    assert spoken(own, EXPIRED, "refunded", [payment(status="failed")]) == "refunded"
 
 
 def test_an_unfinished_payment_is_looked_at_seldomer_as_it_ages_but_often_while_its_booking_waits() -> None:
