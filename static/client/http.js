@@ -34,11 +34,12 @@ export function get(path) {
 /**
  * @param {"POST" | "PUT" | "PATCH" | "DELETE"} method
  * @param {{csrf?: string, key?: string, clock?: ServerClock}} [marks] the session's CSRF token, the key under which this may be
- *   repeated, and a clock to set by the answer where no socket sets it
+ *   repeated (empty where every answer is to be of its moment), and a clock to set by the answer where no socket sets it
  * @returns {Promise<any>} the decoded answer, null for 204 @throws {Refusal}
  */
 export function change(method, path, body, { csrf, key = ulid(), clock } = {}) {
-  const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
+  const headers = { "Content-Type": "application/json" };
+  if (key) headers["Idempotency-Key"] = key;
   if (csrf) headers["X-CSRF-Token"] = csrf;
   return send(path, { method, headers, body: JSON.stringify(body ?? {}) }, clock);
 }

@@ -5,21 +5,13 @@ import { get } from "../client/http.js";
 const path = (...parts) => `/api/${parts.map(encodeURIComponent).join("/")}`;
 
 /**
- * The attempt that can still be paid; after a decline a new one.
+ * The attempt by which all that is open can be paid: the live one, after a decline a new one.
  * @param {Session} session @param {object} booking @param {"element" | "checkout"} [via] a card form of ours, or the provider's own page
  * @returns {Promise<object>} the payment @throws {Refusal}
  */
 export async function liveAttempt(session, booking, via) {
-  const known = await newestAttempt(booking);
-  const serves = via === "element" ? known?.client_secret : via === undefined && known?.redirect_url;
-  if (serves) return known;
   const { payment } = await session.change("POST", path("bookings", booking.id, "payments"), via ? { via } : {});
   return payment;
-}
-
-async function newestAttempt({ payment, payment_status: status }) {
-  if (!payment || status !== "pending") return null;
-  return (await get(path("payments", payment))).payment;
 }
 
 /** A share that somebody else may pay. @param {number} amount in minor units @returns {Promise<object>} the payment @throws {Refusal} */
@@ -40,8 +32,6 @@ export async function allAttempts({ id }) {
 }
 
 /** Has the server ask its provider now. @returns {Promise<object>} the payment as it is then @throws {Refusal} */
-export async function checkAttempt(session, payment, secret) {
-  const body = secret ? { secret } : {};
-  const answer = await session.change("POST", path("payments", payment, "check"), body);
-  return answer.payment;
+export async function checkAttempt(session, payment) {
+  return (await session.change("POST", path("payments", payment, "check"), {}, "")).payment;
 }

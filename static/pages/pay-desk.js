@@ -85,7 +85,7 @@ export class PayDesk {
     find("card").hidden = !secret;
     find("desk").hidden = false;
     find("away").hidden = true;
-    this.#setOpening(true);
+    this.#setOpening(!this.#form.shows(secret));
     if (secret) await this.#showForm(secret, turn);
     if (turn !== this.#turn) return;
     this.#tries = 0;

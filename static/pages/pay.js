@@ -34,7 +34,8 @@ const desk = new PayDesk({
   returnUrl: new URL(home, location.href).href,
 });
 
-holdfast.addEventListener("booking", ({ detail }) => detail.id === id && show(detail));
+holdfast.addEventListener("booking", ({ detail }) => detail.id === id && booking && hear(detail));
+holdfast.connection.addEventListener("welcome", () => booking && lookOnce());
 find("timer").clock = holdfast.clock;
 find("timer").addEventListener("over", over);
 find("cancel").addEventListener("click", () => act(cancel));
@@ -73,6 +74,13 @@ function show(now) {
   if (gained > GAINED) notify(`You have a little more time to pay: until ${formatTime(now.expires_at)}.`);
 }
 
+/** Others' shares may have changed what is left to the buyer; the form that still holds keeps what was typed. */
+function hear(now) {
+  const { owed, payment: before } = booking;
+  show(now);
+  if (!desk.busy && (now.owed.amount !== owed.amount || now.payment !== before)) desk.open();
+}
+
 function deadline({ expires_at: moment }) {
   return new Date(moment).getTime();
 }
@@ -95,10 +103,15 @@ function over() {
 }
 
 async function lookAgain() {
+  await lookOnce();
+  setTimeout(lookAgain, LOOK_AGAIN);
+}
+
+async function lookOnce() {
   try {
-    show((await get(`/api${home}`)).booking);
-  } finally {
-    setTimeout(lookAgain, LOOK_AGAIN);
+    hear((await get(`/api${home}`)).booking);
+  } catch (refusal) {
+    if (refusal.name !== "Refusal") throw refusal;
   }
 }
 

@@ -33,13 +33,18 @@ export class PaymentForm {
 
   /** Shows the form of a payment; an attempt whose form stands already keeps what was typed. @throws {FormUnreachable} */
   async show(clientSecret) {
-    if (clientSecret === this.#secret) return;
+    if (this.shows(clientSecret)) return;
     this.close();
     const stripe = await this.#ask();
     this.#elements = stripe.elements({ clientSecret, appearance: appearance() });
     this.#element = this.#elements.create("payment", { layout: "tabs" });
     await mounted(this.#element, this.#box);
     this.#secret = clientSecret;
+  }
+
+  /** @returns {boolean} whether this payment's form stands already */
+  shows(clientSecret) {
+    return clientSecret === this.#secret;
   }
 
   close() {

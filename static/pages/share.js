@@ -39,6 +39,8 @@ const desk = new PayDesk({
 find("ribbon").hidden = !isSandbox;
 for (const hint of document.querySelectorAll("[data-sandbox]")) hint.hidden = !isSandbox;
 addEventListener("pageshow", (event) => event.persisted && desk.wake());
+// The whole link, opened over an incomplete one, changes no more than the fragment.
+addEventListener("hashchange", () => location.reload());
 
 function until() {
   return share ? formatTime(share.booking.expires_at) : "";
@@ -46,7 +48,7 @@ function until() {
 
 /** Opening a share answers with what can be paid, after a decline with a new attempt. */
 async function open() {
-  const answer = await change("POST", `${path}/open`, { secret }, { clock });
+  const answer = await change("POST", `${path}/open`, { secret }, { clock, key: "" });
   share = answer;
   return shareState(share, until());
 }
@@ -58,7 +60,7 @@ async function attempt() {
 }
 
 async function check() {
-  await change("POST", `${path}/check`, { secret });
+  await change("POST", `${path}/check`, { secret }, { key: "" });
 }
 
 /** Nobody tells a payer without a session, so the page asks. */

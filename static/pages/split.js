@@ -83,7 +83,7 @@ export class SplitPanel {
     const tellEach = () => (each.textContent = this.#eachWords(Number(people.value)));
     people.addEventListener("change", tellEach);
     tellEach();
-    const button = make("button.secondary", { type: "submit" }, again ? "Split the rest" : "Make the links");
+    const button = make("button.secondary", { type: "submit" }, "Make the links");
     const label = make("label", { for: "split-people" }, again ? "Split my part between" : "Split it between");
     return make("form.ask", { onsubmit: (event) => this.#submit(event, button, Number(people.value)) }, label, people, make("span", {}, "people, me included"), each, button);
   }

@@ -8,9 +8,11 @@ from tests.browser.buying import (
     OVERLAY,
     POOR,
     REDIRECT,
+    STOLEN,
     at_the_till,
     card_form,
     holding,
+    is_sound,
     pays,
     sees_the_form,
     shows_no_secret,
@@ -55,19 +57,17 @@ async def test_a_card_pays_and_the_seat_is_sold_everywhere(
 async def test_a_decline_says_why_and_another_card_pays(ann: Visitor, stripe: FakeStripe) -> None:
     ann.forgives(HTTP_ERROR)
     await at_the_till(ann)
+    await is_sound(ann)
+    await ann.page.locator("#pay").click()
+    await ann.reads("Something is missing in the payment form.")
+    await expect(card_form(ann).get_by_label("Card number")).to_have_attribute("aria-invalid", "true")
     await pays(ann, POOR)
     await ann.reads("There is not enough money on this card")
     await expect(ann.page.locator("#problem")).to_be_focused()
+    await pays(ann, STOLEN)
+    await ann.reads("Your bank declined this payment")
+    await is_sound(ann)
     await pays(ann)
-    await ann.has_title("You're booked")
-    assert taken(stripe) == [6200]
-
-
-async def test_the_bank_asks_on_our_page(ann: Visitor, stripe: FakeStripe) -> None:
-    await at_the_till(ann)
-    await pays(ann, OVERLAY)
-    bank = ann.page.frame_locator(CHALLENGE)
-    await bank.get_by_role("button", name="Complete").click()
     await ann.has_title("You're booked")
     assert taken(stripe) == [6200]
 
@@ -85,14 +85,20 @@ async def test_the_bank_asks_on_its_own_page_and_its_secrets_leave_the_address(
     assert "payment_intent" not in ann.page.url
 
 
-async def test_a_reload_takes_the_banks_question_up_again(ann: Visitor, stripe: FakeStripe) -> None:
+async def test_the_bank_asks_on_our_page_and_a_reload_takes_its_question_up_again(
+    ann: Visitor, stripe: FakeStripe
+) -> None:
+    ann.forgives(HTTP_ERROR)
     await at_the_till(ann)
+    await pays(ann, OVERLAY)
+    bank = ann.page.frame_locator(CHALLENGE)
+    await bank.get_by_role("button", name="Fail").click()
+    await ann.reads("Your bank could not confirm that it is you.")
     await pays(ann, OVERLAY)
     await expect(ann.page.locator(CHALLENGE)).to_be_visible(timeout=PATIENCE)
     await ann.page.reload()
     await ann.reads("your bank still waits for your confirmation")
     await ann.page.locator("#pay").click()
-    bank = ann.page.frame_locator(CHALLENGE)
     await bank.get_by_role("button", name="Complete").click()
     await ann.has_title("You're booked")
     await ann.page.go_back()
@@ -127,22 +133,13 @@ async def test_stripes_own_page_there_and_back(ann: Visitor, stripe: FakeStripe)
     assert taken(stripe) == [6200]
 
 
-async def test_what_is_missing_is_said_in_the_form(ann: Visitor) -> None:
-    await at_the_till(ann)
-    await ann.page.locator("#pay").click()
-    await ann.reads("Something is missing in the payment form.")
-    await expect(card_form(ann).get_by_label("Card number")).to_have_attribute("aria-invalid", "true")
-
-
-async def test_cancelling_at_the_till_keeps_the_places(ann: Visitor) -> None:
-    await at_the_till(ann)
-    await ann.clicks("Cancel, and keep my places")
-    await ann.page.wait_for_url("**/booking")
-    await expect(ann.page.locator("cart-panel .lines li")).to_have_count(1, timeout=PATIENCE)
-
-
-async def test_the_till_of_another_is_not_there(ann: Visitor, ben: Visitor) -> None:
+async def test_the_till_is_its_buyers_and_cancelling_there_keeps_the_places(
+    ann: Visitor, ben: Visitor
+) -> None:
     ben.forgives("404")
     await at_the_till(ann)
     await ben.opens(ann.page.url.removeprefix(ann.base_url))
     await ben.has_title("There is no such booking")
+    await ann.clicks("Cancel, and keep my places")
+    await ann.page.wait_for_url("**/booking")
+    await expect(ann.page.locator("cart-panel .lines li")).to_have_count(1, timeout=PATIENCE)

@@ -9,9 +9,18 @@ import pytest
 from playwright.async_api import expect
 
 from server.settings import Settings
-from tests.browser.buying import POOR, at_the_till, books, holding, pays, sees_the_form, shows_no_secret
+from tests.browser.buying import (
+    POOR,
+    at_the_till,
+    books,
+    holding,
+    is_sound,
+    pays,
+    sees_the_form,
+    shows_no_secret,
+)
 from tests.browser.till import shop, stripe, till_settings
-from tests.browser.visitor import PATIENCE, Visitor
+from tests.browser.visitor import PATIENCE, PHONE, Visitor, Visits
 from tests.fake_stripe import FakeStripe
 
 __all__ = ["shop", "stripe", "till_settings"]
@@ -48,18 +57,22 @@ async def splits(visitor: Visitor, booking: str) -> list[str]:
 
 
 async def test_two_pay_a_bill_and_each_sees_what_is_owed(
-    ann: Visitor, ben: Visitor, stripe: FakeStripe
+    ann: Visitor, visits: Visits, stripe: FakeStripe
 ) -> None:
+    ben = await visits.enter(size=PHONE, scheme="dark")
     ben.forgives(NETWORK)
     [link] = await splits(ann, await books(ann, 0, 1))
     await ann.reads("Pay my share · €62.00")
+    await is_sound(ann)
     await ben.page.goto(link)
     await ben.has_title("Your share of the bill")
     await shows_no_secret(ben)
+    await is_sound(ben)
     await pays(ben, POOR)
     await ben.reads("There is not enough money on this card")
     await pays(ben)
     await ben.has_title("Your share is paid")
+    await ben.page.reload()
     await ben.reads("€62.00 of the bill is still open")
     await ann.has_title("€62.00 still to be paid")
     await ann.reads("Paid")
@@ -70,34 +83,16 @@ async def test_two_pay_a_bill_and_each_sees_what_is_owed(
     assert sorted(stripe.ledger[intent].captured for intent in stripe.ledger)[-2:] == [6200, 6200]
 
 
-async def test_a_share_taken_back_is_the_buyers_again(ann: Visitor, ben: Visitor) -> None:
+async def test_a_share_is_opened_by_its_whole_link_until_it_is_taken_back(ann: Visitor, ben: Visitor) -> None:
+    ben.forgives("404")
     [link] = await splits(ann, await books(ann, 0, 1))
+    await ben.page.goto(link.split("#")[0] + "#wrong")
+    await ben.has_title("This link is incomplete")
     await ben.page.goto(link)
     await sees_the_form(ben)
     await ann.page.get_by_role("button", name="Take back share 1").click()
     await expect(ann.page.get_by_role("button", name="Go to payment")).to_be_visible(timeout=PATIENCE)
     await ben.has_title("This share was taken back")
-
-
-async def test_a_link_without_its_secret_opens_nothing(ann: Visitor, ben: Visitor) -> None:
-    ben.forgives("404")
-    [link] = await splits(ann, await books(ann, 0, 1))
-    await ben.page.goto(link.split("#")[0])
-    await ben.has_title("This link is incomplete")
-    await ben.page.goto(link.split("#")[0] + "#wrong")
-    await ben.page.reload()
-    await ben.has_title("This link is incomplete")
-
-
-async def test_a_share_is_paid_on_stripes_page_or_by_a_bank_and_found_again(
-    ann: Visitor, ben: Visitor
-) -> None:
-    [link] = await splits(ann, await books(ann, 0, 1))
-    await ben.page.goto(link)
-    await sees_the_form(ben)
-    await ben.page.reload()
-    await pays(ben)
-    await ben.has_title("Your share is paid")
 
 
 async def test_a_bill_in_another_currency_and_a_rate_that_moves(
