@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis as RedisClient
@@ -35,7 +36,7 @@ class Street:
     def addresses(self) -> list[str]:
         return [process.base_url for process in self.processes]
 
-    async def sells(self, name: str, seats: int, **policy: int) -> None:
+    async def sells(self, name: str, seats: int, **policy: Any) -> None:
         """Put a row of seats on sale."""
         slots = tuple(
             SlotDraft(
