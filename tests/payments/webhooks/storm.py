@@ -7,8 +7,8 @@ import asyncio
 import itertools
 import json
 import random
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -57,8 +57,8 @@ class Effects:
     paid: int
     captured: Counter[int]
     """Minor units that Stripe's ledger has of an intent → how many intents."""
-    captures_asked: Counter[int]
-    """Calls to capture one intent → how many intents."""
+    capture_keys: Counter[int]
+    """Idempotency keys by which one intent's capture was asked for → how many intents."""
     refunds: int
     letters: Counter[str]
 
@@ -129,9 +129,17 @@ class Storm:
 
     async def drained(self) -> None:
         """Return when every event is worked off and every booking is confirmed."""
+        await self._until(
+            lambda now: now.confirmed == now.paid == len(self.intents) and not now.letters["due"]
+        )
+
+    async def worked_off(self) -> None:
+        """Return when every event is."""
+        await self._until(lambda now: not now.letters["due"])
+
+    async def _until(self, holds: Callable[[Effects], bool]) -> None:
         while True:
-            effects = await self.effects()
-            if not effects.letters["due"] and effects.confirmed == effects.paid == len(self.intents):
+            if holds(await self.effects()):
                 return
             await asyncio.sleep(0.1)
 
@@ -142,12 +150,15 @@ class Storm:
             paid = await connection.fetchval("select count(*) from payment where status = 'paid'")
             refunds = await connection.fetchval("select count(*) from refund")
             letters = await inbox_store.letters(connection, ["due", "done", "dead"], 1_000_000)
-        asked = Counter(call.path for call in self._stripe.requests if call.path.endswith("/capture"))
+        keys: defaultdict[str, set[str | None]] = defaultdict(set)
+        for call in self._stripe.requests:
+            if call.path.endswith("/capture"):
+                keys[call.path].add(call.key)
         return Effects(
             confirmed=confirmed,
             paid=paid,
             captured=Counter(self._stripe.ledger[intent].captured for intent in self.intents),
-            captures_asked=Counter(asked.values()),
+            capture_keys=Counter(map(len, keys.values())),
             refunds=refunds,
             letters=Counter(letter.state for letter in letters),
         )
