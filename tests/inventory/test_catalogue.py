@@ -66,7 +66,7 @@ def test_a_resource_says_what_it_is() -> None:
         description="Two\nlines",
         starts_at="2026-12-24T18:00",
         ends_at="2026-12-24T20:00:00Z",
-        policy={"hold_seconds": 60, "hold_max_seconds": 120, "max_hold_items": 4},
+        policy={"hold_seconds": 60, "hold_max_seconds": 120, "max_hold_items": 4, "dispute": "keep"},
         categories=[{"name": "Adult", "colour": "#111", "price": {"amount": 900, "currency": EUR}}],
         plan={"size": {"width": 10, "height": 20}, "seat_radius": 8, "radii": {"t1": 9}},
     )
@@ -75,7 +75,7 @@ def test_a_resource_says_what_it_is() -> None:
         "Two\nlines",
         "2026-12-24T17:00:00.000Z",
     )
-    assert draft.policy == HoldPolicy(hold_seconds=60, hold_max_seconds=120, max_hold_items=4)
+    assert draft.policy == HoldPolicy(hold_seconds=60, hold_max_seconds=120, max_hold_items=4, dispute="keep")
     assert draft.categories == (Category(name="Adult", colour="#111", price=Money(900, EUR)),)
     assert draft.plan == {"size": {"width": 10.0, "height": 20.0}, "seat_radius": 8.0, "radii": {"t1": 9.0}}
 
@@ -194,6 +194,7 @@ def test_what_is_wrong_with_a_schedule_is_named(schedule: dict[str, Any], proble
         ),
         ({"policy": {"hold_seconds": 0}}, "policy.hold_seconds is 0; a whole number from 1"),
         ({"policy": {"hold_seconds": True}}, "policy.hold_seconds is true; a whole number"),
+        ({"policy": {"dispute": "win"}}, "policy.dispute is 'win'; one of keep, release_when_lost"),
         (
             {"policy": {"hold_seconds": 60, "hold_max_seconds": 30}},
             "policy.hold_max_seconds is 30; it is at least hold_seconds, 60",
