@@ -28,8 +28,8 @@ def free_port() -> int:
 class Process:
     """`holdfast run` on a port of its own; its log is kept in `log` for a failing test to show."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
-        self.port = free_port()
+    def __init__(self, environment: Mapping[str, str], log: Path, port: int | None = None) -> None:
+        self.port = port or free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.log = log
         # Not measured for coverage: that takes a third of its speed, and other tests reach the same lines.
