@@ -69,8 +69,24 @@ async def _cancel_confirmed(_house: House, ann: Buyer) -> None:
     await ann.office.money_moves(1)
 
 
-# The others share most of their steps with these, and are killed at every third.
+async def _share_and_pay(_house: House, ann: Buyer) -> None:
+    await ann.books()
+    ben = await ann.splits(1_000)
+    await ben.pays()
+    await ann.pays_the_rest()
+
+
+async def _share_and_expire(house: House, ann: Buyer) -> None:
+    await ann.books()
+    ben = await ann.splits(1_000)
+    await ben.pays()
+    house.clock.passes(house.settings.payment_seconds + 1)
+    await ann.office.loops_run(2)
+
+
+# The others share most of their steps with these, and are killed at every third, the longest at every ninth.
 EVERY_STEP: list[Story] = [_book_and_pay, _pay_late, _cancel_pending]
+LONGEST: list[Story] = [_share_and_pay, _share_and_expire]
 STORIES: list[Story] = [
     _book_and_pay,
     _pay_twice,
@@ -80,6 +96,7 @@ STORIES: list[Story] = [
     _pay_late_for_a_taken_slot,
     _cancel_pending,
     _cancel_confirmed,
+    *LONGEST,
 ]
 
 
@@ -88,7 +105,8 @@ STORIES: list[Story] = [
 async def test_a_process_killed_at_any_step_leaves_nothing_wrong(house: House, story: Story) -> None:
     steps = await _count(house, story)
     await house.sells([f"K-{number}" for number in range(steps + 1)], resource="crash")
-    for number in range(1, steps + 1, 1 if story in EVERY_STEP else 3):
+    stride = 1 if story in EVERY_STEP else 9 if story in LONGEST else 3
+    for number in range(1, steps + 1, stride):
         await _killed_at(house, story, number)
     await _heals(house, house.office)
     await house.is_whole(resources=["crash"])

@@ -128,6 +128,7 @@ async def test_a_refund_that_is_owed_waits_for_the_end_of_a_dispute(house: House
     house.clock.passes(60)
     await house.office.loops_run()
     assert await house.refunds() == []
+    assert await house.value("select attempts from refund") == 1  # nobody even asks
     await bank.decides(ann.attempt.id, "won")
     house.clock.passes(4_000)
     await house.office.loops_run()
