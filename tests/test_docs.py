@@ -6,6 +6,7 @@ from pathlib import Path
 
 from channels.protocol import CLIENT_MESSAGES, SERVER_MESSAGES
 from server import errors
+from server.payments.stripe.events import TYPES
 from server.settings import Settings
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -49,3 +50,7 @@ def test_every_error_is_documented_with_its_status_and_what_to_do_next() -> None
 def test_every_message_of_the_protocol_is_documented() -> None:
     types = {str(message.__struct_config__.tag) for message in (*CLIENT_MESSAGES, *SERVER_MESSAGES)}
     assert set(rows("protocol.md")) == types
+
+
+def test_every_event_that_is_acted_on_is_documented() -> None:
+    assert {name for name in rows("webhooks.md") if not name.isdigit()} == TYPES

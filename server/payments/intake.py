@@ -36,6 +36,11 @@ class Intake:
         self._writing: asyncio.Task[None] | None = None
         self._stored: dict[Key, None] = {}  # the latest; the database remembers all
 
+    @property
+    def busy(self) -> bool:
+        """Whether something was brought within EVERY_SECONDS."""
+        return self._writing is not None
+
     async def keep(self, provider: str, event: Event) -> bool:
         """False if it was here already. Overloaded if too many wait, Unavailable if PostgreSQL is away."""
         if (provider, event.id) in self._stored:

@@ -10,6 +10,7 @@ from server.errors import Unavailable
 from server.payments import inbox, inbox_store
 from server.payments.inbox import Inbox
 from server.payments.inbox_store import Letter
+from server.payments.intake import Intake
 from tests.payments.webhooks.test_intake import an_event
 
 
@@ -143,6 +144,17 @@ async def test_no_more_than_so_many_objects_are_looked_at_at_once(office: Office
     assert await office.states() == {"done": 100}
     assert set(office.ear.heard.values()) == {1}
     assert inbox.AT_ONCE // 2 < office.ear.most <= inbox.AT_ONCE
+
+
+async def test_while_deliveries_pour_in_fewer_objects_are_looked_at_at_once(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        await office.receives(f"evt_{number}", of=f"pi_{number}")
+    monkeypatch.setattr(Intake, "busy", property(lambda _intake: True))
+    await office.works()
+    assert await office.states() == {"done": 30}
+    assert office.ear.most == inbox.AT_ONCE_IN_A_STORM
 
 
 async def test_processes_share_the_work_and_none_is_done_twice(database: Database, clock: Clock) -> None:
