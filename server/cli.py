@@ -116,6 +116,13 @@ def seat_count(text: str) -> int:
     raise argparse.ArgumentTypeError(f"a stadium has {FEWEST_SEATS} to {MOST_SEATS} seats, not {text}")
 
 
+def count(text: str) -> int:
+    """--limit, or the error that argparse shows."""
+    if text.isascii() and text.isdigit() and 0 < int(text[:9]) == int(text):
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of events")
+
+
 def price(text: str) -> tuple[str, int]:
     """One --price, or the error that argparse shows."""
     try:
@@ -142,7 +149,7 @@ def _add_webhooks(one: argparse.ArgumentParser) -> None:
         states.add_argument(
             f"--{name}", action="store_const", const=STATES[name], dest="states", help=meaning
         )
-    two.add_argument("--limit", type=int, default=50, help="how many at most (50)")
+    two.add_argument("--limit", type=count, default=50, help="how many at most (50)")
     two.set_defaults(command=run_webhooks, work=_list_webhooks, states=STATES["unfinished"])
     two = actions.add_parser("show", help="one event with its body, without secrets")
     two.add_argument("event", metavar="ID")

@@ -143,5 +143,11 @@ def test_the_command_needs_a_database_and_nothing_else(
     assert command("webhooks", "replay", "--dead")[:2] == (0, "0 will be worked off once more\n")
     code, _, complaint = command("webhooks", "show", "evt_x")
     assert (code, complaint) == (1, "holdfast webhooks: there is no event evt_x\n")
-    for wrong in (["webhooks"], ["webhooks", "replay"], ["webhooks", "replay", "--dead", "evt_x"]):
+    for wrong in (
+        ["webhooks", "list", "--limit", "-1"],
+        ["webhooks", "list", "--limit", "0"],
+        ["webhooks"],
+        ["webhooks", "replay"],
+        ["webhooks", "replay", "--dead", "evt_x"],
+    ):
         assert command(*wrong)[0] == 2, wrong
