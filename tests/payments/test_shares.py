@@ -10,6 +10,7 @@ from server.errors import Conflict, Forbidden, InvalidFields, LimitExceeded, Not
 from server.payments import shares as splitting
 from server.payments.provider import ProviderUnavailable
 from tests.payments.house import LINKS, PRICE, Buyer, House, Payer
+from tests.payments.test_late import Away
 
 TOTAL = 4 * PRICE
 
@@ -103,6 +104,30 @@ async def test_a_share_paid_after_the_deadline_is_given_back_though_the_places_a
     assert await ann.status() == ("cancelled", "refunded")
     assert await house.refunds() == [("share_not_met", PRICE)]
     assert await house.booked_and_free("A-1") == (0, 1)
+    await house.is_whole()
+
+
+async def test_with_the_provider_away_at_the_deadline_what_was_promised_goes_back_once_it_can_be_asked(
+    house: House,
+) -> None:
+    ann = await _books(house)
+    ben = await ann.splits(PRICE)
+    await ben.pays()
+    known = house.office.payments._providers._by_name
+    there = known["sandbox"]
+    known["sandbox"] = Away()  # type: ignore[index]  # a dict, in truth; a fault
+    await house.expires(ann)
+    assert await ann.status() == ("pending", "pending")
+    house.clock.passes(130)
+    await house.office.loops_run()
+    assert await ann.status() == ("cancelled", "failed")
+    assert await ben.status() == "authorized"
+
+    known["sandbox"] = there  # type: ignore[index]  # the fault's end
+    house.clock.passes(60)
+    await house.office.loops_run()
+    assert await ben.status() == "failed"
+    assert await house.value("select count(*) from sandbox.movement") == 0
     await house.is_whole()
 
 
