@@ -25,10 +25,12 @@ export async function withdrawShare(session, { share }) {
   await session.change("DELETE", path("payments", share));
 }
 
-/** @returns {Promise<object[]>} every payment of a booking, oldest first @throws {Refusal} */
-export async function allAttempts({ id }) {
-  const { items } = await get(path("bookings", id, "payments"));
-  return items;
+/**
+ * @returns {Promise<{items: object[], provider_available: boolean}>} every payment of a booking, oldest first, and whether
+ *   more can be begun now @throws {Refusal}
+ */
+export function allAttempts({ id }) {
+  return get(path("bookings", id, "payments"));
 }
 
 /** Has the server ask its provider now. @returns {Promise<object>} the payment as it is then @throws {Refusal} */

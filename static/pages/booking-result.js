@@ -7,8 +7,10 @@ import { clockFace } from "../elements/countdown.js";
 import { icon, make } from "../elements/make.js";
 import { comeBack } from "./addresses.js";
 import { checkAttempt, liveAttempt } from "./attempts.js";
+import { paymentSentence } from "./away-words.js";
 import { BookedLines } from "./booked-lines.js";
 import { SIGNS, wordsOf } from "./booking-words.js";
+import { rateOf } from "./quote-words.js";
 import { find, idOfPage, isSandbox, startPage, tell } from "./shell.js";
 import { SplitPanel } from "./split.js";
 
@@ -70,13 +72,13 @@ function show(now) {
 }
 
 async function showShares() {
-  const before = share();
+  const before = [share(), split.isServed].join();
   try {
     await split.show(booking);
   } catch (refusal) {
     if (refusal.name !== "Refusal") throw refusal;
   }
-  if (share() !== before) draw();
+  if ([share(), split.isServed].join() !== before) draw();
 }
 
 /** What the buyer's own button stands for: null for the whole, else what nobody else has taken on, in minor units. */
@@ -94,15 +96,20 @@ function draw() {
   document.title = `${words.title} · Holdfast`;
   find("ticket").dataset.tone = words.tone;
   const sign = make("span.sign", {}, icon(SIGNS[words.sign]));
-  const head = make("div.head", { role: "status" }, sign, make("h1", { tabIndex: -1 }, words.title), make("p", {}, words.text));
+  const head = make("div.head", { role: "status" }, sign, make("h1", { tabIndex: -1 }, words.title), make("p", {}, words.text), away(words));
   find("ticket").replaceChildren(head, facts(), make("ul.items", {}, ...lines.draw(booking.items)), actions(words));
 }
 
+function away({ pays }) {
+  return pays && !split.isServed && make("p", {}, "The payment service isn't answering just now; your places are kept meanwhile.");
+}
+
 function facts() {
-  const { reference, items, total, owed, refunded, status } = booking;
+  const { reference, items, total, owed, refunded, quote, status } = booking;
   const places = items.reduce((sum, { quantity }) => sum + quantity, 0);
   const known = [["Reference", reference], ["Places", String(places)], ["Total", formatMoney(total)]];
   if (status === "pending" && owed.amount < total.amount) known.push(["Still to be paid", formatMoney(owed)]);
+  if (quote?.rate) known.push(["Rate", rateOf(quote.base, quote.rate, total.currency)]);
   if (refunded.amount > 0) known.push(["Given back", formatMoney(refunded)]);
   if (status === "pending") known.push(["Time left", countDown(new Date(booking.expires_at).getTime())]);
   return make("dl.facts", {}, ...known.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
@@ -136,7 +143,7 @@ async function once(button, task) {
   try {
     await task();
   } catch (refusal) {
-    tell(refusal);
+    tell(refusal, paymentSentence);
     await load();
   } finally {
     button.ariaBusy = "false";

@@ -3,11 +3,11 @@
 import { get } from "../client/http.js";
 import { formatMoney } from "../client/money.js";
 import { formatTime } from "../client/times.js";
-import { sentence } from "../client/wording.js";
 import "../elements/hold-timer.js";
 import { make } from "../elements/make.js";
 import { notify } from "../elements/notices.js";
 import { checkAttempt, liveAttempt } from "./attempts.js";
+import { paymentSentence } from "./away-words.js";
 import { BookedLines } from "./booked-lines.js";
 import { PayDesk, stripeOfPage } from "./pay-desk.js";
 import { find, idOfPage, startPage, tell } from "./shell.js";
@@ -47,13 +47,16 @@ function leave() {
   location.replace(wayOut);
 }
 
+/** Where others have taken all of it on, there is nothing left for the buyer to pay. */
 async function attempt() {
   if (!holdfast.session.csrf) await holdfast.session.open();
   show((await get(`/api${home}`)).booking);
   if (isOver(booking)) return null;
   payment = await liveAttempt(holdfast.session, booking, key ? "element" : undefined);
   find("instead").hidden = !checkout || !payment.client_secret;
-  return payment;
+  if (payment.client_secret || payment.redirect_url) return payment;
+  leave();
+  return null;
 }
 
 function isOver({ status, owed }) {
@@ -97,6 +100,7 @@ function describe() {
 /** What came at the last moment is still looked at; the booking then says how it ended. */
 function over() {
   desk.close();
+  find("ways").hidden = true;
   find("over").hidden = false;
   find("over").focus();
   lookAgain();
@@ -122,7 +126,7 @@ async function act(task) {
   try {
     await task();
   } catch (refusal) {
-    tell(refusal);
+    tell(refusal, paymentSentence);
     await desk.open();
   } finally {
     for (const button of buttons) button.disabled = false;
@@ -155,7 +159,7 @@ function refused(refusal) {
   }
   const gone = refusal.code === "not_found";
   const title = gone ? "There is no such booking" : "That did not work";
-  const text = gone ? "Bookings can only be paid in the browser that made them." : sentence(refusal);
+  const text = gone ? "Bookings can only be paid in the browser that made them." : paymentSentence(refusal);
   find("checkout").hidden = true;
   find("message").hidden = false;
   find("message").replaceChildren(make("h1", {}, title), make("p", {}, text), make("a.secondary", { href: "/" }, "See what is on"));

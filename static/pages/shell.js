@@ -39,8 +39,8 @@ function tellEnding({ hold, reason }) {
   if (words) notify(words, "problem");
 }
 
-/** Tells a refusal; anything else is a fault of ours and goes on. */
-export function tell(refusal) {
+/** Tells a refusal; anything else is a fault of ours and goes on. @param {(refusal: Refusal) => string} [words] */
+export function tell(refusal, words = sentence) {
   if (refusal?.name !== "Refusal") throw refusal;
-  notify(sentence(refusal), "problem");
+  notify(words(refusal), "problem");
 }

@@ -4,6 +4,7 @@ import { formatMoney } from "../client/money.js";
 import { make } from "../elements/make.js";
 import { notify } from "../elements/notices.js";
 import { allAttempts, newShare, withdrawShare } from "./attempts.js";
+import { paymentSentence } from "./away-words.js";
 import { equalShares, mostPeople, openOf, ownShare, shareWords, sharesOf } from "./split-shares.js";
 import { tell } from "./shell.js";
 
@@ -12,6 +13,8 @@ export class SplitPanel {
   #session;
   #booking = null;
   #payments = [];
+  /** Whether payments can be begun, as far as the server knows. */
+  isServed = true;
   #drawn = null;
 
   /** @param {HTMLElement} element @param {Session} session */
@@ -33,8 +36,10 @@ export class SplitPanel {
   /** Shows a booking's shares as they are now. */
   async show(booking) {
     this.#booking = booking;
-    const payments = await allAttempts(booking);
-    if (booking === this.#booking) this.#draw(payments);
+    const { items, provider_available: served } = await allAttempts(booking);
+    if (booking !== this.#booking) return;
+    this.isServed = served;
+    this.#draw(items);
   }
 
   #draw(payments) {
@@ -108,7 +113,7 @@ export class SplitPanel {
     try {
       await task();
     } catch (refusal) {
-      tell(refusal);
+      tell(refusal, paymentSentence);
     } finally {
       button.ariaBusy = "false";
       await this.show(this.#booking).catch(tell);

@@ -1,6 +1,7 @@
 """What visitors do on the way to a payment by card, against the Stripe of the tests."""
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from playwright.async_api import FrameLocator, expect
@@ -27,8 +28,8 @@ async def holding(visitor: Visitor, *places: int) -> str:
     return seats[0]
 
 
-async def books(visitor: Visitor, *places: int, **more: str) -> str:
-    """A booking of seats by their index, made without looking at the map; its page's path."""
+async def holds_unseen(visitor: Visitor, *places: int) -> Callable[..., Awaitable[dict[str, Any]]]:
+    """Hold seats by their index without looking at the map; what posts in the session's name."""
     asked = visitor.context.request
     session = await (await asked.post(f"{visitor.base_url}/api/sessions")).json()
     hall = await (await asked.get(f"{visitor.base_url}/api/resources/{HALL}")).json()
@@ -42,8 +43,13 @@ async def books(visitor: Visitor, *places: int, **more: str) -> str:
         return made
 
     await post("/api/holds", {"resource": HALL, "items": items})
-    customer = {"name": "Ann Buyer", "email": "ann@example.com"}
-    made = await post("/api/bookings", {"customer": customer, **more})
+    return post
+
+
+async def books(visitor: Visitor, *places: int) -> str:
+    """A booking of seats by their index, made without looking at the map; its page's path."""
+    post = await holds_unseen(visitor, *places)
+    made = await post("/api/bookings", {"customer": {"name": "Ann Buyer", "email": "ann@example.com"}})
     return f"/bookings/{made['booking']['id']}"
 
 

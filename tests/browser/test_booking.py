@@ -2,6 +2,7 @@
 
 from playwright.async_api import expect
 
+from tests.browser.buying import books
 from tests.browser.visitor import HALL, PATIENCE, TOUR, Visitor
 
 MAP = f"/resources/{HALL}"
@@ -126,9 +127,7 @@ async def test_more_time_is_one_press_away(ann: Visitor) -> None:
 
 
 async def test_two_share_a_bill_and_each_sees_what_is_owed(ann: Visitor, ben: Visitor) -> None:
-    await holding(ann)
-    await ann.books()
-    await ann.clicks("Walk away")
+    await ann.opens(await books(ann))
     await ann.clicks("Make the links")
     link = await ann.page.get_by_role("textbox", name="Link for share 1").input_value()
     await ben.page.goto(link)

@@ -113,6 +113,7 @@ async def test_a_bill_in_another_currency_and_a_rate_that_moves(
     await ann.page.wait_for_url("**/bookings/*/pay")
     await pays(ann)
     await ann.has_title("You're booked")
+    await ann.reads("1 EUR = 0.9 GBP")
     [entry] = [stripe.ledger[intent] for intent in stripe.ledger]
     assert (entry.captured, entry.currency) == (5580, "gbp")
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from server.settings import Settings
-from tests.browser.buying import POOR, at_the_till, books, pays, sees_the_form
+from tests.browser.buying import POOR, at_the_till, books, holds_unseen, pays, sees_the_form
 from tests.browser.till import shop, stripe, till_settings
 from tests.browser.visitor import Visitor
 from tests.fake_stripe import FakeStripe
@@ -27,9 +27,12 @@ def shop_settings(till_settings: Settings, request: pytest.FixtureRequest) -> Se
 
 async def test_stripe_goes_away_before_the_booking_and_comes_back(ann: Visitor, stripe: FakeStripe) -> None:
     ann.forgives(*NETWORK)
-    booking = await books(ann)
+    await holds_unseen(ann)
+    await ann.opens("/booking")
+    await ann.fills_in()
     await stripe.goes_away()
-    await ann.opens(f"{booking}/pay")
+    await ann.clicks("Go to payment")
+    await ann.page.wait_for_url("**/bookings/*/pay")
     await ann.reads("The payment service isn't answering just now. The places are kept until")
     await stripe.comes_back()
     await ann.clicks("Try now")
@@ -46,6 +49,16 @@ async def test_stripe_goes_away_while_the_card_is_typed(ann: Visitor, stripe: Fa
     await stripe.comes_back()
     await pays(ann)
     await ann.has_title("You're booked")
+
+
+async def test_without_stripes_script_there_is_still_stripes_page(ann: Visitor, stripe: FakeStripe) -> None:
+    ann.forgives(*NETWORK)
+    booking = await books(ann)
+    await ann.page.route(f"{stripe.js_url}**", lambda route: route.abort())
+    await ann.opens(f"{booking}/pay")
+    await ann.reads("The payment service isn't answering just now.")
+    await ann.clicks("Pay on Stripe's page instead")
+    await ann.page.wait_for_url(f"{stripe.base_url}/**")
 
 
 async def test_offline_is_told_and_coming_back_goes_on(ann: Visitor) -> None:

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { takeFragment, withoutReturn } from "../../static/pages/addresses.js";
-import { awayWords, isAway, waitBefore } from "../../static/pages/away-words.js";
+import { awayWords, isAway, paymentSentence, waitBefore } from "../../static/pages/away-words.js";
 import { declineWords, outcomeOf, outcomeWords } from "../../static/pages/payment-outcome.js";
 import { rateWords, currencyTitle, offersChoice } from "../../static/pages/quote-words.js";
 import { wayToPay } from "../../static/pages/ways.js";
@@ -55,6 +55,8 @@ test("only what may pass is tried again, ever more seldom", () => {
   assert.equal(waitBefore(0, 30), 30_000);
   assert.match(awayWords("20:15", true), /isn't answering.*kept until 20:15/);
   assert.match(awayWords("", false), /offline/);
+  assert.match(paymentSentence(new Refusal({ code: "unavailable" })), /payment service/);
+  assert.match(paymentSentence(new Refusal({ code: "conflict", message: "the share is paid" })), /the share is paid/);
 });
 
 test("what a provider's page adds to the address goes, and nothing else", () => {
