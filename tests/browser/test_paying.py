@@ -17,7 +17,7 @@ from tests.browser.buying import (
     sees_the_form,
     shows_no_secret,
 )
-from tests.browser.till import shop, shop_settings, stripe, till_settings
+from tests.browser.till import shop, shop_settings, stripe, till_settings, took
 from tests.browser.visitor import PATIENCE, Visitor
 from tests.fake_stripe import FakeStripe
 
@@ -28,12 +28,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning
 
 CHALLENGE = "iframe[title='Secure bank confirmation frame']"
 HTTP_ERROR = "Failed to load resource"
-
-
-def taken(stripe: FakeStripe) -> list[int]:
-    """What was captured of each intent of which anything was."""
-    entries = [stripe.ledger[intent] for intent in stripe.ledger]
-    return [entry.captured for entry in entries if entry.captured]
 
 
 async def test_a_card_pays_and_the_seat_is_sold_everywhere(
@@ -51,7 +45,7 @@ async def test_a_card_pays_and_the_seat_is_sold_everywhere(
     await pays(ann)
     await ann.has_title("You're booked")
     await ben.sees(seat, "sold")
-    assert taken(stripe) == [6200]
+    await took(stripe, 6200)
 
 
 async def test_a_decline_says_why_and_another_card_pays(ann: Visitor, stripe: FakeStripe) -> None:
@@ -69,7 +63,7 @@ async def test_a_decline_says_why_and_another_card_pays(ann: Visitor, stripe: Fa
     await is_sound(ann)
     await pays(ann)
     await ann.has_title("You're booked")
-    assert taken(stripe) == [6200]
+    await took(stripe, 6200)
 
 
 async def test_the_bank_asks_on_its_own_page_and_its_secrets_leave_the_address(
@@ -103,7 +97,7 @@ async def test_the_bank_asks_on_our_page_and_a_reload_takes_its_question_up_agai
     await ann.has_title("You're booked")
     await ann.page.go_back()
     assert not ann.page.url.endswith("/pay")
-    assert taken(stripe) == [6200]
+    await took(stripe, 6200)
 
 
 async def test_who_pays_in_one_tab_has_paid_in_the_other(ann: Visitor, stripe: FakeStripe) -> None:
@@ -113,7 +107,7 @@ async def test_who_pays_in_one_tab_has_paid_in_the_other(ann: Visitor, stripe: F
     await pays(ann)
     await ann.has_title("You're booked")
     await tab.has_title("You're booked")
-    assert taken(stripe) == [6200]
+    await took(stripe, 6200)
 
 
 async def test_stripes_own_page_there_and_back(ann: Visitor, stripe: FakeStripe) -> None:
@@ -130,7 +124,7 @@ async def test_stripes_own_page_there_and_back(ann: Visitor, stripe: FakeStripe)
     await ann.page.get_by_label("Security code").fill("123")
     await ann.page.get_by_role("button", name="Pay").click()
     await ann.has_title("You're booked")
-    assert taken(stripe) == [6200]
+    await took(stripe, 6200)
 
 
 async def test_the_till_is_its_buyers_and_cancelling_there_keeps_the_places(

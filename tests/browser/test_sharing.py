@@ -19,7 +19,7 @@ from tests.browser.buying import (
     sees_the_form,
     shows_no_secret,
 )
-from tests.browser.till import shop, stripe, till_settings
+from tests.browser.till import shop, stripe, till_settings, took
 from tests.browser.visitor import PATIENCE, PHONE, Visitor, Visits
 from tests.fake_stripe import FakeStripe
 
@@ -80,7 +80,7 @@ async def test_two_pay_a_bill_and_each_sees_what_is_owed(
     await pays(ann)
     await ann.has_title("You're booked")
     await ben.has_title("Paid, and booked")
-    assert sorted(stripe.ledger[intent].captured for intent in stripe.ledger)[-2:] == [6200, 6200]
+    await took(stripe, 6200, 6200)
 
 
 async def test_a_share_is_opened_by_its_whole_link_until_it_is_taken_back(ann: Visitor, ben: Visitor) -> None:
@@ -114,14 +114,14 @@ async def test_a_bill_in_another_currency_and_a_rate_that_moves(
     await pays(ann)
     await ann.has_title("You're booked")
     await ann.reads("1 EUR = 0.9 GBP")
-    [entry] = [stripe.ledger[intent] for intent in stripe.ledger]
-    assert (entry.captured, entry.currency) == (5580, "gbp")
+    await took(stripe, 5580, currency="gbp")
 
 
 async def test_what_went_back_and_what_a_bank_asks_is_told(ann: Visitor, stripe: FakeStripe) -> None:
     await at_the_till(ann, 0, 1)
     await pays(ann)
     await ann.has_title("You're booked")
+    await took(stripe, 12400)
     [intent] = stripe.ledger
     stripe.dashboard.refund(intent, 2000)
     await ann.reads("€20.00 of what you paid has been given back.")

@@ -1,5 +1,6 @@
 """A shop that takes cards, and the Stripe it takes them by: fixtures for the tests that import them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import pytest
 
 from server.embedded.seed import seed
 from server.settings import Settings
+from tests.browser.visitor import PATIENCE
 from tests.fake_stripe import FakeStripe
 from tests.support.house import House, open_house
 
@@ -47,3 +49,15 @@ async def shop(shop_settings: Settings, stripe: FakeStripe) -> AsyncIterator[Hou
     async with open_house(shop_settings) as house:
         stripe.deliveries.to(f"{house.base_url}/api/payments/webhook")
         yield house
+
+
+async def took(stripe: FakeStripe, *amounts: int, currency: str = "eur") -> None:
+    """Wait until just these amounts were captured: a booking is confirmed first."""
+    async with asyncio.timeout(PATIENCE / 1000):
+        while _captured(stripe) != sorted((amount, currency) for amount in amounts):  # noqa: ASYNC110  # it tells nobody
+            await asyncio.sleep(0.02)
+
+
+def _captured(stripe: FakeStripe) -> list[tuple[int, str]]:
+    entries = [stripe.ledger[intent] for intent in stripe.ledger]
+    return sorted((entry.captured, entry.currency) for entry in entries if entry.captured)
