@@ -29,7 +29,7 @@ def deliver(port: int, secret: str, bodies: list[bytes], rate: float) -> tuple[A
     """In a process of its own, so that answers are timed when they come."""
 
     async def run() -> tuple[Answers, float]:
-        sender = Sender(port, secret)
+        sender = Sender(port, secret, lines=512)
         await sender.open()
         took = await sender.deliver_all(bodies, rate)
         sender.close()

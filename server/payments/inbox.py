@@ -107,7 +107,9 @@ class Inbox:
             raise
 
     async def _take_some(self) -> bool:
-        """Fewer while deliveries come in: being acknowledged is more urgent, and their sender waits."""
+        """Fewer while deliveries pour in, none while they are late: their sender waits, and this can."""
+        if self._intake.strained:
+            return False
         now = self._clock()
         room = (AT_ONCE_IN_A_STORM if self._intake.busy else AT_ONCE) - len(self._running)
         if room <= 0:

@@ -20,6 +20,7 @@ BYTES_AT_MOST: Final = 16 * 1024 * 1024
 BATCH: Final = 250
 BATCH_BYTES: Final = 2 * 1024 * 1024
 EVERY_SECONDS: Final = 0.01
+LATE_SECONDS: Final = 0.025
 REMEMBERED: Final = 20_000
 
 _Waiting = tuple[str, Event, "asyncio.Future[bool]"]
@@ -34,12 +35,18 @@ class Intake:
         self._waiting: deque[_Waiting] = deque()
         self._bytes = 0
         self._writing: asyncio.Task[None] | None = None
+        self._late = 0.0
         self._stored: dict[Key, None] = {}  # the latest; the database remembers all
 
     @property
     def busy(self) -> bool:
         """Whether something was brought within EVERY_SECONDS."""
         return self._writing is not None
+
+    @property
+    def strained(self) -> bool:
+        """Whether the process is late with what is brought."""
+        return self.busy and self._late > LATE_SECONDS
 
     async def keep(self, provider: str, event: Event) -> bool:
         """False if it was here already. Overloaded if too many wait, Unavailable if PostgreSQL is away."""
@@ -57,7 +64,7 @@ class Intake:
     async def _write_all(self) -> None:
         try:
             while self._waiting:
-                gathered = asyncio.create_task(asyncio.sleep(EVERY_SECONDS))
+                gathered = asyncio.create_task(self._gather())
                 await self._write(self._next_batch())
                 await gathered
         finally:
@@ -66,6 +73,13 @@ class Intake:
                 kept.cancel()
             self._waiting.clear()
             self._bytes = 0
+
+    async def _gather(self) -> None:
+        """Let some more come; how late this ends is how late everybody is served."""
+        clock = asyncio.get_running_loop().time
+        due = clock() + EVERY_SECONDS
+        await asyncio.sleep(EVERY_SECONDS)
+        self._late = clock() - due
 
     def _next_batch(self) -> list[_Waiting]:
         batch: list[_Waiting] = []

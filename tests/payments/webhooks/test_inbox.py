@@ -157,6 +157,18 @@ async def test_while_deliveries_pour_in_fewer_objects_are_looked_at_at_once(
     assert office.ear.most == inbox.AT_ONCE_IN_A_STORM
 
 
+async def test_while_deliveries_are_late_nothing_is_worked_off_and_afterwards_all_is(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await office.receives("evt_1")
+    with monkeypatch.context() as strained:
+        strained.setattr(Intake, "strained", property(lambda _intake: True))
+        await office.works()
+        assert await office.states() == {"due": 1}
+    await office.works()
+    assert await office.states() == {"done": 1}
+
+
 async def test_processes_share_the_work_and_none_is_done_twice(database: Database, clock: Clock) -> None:
     offices = [Office(database, clock) for _ in range(3)]
     for number in range(300):

@@ -106,6 +106,20 @@ async def test_bodies_are_kept_as_they_were_signed(database: Database) -> None:
     assert [row["body"].encode() for row in rows] == odd
 
 
+async def test_it_knows_when_the_process_is_late_with_what_is_brought(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake_ = intake_on(Watched(database))
+    states = [(intake_.busy, intake_.strained)]
+    monkeypatch.setattr(intake, "LATE_SECONDS", -1)
+    await intake_.keep("stripe", an_event("evt_1"))
+    states.append((intake_.busy, intake_.strained))
+    assert intake_._writing is not None
+    await intake_._writing
+    states.append((intake_.busy, intake_.strained))
+    assert states == [(False, False), (True, True), (False, False)]
+
+
 async def test_beyond_its_bounds_it_refuses_and_what_waits_is_kept(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
