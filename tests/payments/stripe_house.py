@@ -129,6 +129,12 @@ class StripeHouse(House):
             await self.hears(events)
         raise AssertionError("it goes on and on")
 
+    async def owed(self) -> list[tuple[str, int]]:
+        """(reason, amount) of every refund, those too that the banks are still making."""
+        async with self.database.connection() as connection:
+            rows = await connection.fetch("select reason, amount from refund order by created_at")
+        return [(row["reason"], row["amount"]) for row in rows]
+
     # The end of every test.
 
     async def _money_is_conserved(self) -> None:

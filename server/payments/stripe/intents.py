@@ -17,7 +17,7 @@ from server.payments.stripe.client import Answer, Calls, Send, numbered
 from server.payments.stripe.failures import Refused
 from server.payments.stripe.methods import AUTHORISABLE
 from server.payments.stripe.objects import ListedDisputes, PaymentIntent, intent_of
-from server.payments.stripe.recent import recent_intents
+from server.payments.stripe.recent import recent_intents, taken_back
 from server.payments.stripe.refunds import Refunds
 from server.payments.stripe.remembered import Remembered
 
@@ -94,7 +94,10 @@ class Stripe:
         return await self._refunds.fetch(refund_id)
 
     async def recent(self, since_ms: int) -> list[Intent]:
-        return await recent_intents(self._calls, since_ms)
+        """Of money that went back within checkout sessions, too: their events name the intent as well."""
+        recent = await recent_intents(self._calls, since_ms)
+        back = [await self.fetch(name) for name in await taken_back(self._calls, since_ms)]
+        return [*recent, *(intent for intent in back if "payment" in intent.metadata)]
 
     async def with_disputes(self, found: PaymentIntent) -> Intent:
         """An intent as Stripe answered it, with its disputes, asked for only where there are any."""

@@ -1,7 +1,7 @@
-"""What was made or paid at Stripe of late, for payments whose events never came.
+"""What was made, paid or taken back at Stripe of late, for payments whose events never came.
 
-Lists are by the time of making, so what was made earlier and is paid now is taken from Stripe's own record
-of events. What these say of an object is old: its id counts, and that there was money.
+Lists are by the time of making, so what was made earlier and is paid or decided now is taken from Stripe's
+own record of events. What these say of an object is old: its id counts, and that there was money.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,6 +20,12 @@ PAGE: Final = 100
 PAGES: Final = 10
 _INTENT_PAID: Final = ["payment_intent.amount_capturable_updated", "payment_intent.succeeded"]
 _SESSION_PAID: Final = ["checkout.session.completed", "checkout.session.async_payment_succeeded"]
+_DISPUTED: Final = [
+    "charge.dispute.closed",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.updated",
+]
 
 Window = dict[str, Any]  # the library types it anew for each list
 Ask = Callable[[Any, RequestOptions], Awaitable[StripeObject]]
@@ -36,6 +42,13 @@ class _Page(msgspec.Struct):
     has_more: bool = False
 
 
+class _Back(msgspec.Struct):
+    """A refund or a dispute, as far as it says whose money it moves; refunds of ours have their key."""
+
+    payment_intent: str | None = None
+    metadata: Mapping[str, str] | None = None
+
+
 class _Data(msgspec.Struct):
     object: msgspec.Raw
 
@@ -47,7 +60,7 @@ class _Event(msgspec.Struct):
 async def recent_intents(calls: Calls, since_ms: int) -> list[Intent]:
     """Payment intents of ours made or paid since then; not those inside checkout sessions."""
     made = await _listed(calls, calls.v1.payment_intents.list_async, _since(since_ms), PaymentIntent)
-    paid = await _paid(calls, _INTENT_PAID, since_ms, PaymentIntent)
+    paid = await _told(calls, _INTENT_PAID, since_ms, PaymentIntent)
     found = {intent.id: intent for intent in (*paid, *made)}
     return [intent_of(intent) for intent in found.values() if _is_ours(intent.metadata)]
 
@@ -56,9 +69,24 @@ async def recent_sessions(calls: Calls, since_ms: int) -> list[Intent]:
     """Checkout sessions of ours made or paid since then."""
     window = {**_since(since_ms), "expand": ["data.payment_intent.latest_charge"]}
     made = await _listed(calls, calls.v1.checkout.sessions.list_async, window, Session)
-    paid = await _paid(calls, _SESSION_PAID, since_ms, Session)
+    paid = await _told(calls, _SESSION_PAID, since_ms, Session)
     found = {session.id: session for session in (*paid, *made)}
     return [_session(session) for session in found.values() if _is_ours(session.metadata)]
+
+
+async def taken_back(calls: Calls, since_ms: int) -> list[str]:
+    """Ids of payment intents whose money buyers or their banks took back since then, or were denied.
+
+    Refunds of our own are left out: they are followed by their rows.
+    """
+    window = _since(since_ms)
+    refunds = await _listed(calls, calls.v1.refunds.list_async, window, _Back)
+    disputes = await _listed(calls, calls.v1.disputes.list_async, window, _Back)
+    failed = await _told(calls, ["refund.failed"], since_ms, _Back)
+    decided = await _told(calls, _DISPUTED, since_ms, _Back)
+    by_hand = [refund for refund in (*refunds, *failed) if "key" not in (refund.metadata or {})]
+    found = [back.payment_intent for back in (*by_hand, *disputes, *decided)]
+    return sorted({name for name in found if name is not None})
 
 
 def _session(found: Session) -> Intent:
@@ -69,7 +97,7 @@ def _session(found: Session) -> Intent:
     return intent
 
 
-async def _paid(calls: Calls, types: list[str], since_ms: int, kind: type[Reply]) -> list[Reply]:
+async def _told(calls: Calls, types: list[str], since_ms: int, kind: type[Reply]) -> list[Reply]:
     events = await _listed(calls, calls.v1.events.list_async, {**_since(since_ms), "types": types}, _Event)
     return [msgspec.json.decode(event.data.object, type=kind) for event in events]
 

@@ -4,9 +4,10 @@ from typing import Any
 
 from server.payments.stripe.checkout import StripeCheckout
 from server.payments.stripe.intents import Stripe
-from tests.payments.stripe.wire import Wire, charge, cs, listed, pi
+from tests.payments.stripe.wire import Wire, charge, cs, listed, ok, pi
 
 SINCE = 1_700_000_000_999
+NOTHING_BACK = [listed()] * 4  # refunds, disputes, and what is told of either
 
 
 def event(thing: dict[str, Any]) -> dict[str, Any]:
@@ -15,10 +16,10 @@ def event(thing: dict[str, Any]) -> dict[str, Any]:
 
 async def test_intents_made_and_intents_paid_are_found() -> None:
     paid = pi("succeeded", id="pi_old", amount_received=4300, latest_charge="ch_1")
-    wire = Wire(listed(pi("requires_capture", id="pi_new")), listed(event(paid)))
+    wire = Wire(listed(pi("requires_capture", id="pi_new")), listed(event(paid)), *NOTHING_BACK)
     found = await Stripe(wire.calls).recent(SINCE)
     assert {intent.id: intent.has_money for intent in found} == {"pi_new": True, "pi_old": True}
-    assert wire.told == ["GET /v1/payment_intents", "GET /v1/events"]
+    assert wire.told[:2] == ["GET /v1/payment_intents", "GET /v1/events"]
     assert wire.sent(0)["created[gte]"] == wire.sent(1)["created[gte]"] == "1700000000"
     assert wire.sent(1)["types[1]"] == "payment_intent.succeeded"
 
@@ -26,24 +27,42 @@ async def test_intents_made_and_intents_paid_are_found() -> None:
 async def test_what_the_list_says_is_newer_than_the_event() -> None:
     old = pi("requires_capture")
     new = pi("succeeded", amount_received=4300, latest_charge=charge(amount_refunded=4300))
-    wire = Wire(listed(new), listed(event(old)))
+    wire = Wire(listed(new), listed(event(old)), *NOTHING_BACK)
     assert [intent.status for intent in await Stripe(wire.calls).recent(SINCE)] == ["captured"]
 
 
 async def test_money_of_others_in_the_same_account_is_theirs() -> None:
-    wire = Wire(listed(pi(metadata={}), pi(metadata={"payment": "p1", "via": "checkout"})), listed())
+    others = listed(pi(metadata={}), pi(metadata={"payment": "p1", "via": "checkout"}))
+    wire = Wire(others, listed(), *NOTHING_BACK)
     assert await Stripe(wire.calls).recent(SINCE) == []
 
 
 async def test_every_page_is_read() -> None:
-    wire = Wire(listed(pi(id="pi_1"), pi(id="pi_2"), more=True), listed(pi(id="pi_3")), listed())
+    wire = Wire(
+        listed(pi(id="pi_1"), pi(id="pi_2"), more=True), listed(pi(id="pi_3")), listed(), *NOTHING_BACK
+    )
     assert len(await Stripe(wire.calls).recent(SINCE)) == 3
     assert wire.sent(1)["starting_after"] == "pi_2"
 
 
 async def test_a_list_without_an_end_is_cut() -> None:
-    wire = Wire(*[listed(pi(), more=True)] * 10, listed())
+    wire = Wire(*[listed(pi(), more=True)] * 10, listed(), *NOTHING_BACK)
     assert len(await Stripe(wire.calls).recent(SINCE)) == 1
+
+
+async def test_whose_money_went_back_is_asked_for_whole() -> None:
+    """By refunds made by hand and by disputes, wherever they were paid; our own refunds are known."""
+    by_hand = {"id": "re_1", "object": "refund", "payment_intent": "pi_1", "metadata": {}}
+    ours = {"id": "re_2", "object": "refund", "payment_intent": "pi_2", "metadata": {"key": "refund:p2:full"}}
+    dispute = {"id": "dp_1", "object": "dispute", "payment_intent": "pi_3"}
+    decided = {"id": "dp_2", "object": "dispute", "payment_intent": "pi_1"}
+    whole = pi("succeeded", metadata={"payment": "p1", "via": "checkout"})
+    wire = Wire(
+        listed(), listed(), listed(by_hand, ours), listed(dispute), listed(), listed(event(decided)),
+        ok(whole), ok(pi("succeeded", id="pi_3", metadata={})),
+    )  # fmt: skip  # the first line are the lists, the second the intents
+    assert [intent.id for intent in await Stripe(wire.calls).recent(SINCE)] == ["pi_1"]
+    assert wire.told[-2:] == ["GET /v1/payment_intents/pi_1", "GET /v1/payment_intents/pi_3"]
 
 
 async def test_sessions_made_and_sessions_paid_are_found() -> None:
