@@ -59,15 +59,13 @@ class Ledger:
             Step.GIVE_UP: self._give_up,
         }
 
-    async def write(self, case: Case) -> Sequence[UUID]:
-        """Answers the other payments of the booking that are to be settled now."""
+    async def write(self, case: Case) -> Sequence[UUID] | None:
+        """Answers the other payments of the booking that are to be settled now; None: it was not done."""
         payment = case.payment
         async with self._database.transaction() as connection:
-            booking = await self._bookings.lock(connection, payment.booking)
-            now = await store.lock(connection, payment.id)
-            locked = Case(now, booking, case.intent, case.policy, self._clock())
-            if locked.step is not case.step:
-                return ()
+            locked = await self._locked(connection, case)
+            if not locked.bears_out(case):
+                return None
             written = await self._steps[case.step](connection, locked)
         if written.outcome is not None:
             self._figures.payment(payment.provider, written.outcome)
@@ -75,18 +73,21 @@ class Ledger:
 
     async def retake(self, case: Case) -> None:
         """Take an expired booking's places again and confirm it; if somebody has any, the money goes back."""
-        payment, booking = case.payment, case.booking
-        if not await self._bookings.prepare_retake(booking.id):
+        if not await self._bookings.prepare_retake(case.booking.id):
             return
         try:
             async with self._database.transaction() as connection:
                 await self._take_again(connection, case)
         except _Taken:
-            async with self._database.transaction() as connection:
-                await self._bookings.lock(connection, booking.id)
-                await store.set_unwanted(connection, payment.id, self._clock())
+            await self._came_too_late(case.payment)
         except Superseded:
-            _log.info("retake_superseded", payment=str(payment.id))
+            _log.info("retake_superseded", payment=str(case.payment.id))
+
+    async def _locked(self, connection: Connection, case: Case) -> Case:
+        """The case as it is written now, for this transaction alone."""
+        booking = await self._bookings.lock(connection, case.payment.booking)
+        payment = await store.lock(connection, case.payment.id)
+        return Case(payment, booking, case.intent, case.policy, self._clock())
 
     async def _reject(self, connection: Connection, case: Case) -> Written:
         await store.set_unwanted(connection, case.payment.id, self._clock())
@@ -195,9 +196,19 @@ class Ledger:
         if payment.share is not None or booking.status == "pending":
             await self._bookings.touch(connection, booking)
 
+    async def _came_too_late(self, payment: Payment) -> None:
+        """Its money goes back, unless another process found the places free since, and confirmed by it."""
+        async with self._database.transaction() as connection:
+            booking = await self._bookings.lock(connection, payment.booking)
+            known = await store.lock(connection, payment.id)
+            if booking.may_revive() and not known.accepted:
+                await store.set_unwanted(connection, payment.id, self._clock())
+
     async def _take_again(self, connection: Connection, case: Case) -> None:
-        payment = case.payment
-        status = status_of(payment, case.money)
+        locked = await self._locked(connection, case)
+        if not locked.bears_out(case):
+            raise Superseded
+        payment, status = locked.payment, status_of(locked.payment, locked.money)
         if not await self._bookings.retake(connection, case.booking.id, payment.id, status):
             raise _Taken
         await store.set_status(connection, payment.id, status, self._clock(), accepted=True)

@@ -83,10 +83,11 @@ with found as (
 select id, status from found where accepted;
 
 -- name: unwant_all
--- $1 booking, $2 now → ids: the money of all its payments goes back.
+-- $1 booking, $2 now → ids: the money of all its payments goes back. What was accepted is settled once more
+-- even if somebody has decided so before.
 update payment set unwanted = true, updated_at = $2, check_at = $2
-where booking_id = $1 and not unwanted
-  and (accepted or status in ('authorized', 'paid', 'partially_refunded', 'disputed'))
+where booking_id = $1
+  and (accepted or (not unwanted and status in ('authorized', 'paid', 'partially_refunded', 'disputed')))
 returning id;
 
 -- name: fail_pending
@@ -104,8 +105,8 @@ where booking_id = $1 and share = $2;
 update payment set stopping_until = $2 where id = $1;
 
 -- name: stopped
--- $1 payment, $2 what was said when it began; another one's word stands.
-update payment set stopping_until = null where id = $1 and stopping_until = $2;
+-- $1 payment, $2 what was said when it began; another one's word stands. $3 when it was cancelled, null if not.
+update payment set stopping_until = $3 where id = $1 and stopping_until = $2;
 
 -- name: set_flag
 update payment set flag = $2, updated_at = $3 where id = $1;
