@@ -148,8 +148,9 @@ class Closing:
                 raise PaidMeanwhile
             await store.stopping(connection, payment.id, until)
         intent = await self._cancel(known)
+        cancelled_at = self._clock() if intent.status == "cancelled" else None
         async with self._database.connection() as connection:
-            await store.stopped(connection, payment.id, until)
+            await store.stopped(connection, payment.id, until, cancelled_at)
         return intent
 
     async def _require_unstopped(self, payment: Payment) -> None:

@@ -23,7 +23,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     good, this money goes back. `flag` says what a person has to look at. `refunded` is what went back as the
     provider last told, `outstanding` what our own unfinished refunds will give back. `rivalled`: another
     payment of the same share has brought its money already. `stopping_until`: somebody stops it at its
-    provider, and so long nobody accepts its money, for the call may take it away.
+    provider, and so long nobody accepts its money, for the call may take it away; once the provider has
+    cancelled it, the moment of that.
     """
 
     id: UUID
@@ -97,7 +98,7 @@ class Step(Enum):
     GIVE_UP = "the money of a confirmed booking went back: give it up"
 
 
-ACCEPTING: Final = frozenset({Step.SECURE, Step.CONFIRM})
+ACCEPTING: Final = frozenset({Step.SECURE, Step.CONFIRM, Step.RETAKE})
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -116,6 +117,14 @@ class Case(msgspec.Struct, frozen=True):
             return without_intent(self.payment, self.booking)
         step = decide(self.payment, self.booking, self.intent, self.policy)
         return Step.WAIT if step in ACCEPTING and is_being_stopped(self.payment, self.now) else step
+
+    def bears_out(self, seen: "Case") -> bool:
+        """Whether what was decided by `seen`, before the rows were locked, is still the thing to do.
+
+        Nothing is accepted on an answer from before somebody stopped the payment.
+        """
+        accepts, since = self.step in ACCEPTING, seen.payment.stopping_until
+        return self.step is seen.step and not (accepts and self.payment.stopping_until != since)
 
     @property
     def money(self) -> Intent:

@@ -72,7 +72,11 @@ class Settle:
                 asked.add(step)
                 intent = await self._ask(payment, step)
             else:
-                others += await self._write(case)
+                written = await self._write(case)
+                if written is None:  # something changed since it was asked
+                    intent = None
+                    continue
+                others += written
                 if step is Step.REFUND:
                     await self._look_later(payment, booking, step)
                     return step
@@ -117,8 +121,9 @@ class Settle:
             _log.warning("provider_refused", payment=str(payment.id), step=step.name, reason=str(refused))
             return None
 
-    async def _write(self, case: Case) -> Sequence[UUID]:
-        others: Sequence[UUID] = ()
+    async def _write(self, case: Case) -> Sequence[UUID] | None:
+        """Answers the payments to be settled after it; None if it may not have been done."""
+        others: Sequence[UUID] | None = None
         if case.step is Step.RETAKE:
             await self._ledger.retake(case)
         else:

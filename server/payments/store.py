@@ -139,9 +139,9 @@ async def stopping(connection: Connection, payment_id: UUID, until: int) -> None
     await connection.execute(_queries.stopping, payment_id, moment(until))
 
 
-async def stopped(connection: Connection, payment_id: UUID, until: int) -> None:
-    """Its provider has answered whoever said `until`."""
-    await connection.execute(_queries.stopped, payment_id, moment(until))
+async def stopped(connection: Connection, payment_id: UUID, until: int, cancelled_at: int | None) -> None:
+    """Its provider has answered whoever said `until`; once it is cancelled, what was heard before is void."""
+    await connection.execute(_queries.stopped, payment_id, moment(until), _optional(cancelled_at))
 
 
 async def set_flag(connection: Connection, payment_id: UUID, flag: str, now: int) -> None:

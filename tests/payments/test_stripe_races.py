@@ -71,3 +71,38 @@ async def test_who_dies_while_stopping_a_payment_does_not_keep_it_from_being_acc
 
     assert await ann.status() == ("confirmed", "paid")
     await house.is_whole()
+
+
+async def test_an_answer_from_before_a_payment_was_stopped_confirms_nothing(
+    stripe_house: StripeHouse,
+) -> None:
+    """A deadline saw nothing; the buyer pays, settle hears it and stalls, and only then the cancel arrives."""
+    house = stripe_house
+    ann = house.buyer("ann")
+    await ann.holds("A-1")
+    await ann.books()
+    heard, stopped = asyncio.Event(), asyncio.Event()
+
+    async def stalls() -> None:
+        heard.set()
+        await stopped.wait()
+
+    slow = house.opens_office(around("provider", "fetch", after=stalls))
+    settling: list[asyncio.Task[None]] = []
+
+    async def pays() -> None:
+        if not settling:
+            await ann.pays()
+            settling.append(asyncio.create_task(slow.payments.settle(ann.attempt.id)))
+            await heard.wait()
+
+    closing = house.opens_office(around("provider", "fetch", after=pays))
+    house.clock.passes((ann.own.expires_at - house.clock() + 1) / 1000)
+    await closing.payments.closing.worker._work()
+    assert await ann.status() == ("cancelled", "failed")
+    stopped.set()
+    await asyncio.gather(*settling)
+
+    assert await ann.status() == ("cancelled", "failed")
+    assert await house.value("select confirmed_by from booking") is None
+    await house.is_whole()
