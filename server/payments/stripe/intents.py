@@ -4,6 +4,7 @@ Where the method of payment allows it, money is first authorised and taken once 
 methods take it at once, and a late winner among those is refunded.
 """
 
+import asyncio
 from collections.abc import Awaitable
 from typing import Final, cast
 
@@ -24,6 +25,8 @@ from server.payments.stripe.remembered import Remembered
 NAME: Final = "stripe"
 # A refusal is stored with its key: while it no longer fits the intent's state, the next key is tried.
 TURNS: Final = 8
+# How many are asked for at a time of those whose money went back.
+AT_ONCE: Final = 4
 # The parameters that say which methods authorise first; an account may not know one of them.
 METHODS: Final = "payment_method_options"
 _CANCELLABLE: Final[frozenset[IntentStatus]] = frozenset({"open", "declined", "authorised"})
@@ -96,8 +99,11 @@ class Stripe:
     async def recent(self, since_ms: int) -> list[Intent]:
         """Of money that went back within checkout sessions, too: their events name the intent as well."""
         recent = await recent_intents(self._calls, since_ms)
-        back = [await self.fetch(name) for name in await taken_back(self._calls, since_ms)]
-        return [*recent, *(intent for intent in back if "payment" in intent.metadata)]
+        gate = asyncio.Semaphore(AT_ONCE)
+        names = await taken_back(self._calls, since_ms)
+        back = await asyncio.gather(*(self._if_there(name, gate) for name in names))
+        found = {intent.id: intent for intent in (*recent, *filter(None, back))}
+        return list(found.values())
 
     async def with_disputes(self, found: PaymentIntent) -> Intent:
         """An intent as Stripe answered it, with its disputes, asked for only where there are any."""
@@ -112,6 +118,16 @@ class Stripe:
         return intent_of(found, disputes.read(ListedDisputes).data)
 
     # Inside.
+
+    async def _if_there(self, intent_id: str, gate: asyncio.Semaphore) -> Intent | None:
+        """An intent as it is now, None if it is another's or this key does not see it."""
+        async with gate:
+            try:
+                intent = await self.fetch(intent_id)
+            except Refused as refused:
+                _log.warning("stripe_intent_refused", intent=intent_id, reason=str(refused))
+                return None
+        return intent if "payment" in intent.metadata else None
 
     async def _changed(
         self, intent_id: str, send: Send, key: str, possible: frozenset[IntentStatus]

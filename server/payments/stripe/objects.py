@@ -32,7 +32,7 @@ class PaymentIntent(msgspec.Struct, frozen=True):
     client_secret: str | None = None
     latest_charge: Charge | str | None = None
     last_payment_error: LastError | None = None
-    metadata: Mapping[str, str] = {}
+    metadata: Mapping[str, str] | None = None
 
     @property
     def is_disputed(self) -> bool:
@@ -48,7 +48,7 @@ class Session(msgspec.Struct, frozen=True):
     currency: str | None
     payment_intent: PaymentIntent | str | None = None
     url: str | None = None
-    metadata: Mapping[str, str] = {}
+    metadata: Mapping[str, str] | None = None
 
 
 class StripeDispute(msgspec.Struct, frozen=True):
@@ -122,7 +122,7 @@ def intent_of(found: PaymentIntent, disputes: Sequence[StripeDispute] = ()) -> I
         reversed=from_stripe(min(lost, left), found.currency),
         dispute=_dispute_of(disputes),
         failure=_failure_of(found),
-        metadata=dict(found.metadata),
+        metadata=dict(found.metadata or {}),
         client_secret=found.client_secret,
     )
 
@@ -139,7 +139,7 @@ def intent_of_session(found: Session, inner: Intent | None) -> Intent:
         status=_status_of_session(found, inner),
         amount=from_stripe(found.amount_total or 0, currency),
         currency=currency,
-        metadata=dict(found.metadata),
+        metadata=dict(found.metadata or {}),
         redirect_url=found.url,
     )
     if inner is None:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
+import msgspec
 import pytest
 import stripe
 from stripe import checkout
@@ -10,9 +11,11 @@ from stripe.params.checkout import SessionCreateParamsPaymentMethodOptions as Se
 from typing_extensions import get_type_hints
 
 from server.currencies import EXPONENTS
+from server.payments.stripe import objects
 from server.payments.stripe.amounts import from_stripe, refusal_of, to_stripe
 from server.payments.stripe.methods import AUTHORISABLE
 from server.payments.stripe.objects import DISPUTES, STATUSES
+from tests.payments.stripe.wire import charge, cs, pi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,3 +61,33 @@ def test_amounts_come_back_as_they_went(currency: str) -> None:
     for amount in (2_000_000, 3_500_100):
         if refusal_of(amount, currency) is None:
             assert from_stripe(to_stripe(amount, currency), currency) == amount
+
+
+OURS: "Mapping[str, tuple[type[msgspec.Struct], Any, dict[str, Any]]]" = {
+    "PaymentIntent": (objects.PaymentIntent, stripe.PaymentIntent, pi("succeeded")),
+    "LastError": (objects.LastError, stripe.PaymentIntent.LastPaymentError, {}),
+    "Charge": (objects.Charge, stripe.Charge, charge()),
+    "Session": (objects.Session, checkout.Session, cs("complete")),
+    "StripeDispute": (
+        objects.StripeDispute,
+        stripe.Dispute,
+        {"status": "won", "amount": 1, "currency": "usd"},
+    ),
+    "StripeRefund": (objects.StripeRefund, stripe.Refund, {"id": "re_1", "status": "succeeded"}),
+}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_whatever_may_be_null_is_read_as_null(name: str) -> None:
+    """The library says which fields may be; an object of another shop in the same account has such."""
+    ours, theirs, whole = OURS[name]
+    fields = [field.name for field in msgspec.structs.fields(ours)]
+    optional = [field for field in fields if type(None) in get_args(theirs.__annotations__[field])]
+    for empty in (*([field] for field in optional), optional):
+        found: Any = msgspec.convert(whole | dict.fromkeys(empty), ours)
+        if isinstance(found, objects.PaymentIntent):
+            assert objects.intent_of(found).id == "pi_1"
+        elif isinstance(found, objects.Session):
+            assert objects.intent_of_session(found, None).id == "cs_1"
+        elif isinstance(found, objects.StripeRefund):
+            assert objects.refund_of(found).id == "re_1"
