@@ -156,6 +156,9 @@ class Ledger:
         stands, back = status_of(payment, intent), went_back(intent)
         status = stands if way_to(payment.status, stands) else payment.status
         await store.set_status(connection, payment.id, status, self._clock(), refunded=back)
+        if back < payment.refunded:
+            _log.error("refund_came_back", payment=str(payment.id), refunded=payment.refunded, now=back)
+            await refund_store.came_back(connection, payment.id, self._clock())
         shown = payment.accepted or booking.confirmed_by is None
         is_told = shown and payment.refunded != back
         return await self._speak(connection, payment, booking, status, is_told=is_told)

@@ -105,6 +105,11 @@ async def finish(
     return row is not None
 
 
+async def came_back(connection: Connection, payment: UUID, now: int) -> None:
+    """Less is with the buyer than was: each refund that was begun is asked after, also if it had succeeded."""
+    await connection.execute(_queries.came_back, payment, moment(now))
+
+
 async def of_booking(connection: Connection, booking: UUID) -> list[RefundRow]:
     """All of a booking's refunds, oldest first."""
     return [

@@ -1,7 +1,8 @@
 """Refunds are rows: owed from the moment they stand, tried until the provider has made them.
 
 A refund that the provider has begun is asked after until it ended; one that failed there is owed again, under
-another purpose, so that its key is another. While a payment is disputed its refunds wait.
+another purpose, so that its key is another: a bank may send one back days after it succeeded. While a payment
+is disputed its refunds wait.
 """
 
 import asyncio

@@ -36,6 +36,11 @@ update refund set status = $2, provider_id = coalesce($3, provider_id), done_at 
 where id = $1 and status in ('requested', 'pending')
 returning id;
 
+-- name: came_back
+-- $1 payment, $2 now: what the provider has begun, and even ended, may have failed since.
+update refund set status = 'pending', due_at = $2, done_at = null, attempts = 0
+where payment_id = $1 and status in ('pending', 'succeeded') and provider_id is not null;
+
 -- name: of_booking
 -- $1 booking → its refunds, oldest first.
 select r.id, r.payment_id, r.amount, r.reason, r.note, r.status, r.created_at, r.done_at, p.currency
