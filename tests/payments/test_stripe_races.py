@@ -76,7 +76,7 @@ async def test_who_dies_while_stopping_a_payment_does_not_keep_it_from_being_acc
 async def test_an_answer_from_before_a_payment_was_stopped_confirms_nothing(
     stripe_house: StripeHouse,
 ) -> None:
-    """A deadline saw nothing; the buyer pays, settle hears it and stalls, and only then the cancel arrives."""
+    """A deadline saw nothing; the buyer pays, settle hears it and stalls, and then the cancel arrives."""
     house = stripe_house
     ann = house.buyer("ann")
     await ann.holds("A-1")
