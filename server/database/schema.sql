@@ -101,7 +101,7 @@ create table booking (
   version integer not null default 1,
   applied_version integer not null default 0,
   touched_at timestamptz not null,
-  extend_until timestamptz not null,
+  extend_until timestamptz not null default now(),
   base_currency text check (base_currency ~ '^[a-z]{3}$'),
   rate numeric check (rate > 0),
   quoted_at timestamptz,

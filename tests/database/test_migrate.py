@@ -202,3 +202,24 @@ async def test_the_schema_is_the_sum_of_the_migrations(database_url: str, empty_
 
 def test_every_migration_is_read() -> None:
     assert len(read_migrations()) == len(list(MIGRATIONS.iterdir()))
+
+
+RELEASED = 3
+REQUIRED = """
+select table_schema || '.' || table_name as name, column_name as added from information_schema.columns
+where is_nullable = 'NO' and column_default is null and is_identity = 'NO'
+  and table_schema not in ('information_schema', 'pg_catalog')
+"""
+
+
+async def test_processes_of_an_older_release_still_insert_while_a_newer_one_is_rolled_out(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    for migration in read_migrations()[:RELEASED]:
+        (tmp_path / f"{migration.name}.sql").write_text(migration.sql, encoding="utf-8")
+    await migrate(empty_database_url, folder=tmp_path)
+    before = {(row["name"], row["added"]) for row in await query(empty_database_url, REQUIRED)}
+    await migrate(empty_database_url)
+    after = {(row["name"], row["added"]) for row in await query(empty_database_url, REQUIRED)}
+    older = {table for table, _ in before}
+    assert {(table, column) for table, column in after - before if table in older} == set()

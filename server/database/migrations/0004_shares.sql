@@ -22,10 +22,10 @@ create unique index payment_live on payment (booking_id, coalesce(share, booking
   where status = 'pending' and not extra;
 create unique index payment_inner on payment (inner_id) where inner_id is not null;
 
--- Late declines move a booking's deadline, never beyond `extend_until`.
-alter table booking add column extend_until timestamptz;
+-- Late declines move a booking's deadline, never beyond `extend_until`. A process of an older release, which
+-- knows nothing of it, makes bookings whose deadlines stand.
+alter table booking add column extend_until timestamptz not null default now();
 update booking set extend_until = expires_at + interval '5 minutes';
-alter table booking alter column extend_until set not null;
 
 alter table booking
   drop constraint booking_cancel_reason_check,
