@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from server.accounts.rules import Caller
+from server.bookings.store import moment
 from tests.payments.house import PRICE
 from tests.payments.stripe_house import CARD, CHALLENGED, DECLINED, StripeBuyer, StripeHouse
 
@@ -91,6 +92,22 @@ def bank_says(outcome: Any) -> Step:
     return step
 
 
+async def shares_half(house: StripeHouse, ann: StripeBuyer) -> None:
+    ann.payment = await house.office.payments.attempt(ann.caller, str(ann.own.id), PRICE // 2)
+
+
+async def takes_the_rest(house: StripeHouse, ann: StripeBuyer) -> None:
+    ann.payment = await house.office.payments.attempt(ann.caller, str(ann.own.id))
+
+
+async def deadline_comes(house: StripeHouse, ann: StripeBuyer) -> None:
+    """For this booking alone."""
+    await house.execute(
+        "update booking set expires_at = $2, release_at = $2 where id = $1", ann.own.id, moment(house.clock())
+    )
+    await house.office.payments.closing.worker._work()
+
+
 PAID: Final = ("confirmed", "paid")
 TAKEN: Final = (pays_by(CARD), is_settled)
 
@@ -113,6 +130,10 @@ STORIES: Final = (
     Story("dispute open", (*TAKEN, disputes), ("confirmed", "disputed")),
     Story("dispute won", (*TAKEN, disputes, bank_says("won")), PAID, PRICE),
     Story("dispute lost", (*TAKEN, disputes, bank_says("lost")), ("cancelled", "refunded")),
+    Story("expired", (deadline_comes,), ("cancelled", "failed")),
+    Story("paid by two", (shares_half, pays_by(CARD), takes_the_rest, pays_by(CARD)), PAID, PRICE // 2),
+    Story("half paid", (shares_half, pays_by(CARD), deadline_comes), ("cancelled", "failed")),
+    Story("expired on Stripe's page", (deadline_comes,), ("cancelled", "failed"), via="checkout"),
     Story("paid on Stripe's page", (pays_by(CARD),), PAID, PRICE, via="checkout"),
     Story("debited on Stripe's page", (pays_by("bank"), debit_succeeds), PAID, PRICE, via="checkout"),
 )

@@ -129,6 +129,11 @@ class StripeHouse(House):
             await self.hears(events)
         raise AssertionError("it goes on and on")
 
+    def kept(self, buyer: StripeBuyer) -> int:
+        """What Stripe's ledger keeps of a buyer's latest attempt, in minor units."""
+        intent = self._inner(buyer.intent)
+        return 0 if intent.startswith("cs_") else self.stripe.ledger[intent].kept
+
     async def owed(self) -> list[tuple[str, int]]:
         """(reason, amount) of every refund, those too that the banks are still making."""
         async with self.database.connection() as connection:

@@ -28,7 +28,7 @@ async def test_with_every_webhook_lost_all_is_right_within_90_seconds(
         await house.office.loops_run(1)
 
     assert await ann.status() == story.end
-    assert _kept(house, ann) == story.kept
+    assert house.kept(ann) == story.kept
     if story.end[0] == "pending":
         house.clock.passes(house.settings.payment_seconds)
         await house.office.loops_run()
@@ -248,10 +248,6 @@ async def _intent_like(house: StripeHouse, ann: StripeBuyer, **metadata: str) ->
     )
     found: dict[str, Any] = made.read(dict)
     return str(found["id"])
-
-
-def _kept(house: StripeHouse, ann: StripeBuyer) -> int:
-    return house.stripe.ledger[house.stripe.intent(ann.intent).id].kept
 
 
 def _movements(stripe: FakeStripe) -> list[str]:
