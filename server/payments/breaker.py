@@ -101,6 +101,9 @@ class Guarded:
     def refuses(self, amount: int, currency: str) -> str | None:
         return self._provider.refuses(amount, currency)
 
+    def step(self, currency: str) -> int:
+        return self._provider.step(currency)
+
     async def create(self, order: Order, key: str) -> Intent:
         return await self._in_time(lambda: self._provider.create(order, key))
 

@@ -11,6 +11,9 @@ class Free:
     def refuses(self, amount: int, currency: str) -> str | None:  # noqa: ARG002  # nothing is nothing everywhere
         return "this has a price" if amount else None
 
+    def step(self, currency: str) -> int:  # noqa: ARG002  # nothing is nothing everywhere
+        return 1
+
     async def create(self, order: Order, key: str) -> Intent:  # noqa: ARG002  # nothing is kept to repeat
         if order.amount:
             raise ProviderRefused("this has a price")

@@ -146,6 +146,7 @@ class Ledger:
         self, connection: Connection, booking: Booking, reason: CancelReason, status: PaymentStatus
     ) -> Sequence[UUID]:
         """A confirmed booking ends; whoever paid a part of it has it back. Answers those payments."""
+        await refund_store.supersede(connection, booking.id, self._clock())
         unwanted = await store.unwant_all(connection, booking.id, self._clock())
         await self._bookings.cancel(connection, booking, reason, status)
         return unwanted

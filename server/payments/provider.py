@@ -28,6 +28,10 @@ class ProviderRefused(Exception):
     """The provider understood and will not; repeating changes nothing. The text is safe to log."""
 
 
+class ProviderCannot(ProviderRefused):
+    """It was not even asked, and never will be: there is no such amount there."""
+
+
 Dispute = Literal["none", "open", "won", "lost"]
 RefundStatus = Literal["pending", "succeeded", "failed"]
 
@@ -56,7 +60,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
     `reversed` is what the buyer's bank took back (lost disputes); `inner` is the payment's own id where the
     object is a page around it (a checkout session); `failure` says why a try was declined, in the provider's
-    code.
+    code. `final`: it is cancelled, and can never be paid after all.
     """
 
     id: str
@@ -72,6 +76,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Mapping[str, str] = {}
     client_secret: str | None = None
     redirect_url: str | None = None
+    final: bool = False
 
     @property
     def has_money(self) -> bool:
@@ -112,6 +117,10 @@ class Provider(Protocol):
 
     def refuses(self, amount: int, currency: str) -> str | None:
         """Why it could not take such an amount, None if it could: told before anything is begun."""
+        ...
+
+    def step(self, currency: str) -> int:
+        """Every amount it moves is a multiple of so many minor units."""
         ...
 
     async def create(self, order: Order, key: str) -> Intent:

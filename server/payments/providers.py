@@ -62,6 +62,10 @@ class Providers:
         """Why a provider could not take such an amount, None if it could."""
         return self._by_name[name].refuses(amount, currency)
 
+    def step(self, payment: Payment) -> int:
+        """Its provider takes and gives back multiples of so many minor units."""
+        return self._of(payment).step(payment.currency)
+
     async def create(self, payment: Payment, booking: Booking) -> Intent | None:
         """The payment's intent, made at its provider and written down; None if the attempt is over."""
         async with self._database.connection() as connection:
@@ -156,7 +160,9 @@ def order_of(payment: Payment, booking: Booking) -> Order:
 
 
 def _never_made(payment: Payment, why: str) -> Intent:
-    return Intent(id="", status="cancelled", amount=payment.amount, currency=payment.currency, failure=why)
+    return Intent(
+        id="", status="cancelled", amount=payment.amount, currency=payment.currency, failure=why, final=True
+    )
 
 
 def _intent(payment: Payment) -> str:

@@ -105,8 +105,13 @@ async def finish(
     return row is not None
 
 
+async def supersede(connection: Connection, booking: UUID, now: int) -> None:
+    """All of a booking's money goes back: parts that the provider has not begun are in that."""
+    await connection.execute(_queries.supersede, booking, moment(now))
+
+
 async def came_back(connection: Connection, payment: UUID, now: int) -> None:
-    """Less is with the buyer than was: each refund that was begun is asked after, also if it had succeeded."""
+    """Less is with the buyer than was: each refund that was begun is asked after, even one that succeeded."""
     await connection.execute(_queries.came_back, payment, moment(now))
 
 

@@ -1,5 +1,6 @@
 """What an owner gives back of a confirmed booking, in full or in part."""
 
+from math import lcm
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -9,6 +10,7 @@ from server.bookings.worker import Clock
 from server.database.pool import Connection, Database
 from server.errors import Conflict, FieldError, InvalidFields
 from server.payments import refund_store, shares, store
+from server.payments.providers import Providers
 from server.payments.refund_store import RefundRow
 from server.payments.rules import Payment
 
@@ -18,15 +20,17 @@ BY_OWNER: Final = "by_owner"
 class Refunding:
     """`full` ends the booking, `part` does not. Neither goes while a dispute is open: Conflict."""
 
-    def __init__(self, database: Database, bookings: Bookings, clock: Clock) -> None:
+    def __init__(self, database: Database, bookings: Bookings, providers: Providers, clock: Clock) -> None:
         self._database = database
         self._bookings = bookings
+        self._providers = providers
         self._clock = clock
 
     async def full(self, booking: Booking) -> list[UUID]:
         """Cancel a confirmed booking; answers the payments whose money goes back, to be settled now.
 
-        The money is unwanted from the same moment on that the places are free. Twice is once.
+        The money is unwanted from the same moment on that the places are free. Parts that nobody has made
+        yet are in it. Twice is once.
         """
         async with self._database.transaction() as connection:
             locked = await self._bookings.lock(connection, booking.id)
@@ -34,6 +38,7 @@ class Refunding:
                 return []
             _refuse_disputed(locked)
             await self._bookings.cancel(connection, locked, "refunded", locked.payment_status)
+            await refund_store.supersede(connection, booking.id, self._clock())
             unwanted = await store.unwant_all(connection, booking.id, self._clock())
         await self._bookings.apply(booking.id)
         return unwanted
@@ -41,7 +46,8 @@ class Refunding:
     async def part(self, booking: Booking, amount: int, note: str) -> bool:
         """Owe a part of it, from each payer in proportion; False if it is all there is.
 
-        InvalidFields if it is more than is left, Conflict while the money is not all taken.
+        InvalidFields if it is more than is left or its provider has no such amount, Conflict while the money
+        is not all taken.
         """
         async with self._database.transaction() as connection:
             locked = await self._bookings.lock(connection, booking.id)
@@ -52,7 +58,10 @@ class Refunding:
                 raise _wrong(f"is {amount}; it is at least 1 and at most what is left, {sum(left)}")
             if amount == sum(left) and amount == locked.total and locked.status == "confirmed":
                 return False
-            await self._owe(connection, payments, shares.spread(amount, left), note)
+            step = lcm(*(self._providers.step(payment) for payment in payments))
+            if amount % step:
+                raise _wrong(f"is {amount}; {locked.currency} is given back in steps of {step} minor units")
+            await self._owe(connection, payments, shares.spread(amount, left, step), note)
         return True
 
     async def of_booking(self, booking: Booking) -> list[RefundRow]:

@@ -17,9 +17,10 @@ from server.database.pool import Database
 from server.errors import Unavailable
 from server.payments import refund_store
 from server.payments.figures import PaymentFigures
-from server.payments.provider import ProviderRefused, Refund
+from server.payments.provider import ProviderCannot, ProviderRefused, Refund
 from server.payments.providers import Providers
 from server.payments.refund_store import OwedRefund
+from server.payments.refunding import BY_OWNER
 from server.payments.rules import left_of
 
 BATCH: Final = 20
@@ -119,7 +120,15 @@ class Refunds:
         await self._settle(refund.payment)
 
     async def _refused(self, refund: OwedRefund, refused: ProviderRefused) -> None:
-        """It may have gone back by another way meanwhile, or the bank may be asking for it."""
+        """It may have gone back by another way meanwhile, or the bank may be asking for it.
+
+        What an owner wished and no provider can do ends here; what is owed without anybody's wish stays owed.
+        """
+        if isinstance(refused, ProviderCannot) and refund.reason == BY_OWNER:
+            _log.error("refund_impossible", payment=str(refund.payment), reason=str(refused))
+            self._figures.refund_stuck()
+            await self._end(refund, "dropped", None)
+            return
         left = await self._left(refund)
         if left is not None and left < refund.amount:
             _log.warning("refund_dropped", payment=str(refund.payment), reason=str(refused))

@@ -69,6 +69,9 @@ class Sandbox:
     def refuses(self, amount: int, currency: str) -> str | None:  # noqa: ARG002  # play money has every currency
         return None if amount else "an amount is more than nothing"
 
+    def step(self, currency: str) -> int:  # noqa: ARG002  # play money has every amount
+        return 1
+
     async def create(self, order: Order, key: str) -> Intent:
         try:
             async with self._database.transaction() as connection:

@@ -88,14 +88,16 @@ class Payments:
             database, bookings, self._providers, self.closing, settle=self._settle_one, clock=clock
         )
         self._adoption = Adoption(database, bookings, self._providers, clock)
-        self._refunding = Refunding(database, bookings, clock)
+        self._refunding = Refunding(database, bookings, self._providers, clock)
         self.refunds = Refunds(database, self._providers, self.settle, clock, self.figures)
         self.reconciler = Reconciler(database, self._providers, self.settle, self.heard, clock)
         self._checked: dict[UUID, float] = {}
 
     def workers(self) -> list[Worker]:
         """The loops to be run beside the server."""
-        workers = [self.closing.worker, self.inbox.worker, self.refunds.worker, self.reconciler.worker]
+        reconciler = self.reconciler
+        workers = [self.closing.worker, self.inbox.worker, self.refunds.worker]
+        workers += [reconciler.lister, reconciler.worker]
         return [*workers, self.sandbox.worker] if self.sandbox else workers
 
     @property

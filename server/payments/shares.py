@@ -7,7 +7,14 @@ from uuid import UUID
 from server.payments.rules import Payment
 
 SHARES_AT_MOST: Final = 50
-ATTEMPTS_AT_MOST: Final = 200
+# Withdrawn ones with them.
+SHARES_EVER: Final = 200
+# Of one share, each a call or two to its provider; the buyer's own makes room for many a share.
+ATTEMPTS_AT_MOST: Final = 20
+OWN_ATTEMPTS_AT_MOST: Final = 100
+# The first few at any pace, for whoever mistypes a card; then one after a pause.
+ATTEMPTS_AT_ANY_PACE: Final = 5
+PAUSE_MS: Final = 2_000
 
 
 def reserved(attempts: Iterable[Payment], *, besides: UUID | None = None) -> int:
@@ -36,13 +43,32 @@ def live(attempts: Iterable[Payment]) -> Payment | None:
     return next((each for each in attempts if each.status == "pending" and not each.extra), None)
 
 
-def count(attempts: Iterable[Payment]) -> int:
-    """How many shares there are that are not withdrawn."""
-    return len({each.share for each in attempts if each.share is not None and not each.withdrawn})
+def count(attempts: Iterable[Payment], *, withdrawn: bool = False) -> int:
+    """How many shares there are, those that were withdrawn only if they are asked for."""
+    counted = (each for each in attempts if withdrawn or not each.withdrawn)
+    return len({each.share for each in counted if each.share is not None})
 
 
-def spread(amount: int, left: Sequence[int]) -> list[int]:
-    """`amount` over what is left of each payment, in proportion, to the unit; at most all of it."""
+def room_for_another(attempts: Iterable[Payment], key: UUID, *, own: bool) -> bool:
+    """Whether a share may be tried once more."""
+    at_most = OWN_ATTEMPTS_AT_MOST if own else ATTEMPTS_AT_MOST
+    return len(of_share(attempts, key)) < at_most
+
+
+def pause_before_another(attempts: Iterable[Payment], key: UUID, now: int) -> int:
+    """How many milliseconds a share's next attempt has to wait."""
+    tried = of_share(attempts, key)
+    if len(tried) < ATTEMPTS_AT_ANY_PACE:
+        return 0
+    return max(0, max(each.created_at for each in tried) + PAUSE_MS - now)
+
+
+def spread(amount: int, left: Sequence[int], step: int = 1) -> list[int]:
+    """`amount` over what is left of each payment, in proportion, to the step; at most all of it."""
+    return [step * part for part in _spread(amount // step, [each // step for each in left])]
+
+
+def _spread(amount: int, left: Sequence[int]) -> list[int]:
     whole = sum(left)
     if not whole:
         return [0 for _ in left]

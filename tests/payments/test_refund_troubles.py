@@ -1,11 +1,18 @@
 """Refunds that go wrong at Stripe: they come back days later, or can't be made at all."""
 
+import pytest
+
 from server.accounts.rules import Caller
-from tests.payments.house import PRICE
+from server.errors import InvalidFields
+from server.inventory.rules import HoldPolicy, ResourceDraft, SlotDraft
+from server.payments import refund_store
+from tests.payments.between import around
+from tests.payments.house import HALL, PRICE
 from tests.payments.stripe_house import StripeBuyer, StripeHouse
 
 OWNER = Caller(session="", user="owner")
 PART = 700
+DINARS = 10_000
 
 
 async def test_a_part_that_comes_back_days_later_is_given_back_again(stripe_house: StripeHouse) -> None:
@@ -50,9 +57,97 @@ async def test_of_two_refunds_only_the_one_that_came_back_is_made_again(stripe_h
     assert (await ann.sees()).refunded == PART + 300
 
 
-async def _paid(house: StripeHouse) -> StripeBuyer:
+@pytest.mark.parametrize("amount", [1_235, 5])
+async def test_a_part_that_stripe_has_no_such_amount_of_is_refused_at_once(
+    stripe_house: StripeHouse, amount: int
+) -> None:
+    house = stripe_house
+    ann = await _paid_in_dinars(house)
+    with pytest.raises(InvalidFields) as refused:
+        await house.office.payments.refund(OWNER, str(ann.own.id), amount, "as agreed")
+    assert "steps of 10" in (refused.value.errors or [])[0].message
+    assert await _rows(house) == []
+    await house.office.payments.refund(OWNER, str(ann.own.id), 1_230, "as agreed")
+    await _ends(house)
+    assert await _rows(house) == [(1_230, "succeeded")]
+
+
+async def test_what_stripe_can_never_be_asked_for_is_dropped_and_told(
+    stripe_house: StripeHouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house = stripe_house
+    ann = await _paid_in_dinars(house)
+    await _owes_a_part(house, ann, 1_235)
+    await _ends(house)
+    assert await _rows(house) == [(1_235, "dropped")]
+    assert "refund_impossible" in capsys.readouterr().out
+    await ann.cancels()
+    await _ends(house)
+    assert await _rows(house) == [(1_235, "dropped"), (DINARS, "succeeded")]
+    assert await ann.status() == ("cancelled", "refunded")
+
+
+async def test_all_of_it_takes_the_place_of_a_part_that_was_never_made(stripe_house: StripeHouse) -> None:
+    house = stripe_house
+    ann = await _paid(house)
+    await _owes_a_part(house, ann, PART)
+    await ann.cancels()
+    await _ends(house)
+    assert await _rows(house) == [(PART, "dropped"), (PRICE, "succeeded")]
+    assert await ann.status() == ("cancelled", "refunded")
+    await house.is_whole()
+
+
+async def test_a_part_under_way_while_all_is_given_back_is_made_once_and_the_rest_besides(
+    stripe_house: StripeHouse,
+) -> None:
+    house = stripe_house
+    ann = await _paid(house)
+    await _owes_a_part(house, ann, PART)
+
+    async def cancels() -> None:
+        if (await ann.sees()).status == "confirmed":
+            await ann.cancels()
+
+    slow = house.opens_office(around("provider", "refund", after=cancels))
+    await slow.payments.refunds.worker._work()
+    await _ends(house)
+    await _ends(house)
+
+    assert sum(amount for amount, status in await _rows(house) if status == "succeeded") == PRICE
+    assert await ann.status() == ("cancelled", "refunded")
+    await house.is_whole()
+
+
+async def _paid_in_dinars(house: StripeHouse) -> StripeBuyer:
+    """Ten dinars of a thousand fils, of which Stripe takes tens."""
+    slots = (SlotDraft(id="K-1", label="K-1", capacity=1, price=DINARS),)
+    await house.office.inventory.create(
+        ResourceDraft(
+            id="dinars",
+            kind="seats",
+            title="Dinars",
+            owner="owner",
+            time_zone="Asia/Kuwait",
+            currency="kwd",
+            policy=HoldPolicy(),
+            slots=slots,
+        )
+    )
+    return await _paid(house, "K-1", resource="dinars")
+
+
+async def _owes_a_part(house: StripeHouse, ann: StripeBuyer, amount: int) -> None:
+    """As it stands before anybody has tried to make it."""
+    async with house.database.connection() as connection:
+        await refund_store.owe(
+            connection, ann.attempt.id, "part:x", amount, reason="by_owner", now=house.clock()
+        )
+
+
+async def _paid(house: StripeHouse, slot: str = "A-1", resource: str = HALL) -> StripeBuyer:
     ann = house.buyer("ann")
-    await ann.holds("A-1")
+    await ann.holds(slot, resource=resource)
     await ann.books()
     await ann.pays()
     await house.hears_all()

@@ -71,13 +71,17 @@ async def test_parts_that_come_to_all_of_it_end_the_booking(house: House) -> Non
     await house.is_whole()
 
 
-async def test_after_a_part_the_rest_goes_back_when_the_buyer_cancels(house: House) -> None:
+@pytest.mark.parametrize("made", [False, True])
+async def test_after_a_part_the_rest_goes_back_when_the_buyer_cancels(house: House, *, made: bool) -> None:
     ann = await _paid(house)
-    await house.office.payments.refund(OWNER, str(ann.own.id), 700, "")  # and it is not made yet
+    await house.office.payments.refund(OWNER, str(ann.own.id), 700, "")
+    if made:
+        await house.office.loops_run()
     await ann.cancels()
     await house.office.loops_run(3)
     assert await ann.status() == ("cancelled", "refunded")
-    assert sorted(await house.refunds()) == [("booking_cancelled", TOTAL - 700), ("by_owner", 700)]
+    in_two = [("booking_cancelled", TOTAL - 700), ("by_owner", 700)]
+    assert sorted(await house.refunds()) == (in_two if made else [("booking_cancelled", TOTAL)])
     await house.is_whole()
 
 
@@ -256,6 +260,16 @@ def test_a_part_is_spread_to_the_unit_and_nobody_gets_more_than_was_paid(
     assert all(
         abs(part * sum(left) - sum(parts) * most) < sum(left) for part, most in zip(parts, left, strict=True)
     ) or not sum(left)
+
+
+@given(some.integers(0, 10**6), some.lists(some.integers(0, 10**5), max_size=8), some.sampled_from([10, 100]))
+def test_where_only_steps_are_taken_a_part_is_spread_in_steps(
+    amount: int, left: list[int], step: int
+) -> None:
+    left = [step * each for each in left]
+    parts = spread(step * amount, left, step)
+    assert sum(parts) == min(step * amount, sum(left))
+    assert all(0 <= part <= most and part % step == 0 for part, most in zip(parts, left, strict=True))
 
 
 def test_another_purpose_for_another_key() -> None:

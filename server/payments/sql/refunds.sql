@@ -22,9 +22,9 @@ returning r.id, r.payment_id, p.booking_id, r.purpose, r.amount, r.reason, r.not
   r.provider_id as made, p.provider, p.provider_id as intent;
 
 -- name: under_way
--- $1 refund, $2 the provider's id, $3 when it is asked again.
-update refund set status = 'pending', provider_id = $2, due_at = $3, last_error = null
-where id = $1 and status in ('requested', 'pending');
+-- $1 refund, $2 the provider's id, $3 when it is asked again. One that was dropped while it was made stands.
+update refund set status = 'pending', provider_id = $2, due_at = $3, last_error = null, done_at = null
+where id = $1 and status in ('requested', 'pending', 'dropped');
 
 -- name: postpone
 -- $1 refund, $2 when it is tried next, $3 why it failed.
@@ -32,9 +32,17 @@ update refund set due_at = $2, last_error = $3 where id = $1;
 
 -- name: finish
 -- $1 refund, $2 how it ended, $3 the provider's id if it has one, $4 now, $5 why → a row unless it had ended.
+-- One that was dropped while it was made has been made.
 update refund set status = $2, provider_id = coalesce($3, provider_id), done_at = $4, last_error = $5
-where id = $1 and status in ('requested', 'pending')
+where id = $1 and (status in ('requested', 'pending') or (status = 'dropped' and $2 = 'succeeded'))
 returning id;
+
+-- name: supersede
+-- $1 booking, $2 now: parts that are owed and not known to be begun.
+update refund r set status = 'dropped', done_at = $2, last_error = 'all of it goes back'
+from payment p
+where p.id = r.payment_id and p.booking_id = $1
+  and r.status = 'requested' and r.provider_id is null and r.purpose like 'part:%';
 
 -- name: came_back
 -- $1 payment, $2 now: what the provider has begun, and even ended, may have failed since.

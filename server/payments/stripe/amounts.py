@@ -5,7 +5,7 @@ What Stripe can't take exactly is refused beforehand, never rounded: what was pr
 
 from typing import Final
 
-from server.payments.provider import ProviderRefused
+from server.payments.provider import ProviderCannot
 
 # Without decimals by ISO, and yet passed to Stripe with two, both always 0.
 _TIMES_100: Final = frozenset({"isk", "ugx"})
@@ -36,10 +36,10 @@ _MORE_DIGITS: Final = {"idr": 12, "cop": 10, "inr": 9}
 
 
 def to_stripe(amount: int, currency: str) -> int:
-    """Our minor units as Stripe's; ProviderRefused where there is no such amount."""
+    """Our minor units as Stripe's; ProviderCannot where there is no such amount."""
     problem = problem_of(amount, currency)
     if problem:
-        raise ProviderRefused(problem)
+        raise ProviderCannot(problem)
     return _counted(amount, currency)
 
 
@@ -50,11 +50,16 @@ def from_stripe(amount: int, currency: str) -> int:
     return amount * 100 if currency in _BY_100 else amount
 
 
+def step_of(currency: str) -> int:
+    """Stripe takes multiples of so many of our minor units."""
+    return 10 if currency in _STEPS_OF_10 else 100 if currency in _BY_100 else 1
+
+
 def problem_of(amount: int, currency: str) -> str | None:
     """Why Stripe could not be asked for such an amount in one payment or refund, None if it could."""
     if currency in _NOT_TAKEN:
         return f"Stripe does not take {currency}"
-    step = 10 if currency in _STEPS_OF_10 else 100 if currency in _BY_100 else 1
+    step = step_of(currency)
     if amount % step:
         return f"Stripe takes {currency} in steps of {step} minor units, and {amount} is none"
     return None

@@ -13,7 +13,7 @@ from stripe import RequestOptions, StripeObject
 from stripe.params.checkout import SessionCreateParams, SessionCreateParamsPaymentMethodOptions
 
 from server.payments.provider import Intent, Order, ProviderRefused, Refund
-from server.payments.stripe.amounts import refusal_of, to_stripe
+from server.payments.stripe.amounts import refusal_of, step_of, to_stripe
 from server.payments.stripe.client import Answer, Calls, numbered
 from server.payments.stripe.failures import Refused
 from server.payments.stripe.intents import METHODS, TURNS, Stripe, metadata_of, title_of
@@ -47,6 +47,9 @@ class StripeCheckout:
 
     def refuses(self, amount: int, currency: str) -> str | None:
         return refusal_of(amount, currency)
+
+    def step(self, currency: str) -> int:
+        return step_of(currency)
 
     async def create(self, order: Order, key: str) -> Intent:
         params = self._creation(order)

@@ -13,7 +13,7 @@ from stripe import RequestOptions, StripeObject
 from stripe.params import PaymentIntentCreateParams, PaymentIntentCreateParamsPaymentMethodOptions
 
 from server.payments.provider import Intent, IntentStatus, Order, Refund
-from server.payments.stripe.amounts import refusal_of, to_stripe
+from server.payments.stripe.amounts import refusal_of, step_of, to_stripe
 from server.payments.stripe.client import Answer, Calls, Send, numbered
 from server.payments.stripe.failures import Refused
 from server.payments.stripe.methods import AUTHORISABLE
@@ -50,6 +50,9 @@ class Stripe:
 
     def refuses(self, amount: int, currency: str) -> str | None:
         return refusal_of(amount, currency)
+
+    def step(self, currency: str) -> int:
+        return step_of(currency)
 
     async def create(self, order: Order, key: str) -> Intent:
         params = _creation(order)
