@@ -161,6 +161,11 @@ async def check_later(connection: Connection, payment: Payment, when: int | None
     )
 
 
+async def check_now(connection: Connection, payments: list[UUID], now: int) -> None:
+    """Have the reconciler look at these at once, however long it takes until one does."""
+    await connection.execute(_queries.check_now, payments, moment(now))
+
+
 async def take_unchecked(connection: Connection, now: int, until: int, limit: int) -> list[UUID]:
     """Payments to look at, given to nobody else before `until`."""
     rows = await connection.fetch(_queries.take_unchecked, moment(now), moment(until), limit)

@@ -142,6 +142,7 @@ async def test_a_provider_that_is_not_served_takes_no_booking(house: House) -> N
         "payments.deadlines",
         "payments.inbox",
         "payments.refunds",
+        "payments.listing",
         "payments.reconcile",
     ]
     house.office.payments = payments

@@ -118,6 +118,10 @@ update payment set unwanted = true, updated_at = $2, check_at = $2 where id = $1
 -- $1 payment, $2 when it is looked at next (null: not again), $3 status, $4 unwanted: unless it is another by now.
 update payment set check_at = $2 where id = $1 and status = $3 and unwanted = $4;
 
+-- name: check_now
+-- $1 payments, $2 now.
+update payment set check_at = least(check_at, $2) where id = any($1::uuid[]);
+
 -- name: take_unchecked
 -- $1 now, $2 until when they are taken, $3 how many → payments that nobody has heard of for a while.
 update payment set check_at = $2

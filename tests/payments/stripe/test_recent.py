@@ -107,7 +107,7 @@ async def test_whose_money_went_back_is_asked_for_whole() -> None:
 
 async def test_a_refund_of_ours_that_failed_late_is_news() -> None:
     ours = {"id": "re_1", "object": "refund", "metadata": {"key": "refund:p1:full"}}
-    news = [
+    news: list[dict[str, Any]] = [
         {**ours, "payment_intent": "pi_1", "status": "failed"},
         {**ours, "payment_intent": "pi_2", "status": "succeeded"},
         {**ours, "payment_intent": "pi_3", "status": "canceled"},
