@@ -170,7 +170,7 @@ create index quote_keep_until on quote (keep_until);
 -- null for the booking's own payment, else the id of that share's first attempt. `accepted` are the payments
 -- by whose money a booking was confirmed. A `withdrawn` share can't be tried again. `refunded` is what went
 -- back, by refunds or by the bank, as its provider last told; `inner_id` is the payment's own id where
--- `provider_id` is a page around it.
+-- `provider_id` is a page around it. `closed`: at its provider nobody can ever pay by it any more.
 create table payment (
   id uuid primary key,
   booking_id uuid not null references booking (id),
@@ -195,6 +195,7 @@ create table payment (
   withdrawn boolean not null default false,
   refunded bigint not null default 0 check (refunded >= 0),
   inner_id text,
+  closed boolean not null default false,
   stopping_until timestamptz,
   unique (booking_id, attempt),
   unique (provider, provider_id)

@@ -58,6 +58,7 @@ class Attempts:
             if not still_open:
                 return self._newest(attempts)
             provider = self._provider_for(still_open, booking.currency, via)
+            self._require_another(attempts, booking, booking.id)
             paid = await self._close(own, booking)
             if paid is not None:
                 return paid
@@ -100,6 +101,7 @@ class Attempts:
                 if ready is not None:
                     return ready
                 continue
+            self._require_another(attempts, booking, share)
             paid = await self._close(attempts, booking)
             if paid is not None:
                 return paid
@@ -126,7 +128,8 @@ class Attempts:
             await self._bookings.touch(connection, current)
         await self._bookings.apply(booking.id)
         for payment in standing:
-            await self._settle(payment.id)
+            if not payment.closed:
+                await self._settle(payment.id)
 
     async def all(self, booking: Booking) -> list[Payment]:
         """Every attempt, oldest first."""
@@ -169,7 +172,7 @@ class Attempts:
     async def _close(self, attempts: Iterable[Payment], booking: Booking) -> Payment | None:
         """Make each impossible to pay; answers the one that was paid after all."""
         for payment in attempts:
-            if payment.unwanted:
+            if payment.unwanted or payment.closed:
                 continue
             try:
                 await self._closing.stop(payment, booking)
@@ -202,6 +205,16 @@ class Attempts:
         if payment.share is not None:
             await self._bookings.apply(booking.id)
         return inserted
+
+    def _require_another(self, attempts: list[Payment], booking: Booking, key: UUID) -> None:
+        """Before anything is closed for it, so that what stands can still be paid.
+
+        LimitExceeded where a share was tried too often, Conflict where the last try was just now.
+        """
+        _require_room(attempts, booking.id, key)
+        wait = shares.pause_before_another(attempts, key, self._clock())
+        if wait:
+            raise Conflict("this was tried only just now; wait a moment", retry_after=wait / 1000)
 
     async def _pending(self, connection: Connection, booking: Booking) -> Booking:
         current = await self._bookings.lock(connection, booking.id)
@@ -258,11 +271,18 @@ class Attempts:
 
 
 def _require_few(attempts: list[Payment], payment: Payment) -> None:
-    is_new_share = payment.share == payment.id
-    if len(attempts) >= shares.ATTEMPTS_AT_MOST:
-        raise LimitExceeded(f"a booking has at most {shares.ATTEMPTS_AT_MOST} attempts to pay")
-    if is_new_share and shares.count(attempts) >= shares.SHARES_AT_MOST:
+    _require_room(attempts, payment.booking, payment.key)
+    if payment.share != payment.id:
+        return
+    if shares.count(attempts) >= shares.SHARES_AT_MOST:
         raise LimitExceeded(f"a booking has at most {shares.SHARES_AT_MOST} shares")
+    if shares.count(attempts, withdrawn=True) >= shares.SHARES_EVER:
+        raise LimitExceeded(f"a booking is split into at most {shares.SHARES_EVER} shares over time")
+
+
+def _require_room(attempts: list[Payment], booking: UUID, key: UUID) -> None:
+    if not shares.room_for_another(attempts, key, own=key == booking):
+        raise LimitExceeded("this was tried too often; ask for a new link, or pay by what stands")
 
 
 def _wrong(message: str) -> InvalidFields:

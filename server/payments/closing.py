@@ -81,11 +81,12 @@ class Closing:
 
     async def stop(self, payment: Payment, booking: Booking) -> Intent | None:
         """Make one attempt impossible to pay; PaidMeanwhile if it was paid. None: there is none to pay by."""
-        intent = await self._intent(payment, booking)
-        if intent is None or intent.status == "cancelled":
-            return intent
-        if not _pays(payment, intent):
+        intent = None if payment.closed else await self._intent(payment, booking)
+        if intent is not None and intent.status != "cancelled" and not _pays(payment, intent):
             intent = await self._cancel_alone(payment)
+        if intent is None or intent.status == "cancelled":
+            await self._remember(payment, intent)
+            return intent
         if _pays(payment, intent):
             await self._settle(payment.id)
             await self._require_unstopped(payment)
@@ -93,6 +94,12 @@ class Closing:
         if intent.status == "processing":
             raise Unavailable("the payment is under way", retry_after=2)
         return intent
+
+    async def _remember(self, payment: Payment, intent: Intent | None) -> None:
+        """What is closed for good is not asked about again."""
+        if intent is not None and intent.final:
+            async with self._database.connection() as connection:
+                await store.close(connection, payment.id)
 
     async def _stop_one(self, payment: Payment, booking: Booking) -> bool:
         """Whether there is money in it; PaidMeanwhile if with that the booking is paid as a whole."""

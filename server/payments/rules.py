@@ -24,7 +24,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     provider last told, `outstanding` what our own unfinished refunds will give back. `rivalled`: another
     payment of the same share has brought its money already. `stopping_until`: somebody stops it at its
     provider, and so long nobody accepts its money, for the call may take it away; once the provider has
-    cancelled it, the moment of that.
+    cancelled it, the moment of that. `closed`: at its provider nobody can ever pay by it any more.
     """
 
     id: UUID
@@ -51,6 +51,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     outstanding: int = 0
     rivalled: bool = False
     stopping_until: int | None = None
+    closed: bool = False
 
     @property
     def is_live(self) -> bool:
@@ -222,9 +223,9 @@ def next_look(payment: Payment, booking: Booking, now: int) -> int:
     return now + min(max((now - payment.updated_at) // 4, LOOK_MS), slowest)
 
 
-def is_over(payment: Payment, now: int) -> bool:
-    """Whether nothing more is expected of an attempt that took nothing."""
-    return payment.status == "failed" and now - payment.updated_at > LATE_MS
+def is_over(payment: Payment, now: int, *, closed: bool = False) -> bool:
+    """Whether nothing more is expected of an attempt that took nothing; at once if it is `closed`."""
+    return payment.status == "failed" and (closed or now - payment.updated_at > LATE_MS)
 
 
 def without_intent(payment: Payment, booking: Booking) -> Step:

@@ -66,7 +66,7 @@ class Settle:
             case = Case(payment, booking, intent, policy, self._clock())
             step = case.step
             if step in _AT_REST or step in asked:
-                await self._look_later(payment, booking, step)
+                await self._look_later(case, step)
                 return step
             if step in _AT_PROVIDER:
                 asked.add(step)
@@ -78,7 +78,7 @@ class Settle:
                     continue
                 others += written
                 if step is Step.REFUND:
-                    await self._look_later(payment, booking, step)
+                    await self._look_later(case, step)
                     return step
         raise Unavailable("the payment changes faster than it can be settled", retry_after=1)
 
@@ -131,9 +131,13 @@ class Settle:
         await self._bookings.apply(case.booking.id)
         return others
 
-    async def _look_later(self, payment: Payment, booking: Booking, step: Step) -> None:
-        now = self._clock()
+    async def _look_later(self, case: Case, step: Step) -> None:
+        payment, now = case.payment, self._clock()
         finished = step is Step.DONE and payment.status != "failed" and payment.flag is None
-        when = None if finished or is_over(payment, now) else next_look(payment, booking, now)
+        closed = payment.closed or (case.intent is not None and case.intent.final)
+        over = finished or is_over(payment, now, closed=closed)
+        when = None if over else next_look(payment, case.booking, now)
         async with self._database.connection() as connection:
             await store.check_later(connection, payment, when)
+            if closed and not payment.closed:
+                await store.close(connection, payment.id)

@@ -144,6 +144,11 @@ async def stopped(connection: Connection, payment_id: UUID, until: int, cancelle
     await connection.execute(_queries.stopped, payment_id, moment(until), _optional(cancelled_at))
 
 
+async def close(connection: Connection, payment_id: UUID) -> None:
+    """Write down that its provider will never be paid by it."""
+    await connection.execute(_queries.close, payment_id)
+
+
 async def set_flag(connection: Connection, payment_id: UUID, flag: str, now: int) -> None:
     """Ask for a person's eye."""
     await connection.execute(_queries.set_flag, payment_id, flag, moment(now))
@@ -202,5 +207,6 @@ def _payment(row: asyncpg.Record) -> Payment:
         refunded=row["refunded"],
         outstanding=row["outstanding"],
         rivalled=row["rivalled"],
+        closed=row["closed"],
         stopping_until=None if stopping_until is None else milliseconds(stopping_until),
     )

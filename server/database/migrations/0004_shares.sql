@@ -3,13 +3,14 @@
 -- `share` is null for the booking's own payment, else the id of that share's first attempt. `accepted` are the
 -- payments by whose money a booking was confirmed. A `withdrawn` share can't be tried again. `refunded` is what
 -- went back, by refunds or by the bank, as its provider last told; `inner_id` is the payment's own id where
--- `provider_id` is a page around it.
+-- `provider_id` is a page around it. `closed`: at its provider nobody can ever pay by it any more.
 alter table payment
   add column share uuid references payment (id),
   add column accepted boolean not null default false,
   add column withdrawn boolean not null default false,
   add column refunded bigint not null default 0 check (refunded >= 0),
-  add column inner_id text;
+  add column inner_id text,
+  add column closed boolean not null default false;
 
 update payment set accepted = true from booking where booking.confirmed_by = payment.id;
 update payment set refunded = given.back

@@ -69,7 +69,8 @@ update payment set inner_id = $2 where id = $1 and not exists (select from payme
 -- $1 payment, $2 status, $3 now, $4 when it is looked at next (null: it is finished), $5 whether it is accepted
 -- from now on, $6 what went back (null: as before).
 update payment set
-  status = $2, updated_at = $3, check_at = $4, accepted = accepted or $5, refunded = coalesce($6, refunded)
+  status = $2, updated_at = $3, check_at = case when closed and $2 = 'failed' then null else $4::timestamptz end,
+  accepted = accepted or $5, refunded = coalesce($6, refunded)
 where id = $1;
 
 -- name: accept_secured
@@ -92,7 +93,8 @@ returning id;
 
 -- name: fail_pending
 -- $1 booking, $2 now, $3 when they are looked at: none of them can be paid any more.
-update payment set status = 'failed', updated_at = $2, check_at = $3
+update payment set status = 'failed', updated_at = $2,
+  check_at = case when closed then null else $3::timestamptz end
 where booking_id = $1 and status = 'pending';
 
 -- name: withdraw
@@ -118,14 +120,21 @@ update payment set unwanted = true, updated_at = $2, check_at = $2 where id = $1
 -- $1 payment, $2 when it is looked at next (null: not again), $3 status, $4 unwanted: unless it is another by now.
 update payment set check_at = $2 where id = $1 and status = $3 and unwanted = $4;
 
+-- name: close
+-- $1 payment: nobody can ever pay by it; nothing more is to be heard of one that has failed.
+update payment set closed = true, check_at = case when status = 'failed' then null else check_at end
+where id = $1;
+
 -- name: check_now
 -- $1 payments, $2 now.
 update payment set check_at = least(check_at, $2) where id = any($1::uuid[]);
 
 -- name: take_unchecked
--- $1 now, $2 until when they are taken, $3 how many → payments that nobody has heard of for a while.
+-- $1 now, $2 until when they are taken, $3 how many → payments that nobody has heard of for a while, first
+-- those by which somebody may be paying.
 update payment set check_at = $2
 where id in (
-  select id from payment where check_at <= $1 order by check_at limit $3 for no key update skip locked
+  select id from payment where check_at <= $1
+  order by status not in ('pending', 'authorized'), check_at limit $3 for no key update skip locked
 )
 returning id;

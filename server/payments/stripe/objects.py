@@ -124,6 +124,7 @@ def intent_of(found: PaymentIntent, disputes: Sequence[StripeDispute] = ()) -> I
         failure=_failure_of(found),
         metadata=dict(found.metadata or {}),
         client_secret=found.client_secret,
+        final=found.status == "canceled",
     )
 
 
@@ -141,6 +142,7 @@ def intent_of_session(found: Session, inner: Intent | None) -> Intent:
         currency=currency,
         metadata=dict(found.metadata or {}),
         redirect_url=found.url,
+        final=found.status == "expired" if inner is None else found.status != "open" and inner.final,
     )
     if inner is None:
         return shell
