@@ -159,6 +159,43 @@ async def test_a_look_that_is_given_up_lets_the_next_one_look(time: Time) -> Non
     assert await third.ask() == "here"
 
 
+async def test_reading_lists_takes_nobodys_turn_to_look(time: Time) -> None:
+    """Lists take long: whoever wants to pay must not wait for one to learn that the provider is back."""
+    circuit = Circuit("stripe", failures=1, open_ms=10_000, clock=time)
+    third = Third(circuit)
+    third.failure = ProviderUnavailable()
+    await third.is_asked_in_vain(1)
+    reading, may_answer = asyncio.Event(), asyncio.Event()
+
+    class Long(Free):
+        async def recent(self, since_ms: int) -> list[Intent]:
+            reading.set()
+            await may_answer.wait()
+            return await super().recent(since_ms)
+
+    guarded = Guarded(Long(), circuit)
+    with pytest.raises(ProviderUnavailable, match="not asked"):
+        await guarded.recent(0)
+    time.now += 10_000
+    listing = asyncio.create_task(guarded.recent(0))
+    await reading.wait()
+    third.failure = None
+    assert await third.ask() == "here"
+    assert circuit.state == "closed"
+    may_answer.set()
+    assert await listing == []
+
+
+async def test_lists_alone_notice_that_the_provider_is_back(time: Time) -> None:
+    circuit = Circuit("stripe", failures=1, open_ms=10_000, clock=time)
+    third = Third(circuit)
+    third.failure = ProviderUnavailable()
+    await third.is_asked_in_vain(1)
+    time.now += 10_000
+    assert await Guarded(Free(), circuit).recent(0) == []
+    assert circuit.state == "closed"
+
+
 class Away(Free):
     """Refuses nothing and never answers."""
 
