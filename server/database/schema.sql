@@ -251,6 +251,7 @@ create table inbox (
 
 create index inbox_due on inbox (due_at) where done_at is null and dead_at is null;
 create index inbox_object on inbox (provider, object_id) where done_at is null and dead_at is null;
+create index inbox_dead on inbox (dead_at) where dead_at is not null;
 create index inbox_received on inbox using brin (received_at);
 
 -- The sandbox provider is a third party that happens to live here: nothing of ours reads these tables.

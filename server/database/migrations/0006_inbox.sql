@@ -6,3 +6,6 @@ create index inbox_object on inbox (provider, object_id) where done_at is null a
 
 -- What was worked off long ago is forgotten.
 create index inbox_received on inbox using brin (received_at);
+
+-- Dead letters are counted again and again, and are few.
+create index inbox_dead on inbox (dead_at) where dead_at is not null;

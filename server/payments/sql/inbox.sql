@@ -39,11 +39,13 @@ where provider = $1 and event_id = any($2::text[]);
 update inbox set last_error = $3, due_at = $4, dead_at = $5 where provider = $1 and event_id = $2;
 
 -- name: standing
--- → how many wait, since when the oldest does, how many are dead letters.
-select count(*) filter (where dead_at is null) as waiting,
-  min(received_at) filter (where dead_at is null) as oldest,
-  count(*) filter (where dead_at is not null) as dead
-from inbox where done_at is null;
+-- → how many wait, since when the oldest does, how many are dead letters: each by an index of no others.
+select waiting, oldest, dead
+from (
+  select count(*) as waiting, min(received_at) as oldest from inbox where done_at is null and dead_at is null
+) as due, (
+  select count(*) as dead from inbox where done_at is null and dead_at is not null
+) as letter;
 
 -- name: forget_events
 -- $1 before when they were received; dead letters stay.
