@@ -51,6 +51,14 @@ class RefundRow:
     currency: str
 
 
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Of one payment's refunds: those that succeeded, and those that have not ended."""
+
+    given: int = 0
+    under_way: int = 0
+
+
 async def owe(
     connection: Connection,
     payment: UUID,
@@ -133,9 +141,12 @@ async def of_booking(connection: Connection, booking: UUID) -> list[RefundRow]:
     ]
 
 
-async def unfinished(connection: Connection, booking: UUID) -> dict[UUID, int]:
-    """Payment → what is under way of it, of a booking's payments."""
-    return {row["payment_id"]: row["amount"] for row in await connection.fetch(_queries.unfinished, booking)}
+async def sums(connection: Connection, booking: UUID) -> dict[UUID, Sums]:
+    """Payment → what our refunds give back of it, of a booking's payments that have any."""
+    return {
+        row["payment_id"]: Sums(row["given"], row["under_way"])
+        for row in await connection.fetch(_queries.sums, booking)
+    }
 
 
 def _since(value: datetime | None) -> int | None:

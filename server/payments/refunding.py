@@ -11,7 +11,7 @@ from server.database.pool import Connection, Database
 from server.errors import Conflict, FieldError, InvalidFields
 from server.payments import refund_store, shares, store
 from server.payments.providers import Providers
-from server.payments.refund_store import RefundRow
+from server.payments.refund_store import RefundRow, Sums
 from server.payments.rules import Payment
 
 BY_OWNER: Final = "by_owner"
@@ -78,9 +78,13 @@ class Refunding:
         return payments
 
     async def _left(self, connection: Connection, booking: Booking, payments: list[Payment]) -> list[int]:
-        """What can still be given back of each payment."""
-        under_way = await refund_store.unfinished(connection, booking.id)
-        return [max(each.amount - each.refunded - under_way.get(each.id, 0), 0) for each in payments]
+        """What can still be given back of each payment; a refund may have succeeded and not be noted yet."""
+        sums = await refund_store.sums(connection, booking.id)
+        ours = [sums.get(each.id, Sums()) for each in payments]
+        return [
+            max(each.amount - max(each.refunded, own.given) - own.under_way, 0)
+            for each, own in zip(payments, ours, strict=True)
+        ]
 
     async def _owe(
         self, connection: Connection, payments: list[Payment], parts: list[int], note: str

@@ -54,8 +54,10 @@ where payment_id = $1 and status in ('pending', 'succeeded') and provider_id is 
 select r.id, r.payment_id, r.amount, r.reason, r.note, r.status, r.created_at, r.done_at, p.currency
 from refund r join payment p on p.id = r.payment_id where p.booking_id = $1 order by r.created_at, r.id;
 
--- name: unfinished
--- $1 booking → payment, amount: what is under way.
-select r.payment_id, sum(r.amount)::bigint as amount
+-- name: sums
+-- $1 booking → payment, what our refunds gave back of it, and what is under way.
+select r.payment_id,
+  coalesce(sum(r.amount) filter (where r.status = 'succeeded'), 0)::bigint as given,
+  coalesce(sum(r.amount) filter (where r.status in ('requested', 'pending')), 0)::bigint as under_way
 from refund r join payment p on p.id = r.payment_id
-where p.booking_id = $1 and r.status in ('requested', 'pending') group by r.payment_id;
+where p.booking_id = $1 group by r.payment_id;
