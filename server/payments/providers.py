@@ -116,7 +116,7 @@ class Providers:
 
     async def refund(self, refund: refund_store.OwedRefund) -> Refund:
         """Give it back, or ask what became of it where the provider has begun."""
-        provider = self._by_name[refund.provider]
+        provider = self._named(refund.provider)
         with _reachable():
             if refund.made is not None:
                 return await provider.fetch_refund(refund.made)
@@ -136,9 +136,13 @@ class Providers:
             return await provider.recent(since)
 
     def _of(self, payment: Payment) -> Provider:
-        found = self._by_name.get(payment.provider)
+        return self._named(payment.provider)
+
+    def _named(self, name: str) -> Provider:
+        """One that was served when a payment began may not be any more."""
+        found = self._by_name.get(name)
         if found is None:
-            raise Unavailable(f"payments by {payment.provider} are not served here")
+            raise Unavailable(f"payments by {name} are not served here")
         return found
 
 

@@ -1,13 +1,16 @@
 """Refunds that go wrong at Stripe: they come back days later, or can't be made at all."""
 
+from uuid import UUID
+
 import pytest
 
 from server.accounts.rules import Caller
 from server.errors import InvalidFields
 from server.inventory.rules import HoldPolicy, ResourceDraft, SlotDraft
 from server.payments import refund_store
+from server.payments.refunds import ALERT_AFTER
 from tests.payments.between import around
-from tests.payments.house import HALL, PRICE
+from tests.payments.house import HALL, PRICE, House
 from tests.payments.stripe_house import StripeBuyer, StripeHouse
 
 OWNER = Caller(session="", user="owner")
@@ -117,6 +120,46 @@ async def test_a_part_under_way_while_all_is_given_back_is_made_once_and_the_res
     assert sum(amount for amount, status in await _rows(house) if status == "succeeded") == PRICE
     assert await ann.status() == ("cancelled", "refunded")
     await house.is_whole()
+
+
+async def test_what_has_just_been_given_back_is_not_given_back_again_before_it_is_noted(house: House) -> None:
+    ann = house.buyer("ann")
+    await ann.holds("A-1")
+    await ann.books()
+    await ann.pays()
+    money = house.office.payments
+    await money.refund(OWNER, str(ann.own.id), PRICE - PART, "")
+    settle, met = money.refunds._settle, []
+
+    async def meanwhile(payment: UUID) -> None:
+        with pytest.raises(InvalidFields):
+            await money.refund(OWNER, str(ann.own.id), PART + 1, "")
+        met.append(payment)
+        await settle(payment)
+
+    money.refunds._settle = meanwhile
+    await house.office.refunds_run()
+    assert met == [ann.attempt.id]
+    await money.refund(OWNER, str(ann.own.id), PART, "")
+
+
+async def test_a_refund_whose_provider_is_not_served_any_more_waits_and_is_told(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ann = house.buyer("ann")
+    await ann.holds("A-1")
+    await ann.books()
+    await ann.pays()
+    await house.office.payments.refund(OWNER, str(ann.own.id), PART, "")
+    await house.execute("update payment set provider = 'gone'")
+    for _ in range(ALERT_AFTER):
+        await house.office.refunds_run()
+        house.clock.passes(3_600)
+    assert await house.value("select last_error from refund") == "payments by gone are not served here"
+    assert "refund_stuck" in capsys.readouterr().out
+    await house.execute("update payment set provider = 'sandbox'")
+    await house.office.refunds_run()
+    assert await house.refunds() == [("by_owner", PART)]
 
 
 async def _paid_in_dinars(house: StripeHouse) -> StripeBuyer:
