@@ -96,7 +96,9 @@ class Ledger:
 
     async def _collapse(self, connection: Connection, case: Case) -> Written:
         await store.set_status(connection, case.payment.id, "failed", self._clock())
-        unwanted = await self._end(connection, case.booking, "payment_failed", "failed")
+        shown = case.booking.payment_status
+        status: PaymentStatus = "failed" if way_to(shown, "failed") else shown  # others' money is disputed
+        unwanted = await self._end(connection, case.booking, "payment_failed", status)
         return Written("failed", unwanted)
 
     async def _give_up(self, connection: Connection, case: Case) -> Written:

@@ -1,7 +1,7 @@
 """The buyer's bank asks for the money back: what becomes of booking, places and refunds."""
 
 from collections.abc import Callable
-from typing import get_args
+from typing import Literal, get_args
 from uuid import UUID
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from server.accounts.rules import Caller
 from server.errors import Conflict
 from server.inventory.rules import DisputePolicy, HoldPolicy
-from server.payments.provider import ProviderUnavailable
+from server.payments.provider import ProviderRefused, ProviderUnavailable
 from tests.payments.bank import Bank
 from tests.payments.house import PRICE, Buyer, House
 
@@ -167,6 +167,43 @@ async def test_one_disputed_share_ends_the_booking_and_gives_the_other_shares_ba
     await house.office.loops_run(3)
     assert await ann.status() == ("cancelled", "refunded")
     assert await house.refunds() == [("booking_cancelled", PRICE)]
+    await house.is_whole(resources=["disputed"])
+
+
+@pytest.mark.parametrize("outcome", ["won", "lost"])
+async def test_a_promise_that_breaks_while_another_share_is_disputed_ends_the_booking(
+    house: House, outcome: Literal["won", "lost"]
+) -> None:
+    await house.sells(["D-1", "D-2"], resource="disputed", policy=HoldPolicy(dispute="keep"))
+    ann, bank, sandbox = house.buyer("ann"), Bank(house), house.office.sandbox
+    await ann.holds("D-1", "D-2", resource="disputed")
+    await ann.books()
+    ben = await ann.splits(PRICE)
+    await ben.pays()
+    capture = sandbox.capture
+
+    async def lapses(intent: str, amount: int, key: str) -> object:
+        if intent != ann.attempt.intent:
+            return await capture(intent, amount, key)
+        if (await ann.sees()).payment_status != "disputed":
+            raise ProviderRefused("not now")
+        return await sandbox.cancel(intent, key)
+
+    sandbox.capture = lapses  # type: ignore[method-assign,assignment]  # a fault
+    await ann.pays_the_rest()
+    await house.office.loops_run()
+    await bank.asks_back(UUID(ben.share))
+    await house.office.payments.settle(ann.attempt.id)
+    booking = await ann.sees()
+    assert (booking.status, booking.cancel_reason, booking.payment_status) == (
+        "cancelled",
+        "payment_failed",
+        "disputed",
+    )
+    await bank.decides(UUID(ben.share), outcome)
+    await house.office.loops_run(3)
+    assert await ann.status() == ("cancelled", "refunded")
+    assert await house.refunds() == ([("booking_cancelled", PRICE)] if outcome == "won" else [])
     await house.is_whole(resources=["disputed"])
 
 
