@@ -19,6 +19,7 @@ from server.http.addresses import address_of
 from server.http.hosts import WEBHOOK
 from server.http.json_body import read_body
 from server.http.problems import failed, problem
+from server.payments.seldom import Seldom
 from server.payments.stripe.events import BadEvent, Ignored, read_event
 from server.payments.stripe.signature import BadSignature, read_header, require_genuine
 
@@ -38,6 +39,9 @@ _log = structlog.get_logger(__name__)
 
 class Deliveries:
     """Stripe's events: 200 once one is stored or of no use, 400 if not Stripe's, 503 to have it again."""
+
+    def __init__(self) -> None:
+        self._refused = Seldom()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -70,7 +74,10 @@ class Deliveries:
             found = read_event(body, livemode=settings.stripe_livemode)
         except (BadSignature, BadEvent) as error:
             await _count_against_address(scope, parts)
-            _log.warning("webhook_refused", reason=str(error), address=address_of(scope))
+            if times := self._refused.times():
+                _log.warning(
+                    "webhook_refused", reason=str(error), address=address_of(scope), deliveries=times
+                )
             raise BadRequest(f"the delivery is refused: {error}") from error
         if isinstance(found, Ignored):
             return found.reason
