@@ -77,11 +77,13 @@ class Ledger:
             return
         try:
             async with self._database.transaction() as connection:
-                await self._take_again(connection, case)
+                status = await self._take_again(connection, case)
         except _Taken:
             await self._came_too_late(case.payment)
         except Superseded:
             _log.info("retake_superseded", payment=str(case.payment.id))
+        else:
+            self._figures.payment(case.payment.provider, status)
 
     async def _locked(self, connection: Connection, case: Case) -> Case:
         """The case as it is written now, for this transaction alone."""
@@ -130,7 +132,7 @@ class Ledger:
         purpose = "full" if not number else f"full:{number + 1}"
         reason, left = _why_refunded(payment, case.booking), left_of(case.money)
         await refund_store.owe(connection, payment.id, purpose, left, reason=reason, now=now)
-        if reason == OVERSOLD:
+        if reason == OVERSOLD and case.booking.may_revive():  # it would stand again if nobody had its places
             self._figures.oversold()
         return Written()
 
@@ -210,7 +212,7 @@ class Ledger:
             if booking.may_revive() and not known.accepted:
                 await store.set_unwanted(connection, payment.id, self._clock())
 
-    async def _take_again(self, connection: Connection, case: Case) -> None:
+    async def _take_again(self, connection: Connection, case: Case) -> PaymentStatus:
         locked = await self._locked(connection, case)
         if not locked.bears_out(case):
             raise Superseded
@@ -218,6 +220,7 @@ class Ledger:
         if not await self._bookings.retake(connection, case.booking.id, payment.id, status):
             raise _Taken
         await store.set_status(connection, payment.id, status, self._clock(), accepted=True)
+        return status
 
 
 class _Taken(Exception):

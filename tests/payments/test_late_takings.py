@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
 from tests.payments.between import around
 from tests.payments.house import PRICE, Buyer, House
 
@@ -73,6 +75,39 @@ async def test_what_was_unwanted_and_accepted_all_the_same_goes_back_when_the_bu
     assert await ann.status() == ("cancelled", "refunded")
     assert await house.refunds() == [("booking_cancelled", PRICE)]
     await house.is_whole()
+
+
+@pytest.mark.parametrize(
+    ("taken", "counted"), [(True, {"oversold": 1, "paid": 1}), (False, {"oversold": 0, "paid": 1})]
+)
+async def test_late_money_is_counted_as_paid_or_as_oversold(
+    house: House, *, taken: bool, counted: dict[str, int]
+) -> None:
+    ann, ben = await _paid_late(house)
+    if not taken:
+        await _gives_up(ben)
+    await house.office.payments.settle(ann.attempt.id)
+    assert _counted(house) == counted
+
+
+async def test_late_money_for_what_its_buyer_cancelled_is_not_oversold(house: House) -> None:
+    ann = house.buyer("ann")
+    await ann.holds("A-1")
+    await ann.books()
+    await ann.acts("succeed", delay=3_000)
+    await ann.cancels(release=True)
+    house.clock.passes(3_000)
+    await house.office.loops_run()
+    assert await house.refunds() == [("paid_too_late", PRICE)]
+    assert _counted(house)["oversold"] == 0
+
+
+def _counted(house: House) -> dict[str, int]:
+    figures = house.office.payments.figures
+    (oversold,) = figures._oversold.collect()
+    (payments,) = figures._payments.collect()
+    paid = [each.value for each in payments.samples if each.labels.get("outcome") == "paid"]
+    return {"oversold": int(oversold.samples[0].value), "paid": int(paid[0]) if paid else 0}
 
 
 async def _paid_late(house: House) -> tuple[Buyer, Buyer]:
