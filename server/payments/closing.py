@@ -18,11 +18,13 @@ from server.payments.providers import Providers
 from server.payments.rules import Payment, is_being_stopped, mismatch
 from server.payments.settle import Settle
 
-BATCH: Final = 50
-AT_ONCE: Final = 8
-LEASE_MS: Final = 15_000
+AT_ONCE: Final = 32
+# New ones are taken when there is room for so many, or when all are done.
+REFILL: Final = 8
+# Longer than the two calls that a booking takes where its provider is slow.
+LEASE_MS: Final = 30_000
 RETRY_MS: Final = 2_000
-# A provider that can't be asked keeps the places no longer than this beyond their deadline.
+# A provider that is away or slow keeps the places no longer than this beyond their deadline.
 CEILING_MS: Final = 120_000
 # Longer than any call to a provider, shorter than LEASE_MS: after a crash the next one to close may accept.
 STOPPING_MS: Final = 14_000
@@ -51,13 +53,27 @@ class Closing:
         self._providers = providers
         self._settle = settle
         self._clock = clock
-        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._began = clock()
         self.worker = Worker("payments.deadlines", self.work, idle=IDLE_SECONDS)
 
     async def work(self) -> float:
-        """One round: every booking whose deadline has come; answers when the next one comes."""
-        due = await self._bookings.take_due(LEASE_MS, BATCH)
-        await asyncio.gather(*(self._expire(booking) for booking in due))
+        """Every booking whose deadline has come; answers when the next one comes.
+
+        No more are taken than there is room for: no lease runs out in a queue, and another process may take
+        the rest. Who waits for a slow provider keeps nobody waiting who comes after.
+        """
+        running: dict[UUID, asyncio.Task[None]] = {}
+        try:
+            while await self._take(running) or running:
+                await asyncio.wait(
+                    running.values(), timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                for name in [name for name, task in running.items() if task.done()]:
+                    running.pop(name).result()
+        finally:
+            for task in running.values():
+                task.cancel()
+            await asyncio.gather(*running.values(), return_exceptions=True)
         following = await self._bookings.next_due()
         return IDLE_SECONDS if following is None else (following - self._clock()) / 1000
 
@@ -111,25 +127,58 @@ class Closing:
             return True
         return intent is not None and intent.has_money
 
-    async def _expire(self, booking: Booking) -> None:
-        async with self._gate:
-            try:
-                await self.close(booking, "expired")
-            except PaidMeanwhile:
-                _log.info("paid_at_the_deadline", booking=str(booking.id))
-            except Unavailable as error:
-                await self._keep(booking, error)
-            except Exception:  # noqa: BLE001  # one booking's trouble must not keep the others waiting
-                _log.exception("booking_not_released", booking=str(booking.id))
+    async def _take(self, running: dict[UUID, asyncio.Task[None]]) -> bool:
+        """Begin with as many as there is room for; whether there were any."""
+        room = AT_ONCE - len(running)
+        if running and room < REFILL:
+            return False
+        due = await self._bookings.take_due(LEASE_MS, room)
+        for booking in due:
+            if booking.id not in running:
+                running[booking.id] = asyncio.create_task(self._expire(booking))
+        return bool(due)
 
-    async def _keep(self, booking: Booking, error: Unavailable) -> None:
-        """It may be being paid just now: keep it, below the ceiling."""
-        if self._clock() >= booking.expires_at + CEILING_MS:
-            _log.error("released_unasked", booking=str(booking.id), reason=error.detail)
-            await self._release(booking, "expired")
-        else:
+    async def _expire(self, booking: Booking) -> None:
+        """One booking's trouble must not keep the others waiting; its lease runs out."""
+        try:
+            await self._close_or_keep(booking)
+        except Unavailable as error:
             _log.warning("release_postponed", booking=str(booking.id), reason=error.detail)
-            await self._bookings.postpone_release(booking.id, self._clock() + RETRY_MS)
+        except Exception:  # noqa: BLE001  # see above
+            _log.exception("booking_not_released", booking=str(booking.id))
+
+    async def _close_or_keep(self, booking: Booking) -> None:
+        """What may be being paid just now is kept, below the ceiling."""
+        # Where nobody was there to ask in time, asking comes first.
+        if self._clock() >= max(booking.expires_at, self._began) + CEILING_MS:
+            await self._release_unasked(booking, "it waited too long for its turn")
+            return
+        try:
+            await self.close(booking, "expired")
+        except PaidMeanwhile:
+            _log.info("paid_at_the_deadline", booking=str(booking.id))
+        except Unavailable as error:
+            if not await self._kept_too_long(booking, error.detail):
+                _log.warning("release_postponed", booking=str(booking.id), reason=error.detail)
+                await self._bookings.postpone_release(booking.id, self._clock() + RETRY_MS)
+        except Exception:
+            if not await self._kept_too_long(booking, "it can't be closed"):
+                raise
+
+    async def _kept_too_long(self, booking: Booking, reason: str) -> bool:
+        """Whether it may be kept no longer; if so, it is released."""
+        beyond = self._clock() >= booking.expires_at + CEILING_MS
+        if beyond:
+            await self._release_unasked(booking, reason)
+        return beyond
+
+    async def _release_unasked(self, booking: Booking, reason: str) -> None:
+        """The places first; its attempts are then closed, or found paid, by the reconciler."""
+        _log.error("released_unasked", booking=str(booking.id), reason=reason)
+        await self._release(booking, "expired")
+        unsettled = [payment.id for payment in await self._payments(booking) if not payment.closed]
+        async with self._database.connection() as connection:
+            await store.check_now(connection, unsettled, self._clock())
 
     async def _payments(self, booking: Booking) -> list[Payment]:
         async with self._database.connection() as connection:

@@ -489,11 +489,17 @@ async def test_shares_and_attempts_are_bounded(house: House, monkeypatch: pytest
     ben = await ann.splits(1)
     with pytest.raises(LimitExceeded):
         await ann.splits(1)
-    monkeypatch.setattr(splitting, "ATTEMPTS_AT_MOST", 2)
+    monkeypatch.setattr(splitting, "ATTEMPTS_AT_MOST", 1)
     await ben.acts("decline")
     await house.office.loops_run()
     with pytest.raises(LimitExceeded):
         await ben.opens()
+    await house.office.payments.withdraw(ann.caller, ben.share)
+    await ann.splits(1)  # instead of it, another
+    monkeypatch.setattr(splitting, "SHARES_AT_MOST", 2)
+    monkeypatch.setattr(splitting, "SHARES_EVER", 2)
+    with pytest.raises(LimitExceeded):
+        await ann.splits(1)
 
 
 async def test_checking_asks_the_provider_once_a_second_at_most(house: House) -> None:

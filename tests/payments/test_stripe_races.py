@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 
+from server.payments.closing import LEASE_MS
 from tests.payments.between import around
 from tests.payments.faults import Killed
 from tests.payments.stripe_house import StripeHouse
@@ -66,7 +67,7 @@ async def test_who_dies_while_stopping_a_payment_does_not_keep_it_from_being_acc
     await house.hears_all()
     assert await ann.status() == ("pending", "pending")  # for all we know, the call is still on its way
 
-    house.clock.passes(15.1)
+    house.clock.passes(LEASE_MS / 1000 + 0.1)
     await house.office.loops_run()
 
     assert await ann.status() == ("confirmed", "paid")
