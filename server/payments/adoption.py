@@ -15,6 +15,7 @@ from server.payments import store
 from server.payments.provider import Intent
 from server.payments.providers import Providers
 from server.payments.rules import Payment
+from server.payments.stripe.objects import CHECKOUT, VIA
 
 # Two ways into one account: an event of the one may be about the other's.
 _FAMILY: Final = frozenset({"stripe", "stripe_checkout"})
@@ -50,7 +51,7 @@ class Adoption:
             return None
         if parent.intent is None:
             parent = await self._relearn(parent)
-        if object_id in {parent.intent, parent.inner} or await self._is_inside(parent, object_id):
+        if _stands_in_a_page(intent) or object_id in {parent.intent, parent.inner}:
             return parent.id
         return await self._extra(parent, provider, intent)
 
@@ -74,12 +75,6 @@ class Adoption:
         assert known is not None, "payments are never deleted"
         return known
 
-    async def _is_inside(self, parent: Payment, object_id: str) -> bool:
-        """Whether it is the payment within the parent's checkout page; asking writes that down."""
-        if parent.intent is None or not parent.intent.startswith(_PAGES):
-            return False
-        return (await self._providers.fetch(parent)).inner == object_id
-
     async def _extra(self, parent: Payment, provider: str, intent: Intent) -> UUID | None:
         now = self._clock()
         extra = Payment(
@@ -101,6 +96,11 @@ class Adoption:
             await self._bookings.lock(connection, parent.booking)
             await store.insert(connection, extra)
             return await store.by_intent(connection, provider, intent.id)
+
+
+def _stands_in_a_page(intent: Intent) -> bool:
+    """Whether it is the payment within its parent's checkout page, even if that page does not name it yet."""
+    return intent.metadata.get(VIA) == CHECKOUT
 
 
 def _who(provider: str, object_id: str) -> str:

@@ -3,7 +3,10 @@
 import asyncio
 from contextlib import suppress
 
+import msgspec
+
 from server.payments.closing import LEASE_MS
+from server.payments.provider import Intent
 from tests.payments.between import around
 from tests.payments.faults import Killed
 from tests.payments.stripe_house import StripeHouse
@@ -46,6 +49,33 @@ async def test_what_is_confirmed_is_not_taken_back_by_a_deadline_that_was_asking
 
     (seen,) = told
     assert (await ann.sees()).status == ("confirmed" if seen == "confirmed" else "cancelled")
+    await house.is_whole()
+
+
+async def test_the_payment_inside_a_page_that_does_not_name_it_yet_is_nobodys_rival(
+    stripe_house: StripeHouse,
+) -> None:
+    """Its event comes before the page's own answer tells of it."""
+    house = stripe_house
+    ann = house.buyer("ann")
+    await ann.holds("A-1")
+    await ann.books()
+    await ann.goes_by("checkout")
+    await ann.pays()
+    page = house.office.payments._providers._by_name["stripe_checkout"]
+    fetch = page.fetch
+
+    async def not_yet(session: str) -> Intent:
+        page.fetch = fetch  # type: ignore[method-assign]  # once
+        return msgspec.structs.replace(await fetch(session), status="open", captured=0, inner=None)
+
+    page.fetch = not_yet  # type: ignore[method-assign,assignment]  # a page of a moment ago
+    inner = house._inner(ann.intent)
+    await house.office.payments.heard("stripe", inner)
+    await house.hears_all()
+
+    assert await house.value("select count(*) from payment where extra") == 0
+    assert await ann.status() == ("confirmed", "paid")
     await house.is_whole()
 
 
