@@ -27,8 +27,10 @@ class Story:
     kept: int = 0
     via: str | None = None
 
-    def __str__(self) -> str:
-        return self.name
+    @property
+    def hall(self) -> str:
+        """Where it is played, beside the others."""
+        return "".join(letter if letter.isalnum() else "-" for letter in self.name)
 
 
 def pays_by(card: str) -> Step:

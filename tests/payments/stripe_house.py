@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID  # noqa: TC003  # pytest reads annotations
 
 from redis.asyncio import Redis
@@ -21,6 +21,9 @@ from server.payments.stripe.intents import Stripe
 from server.settings import Settings
 from tests.fake_stripe import FakeStripe
 from tests.payments.house import Buyer, Clock, House, Office, Wrap
+
+if TYPE_CHECKING:
+    from tests.payments.stories import Story
 
 CARD = "4242424242424242"
 CHALLENGED = "4000002500003155"
@@ -103,6 +106,15 @@ class StripeHouse(House):
 
     def buyer(self, name: str, office: Office | None = None) -> StripeBuyer:
         return StripeBuyer(office or self.office, name, stripe=self.stripe)
+
+    async def begins(self, story: "Story", name: str, slot: str) -> StripeBuyer:
+        """Somebody has held and booked, and gone to where the story's money is paid."""
+        ann = self.buyer(name)
+        await ann.holds(slot, resource=story.hall)
+        await ann.books()
+        if story.via is not None:
+            await ann.goes_by(story.via)
+        return ann
 
     # Events.
 

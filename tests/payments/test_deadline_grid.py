@@ -9,6 +9,8 @@ import random
 from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 
+import pytest
+
 from tests.fake_stripe import Refused
 from tests.payments.stripe_house import StripeBuyer, StripeHouse
 
@@ -17,6 +19,7 @@ EDGE_MS = 200
 AT_ONCE = 4
 
 
+@pytest.mark.timeout(300)
 async def test_around_its_deadline_a_payment_is_exactly_one_of_two_and_never_refunded(
     stripe_house: StripeHouse,
 ) -> None:
