@@ -1,0 +1,10 @@
+#!/bin/sh
+# The long forms of the suite's proofs, one after the other: about an hour on two idle cores. docs/payments-proofs.md
+set -eu
+cd "$(dirname "$0")/.."
+export PATH="$PWD/.venv/bin:$PATH"
+
+MODEL_EXAMPLES="${MODEL_EXAMPLES:-2500}" pytest -n 0 -q tests/model
+KILL_EVERY="${KILL_EVERY:-1}" pytest -n 2 -q tests/payments/test_kill_points.py
+FAULT_SEEDS="${FAULT_SEEDS:-200}" pytest -n 2 -q tests/payments/test_stripe_faults.py
+PERMUTATIONS="${PERMUTATIONS:-120}" pytest -n 0 -q tests/payments/test_permutations.py
