@@ -35,6 +35,11 @@ class PaymentFigures:
             ("outcome",),
             registry=into,
         )
+        self._versions = Counter(
+            "holdfast_webhook_other_versions",
+            "Events of ours that were written in another API version than the one that is pinned.",
+            registry=into,
+        )
         self._lag = Histogram(
             "holdfast_webhook_lag_seconds",
             "Seconds from an event's receipt until it was worked off.",
@@ -61,6 +66,10 @@ class PaymentFigures:
     def delivery(self, outcome: str) -> None:
         """One delivery was answered: `stored`, `repeated`, why it was ignored, or the code of a refusal."""
         self._deliveries.labels(outcome).inc()
+
+    def other_version(self) -> None:
+        """An event was written in another API version: it is looked at, since only its ids are read."""
+        self._versions.inc()
 
     def event_worked_off(self, seconds: float) -> None:
         """One event was, so long after it was received."""

@@ -20,6 +20,7 @@ from server.http.hosts import WEBHOOK
 from server.http.json_body import read_body
 from server.http.problems import failed, problem
 from server.payments.seldom import Seldom
+from server.payments.stripe.client import API_VERSION
 from server.payments.stripe.events import BadEvent, Ignored, read_event
 from server.payments.stripe.signature import BadSignature, read_header, require_genuine
 
@@ -81,6 +82,8 @@ class Deliveries:
             raise BadRequest(f"the delivery is refused: {error}") from error
         if isinstance(found, Ignored):
             return found.reason
+        if found.version not in {None, API_VERSION}:
+            parts.payments.figures.other_version()
         new = await parts.payments.inbox.receive(found.provider, found.event)
         return "stored" if new else "repeated"
 

@@ -173,9 +173,11 @@ async def test_121_what_is_no_business_of_ours_is_acknowledged_and_counted_and_n
     assert await desk.stored() == 0
 
 
-async def test_121_another_api_version_is_no_reason_to_look_away(desk: Desk) -> None:
+async def test_121_another_api_version_is_counted_and_no_reason_to_look_away(desk: Desk) -> None:
     assert (await desk.takes(event(api_version="2019-01-01"))).status_code == 200
     assert await desk.stored() == 1
+    metrics = desk.house.parts.metrics.text().decode()
+    assert "holdfast_webhook_other_versions_total 1.0" in metrics
 
 
 async def test_124_a_body_of_a_megabyte_is_refused_before_it_is_read(desk: Desk) -> None:
