@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import structlog
 from redis.asyncio import Redis as RedisClient
 
 from server.database.pool import Database
@@ -11,6 +12,13 @@ from tests.support.house import House, open_house
 from tests.support.servers import Databases, PostgreSQL, Redis, fast_postgresql, open_redis
 
 SECRET_KEY = "a-secret-of-the-tests-0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """A command that a test runs configures the log; the next test finds it as it was."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
