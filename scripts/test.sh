@@ -11,7 +11,7 @@ if [ -n "$(find tests/js -name '*.test.*js' 2>/dev/null)" ]; then
 fi
 coverage erase
 failed=0
-coverage run -m pytest -n 2 "$@" || failed=1
+coverage run -m pytest -n 2 --dist worksteal "$@" || failed=1
 coverage combine -q
 coverage report || failed=1
 exit "$failed"

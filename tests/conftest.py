@@ -1,7 +1,10 @@
 """What every test may ask for. Each worker has one Redis and one PostgreSQL; each test finds them empty."""
 
+import threading
 from collections.abc import AsyncIterator, Iterator
 
+import coverage
+import hypothesis
 import pytest
 import structlog
 from redis.asyncio import Redis as RedisClient
@@ -10,6 +13,10 @@ from server.database.pool import Database
 from server.settings import Settings
 from tests.support.house import House, open_house
 from tests.support.servers import Databases, PostgreSQL, Redis, fast_postgresql, open_redis
+
+# A busy machine draws slowly and is not at fault.
+hypothesis.settings.register_profile("busy", suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
 
 SECRET_KEY = "a-secret-of-the-tests-0123456789abcdef"
 
@@ -99,6 +106,13 @@ async def holdfast(settings: Settings) -> AsyncIterator[House]:
     """The whole of it, running in this process on this test's servers."""
     async with open_house(settings) as house:
         yield house
+
+
+def pytest_configure() -> None:
+    """Coverage's lock is let re-enter: a collection of garbage within it has stopped a worker for good."""
+    collector = getattr(coverage.Coverage.current(), "_collector", None)
+    if collector is not None and collector.data_lock is not None:
+        collector.data_lock = threading.RLock()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

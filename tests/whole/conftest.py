@@ -1,5 +1,6 @@
 """Two whole processes, as production starts them, on a Redis and a PostgreSQL that a test may kill."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -20,6 +21,7 @@ from tests.support.processes import Process
 from tests.support.servers import PostgreSQL, Redis
 
 GRACE_SECONDS = 1
+REBUILT_WITHIN = 20  # looks, half a second apart
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,13 @@ class Street:
         await inventory.close()
 
     async def is_sound(self) -> None:
-        """The audit of the running system finds nothing."""
-        assert await audit(self.database, self.client) == []
+        """The audit of the running system finds nothing; a rebuild that is under way may end first."""
+        for _ in range(REBUILT_WITHIN):
+            found = await audit(self.database, self.client)
+            if not any(finding.invariant == "R=P" for finding in found):
+                break
+            await asyncio.sleep(0.5)
+        assert found == []
 
 
 @pytest.fixture
