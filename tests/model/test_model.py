@@ -196,8 +196,11 @@ class SideBySide(RuleBasedStateMachine):
                 self.model.live_until(session, process, hall_name, self.now + 1000 * GRACE)
 
     def _was_told(self, session: str, process: str, seconds: int) -> None:
-        """Wherever the session holds anything, the process has said just now how long it lives."""
-        for name in {hold.hall for hold in self.model.of_session(session, self.now)}:
+        """Wherever the session's cart is, the process has said just now how long it lives.
+
+        What is paid for does not ask for that; given back to its cart, it is told anew.
+        """
+        for name in {hold.hall for hold in self.model.cart(session, self.now)}:
             assert self.model.lives[name, session][process] == self.now + 1000 * seconds
 
     @rule(data=st.data(), part=st.booleans())
