@@ -10,7 +10,8 @@ create table schema_migration (
 -- `epoch` changes whenever Redis was rebuilt. `capacity` and `price_from` are of all its slots on sale, for
 -- lists. A change that Redis has not been told of has `announce_after`: from then on any process may tell it.
 -- A deleted resource keeps its row for the bookings on it. `price_lists` has the owner's prices in other
--- currencies: currency → minor units by category, by category and hour, by slot.
+-- currencies: currency → minor units by category, by category and hour, by slot. `grid` has the rules of a resource
+-- whose slots are steps of time; `address` is where it is.
 create table resource (
   id text primary key check (id <> ''),
   position bigint generated always as identity unique,
@@ -34,7 +35,10 @@ create table resource (
   updated_at timestamptz not null default now(),
   deleted_at timestamptz,
   price_lists jsonb not null default '{}',
-  check (ends_at > starts_at)
+  address text not null default '',
+  grid jsonb,
+  check (ends_at > starts_at),
+  constraint resource_grid check ((kind = 'grid') = (grid is not null))
 );
 
 create index resource_owner on resource (owner) where deleted_at is null;
@@ -97,7 +101,8 @@ create table booking (
   confirmed_by uuid,
   cancelled_at timestamptz,
   cancel_reason text check (cancel_reason in (
-    'expired', 'returned', 'released', 'hold_expired', 'refunded', 'payment_failed', 'disputed')),
+    'expired', 'returned', 'released', 'hold_expired', 'refunded', 'payment_failed', 'disputed',
+    'by_buyer', 'by_owner', 'declined', 'unanswered')),
   version integer not null default 1,
   applied_version integer not null default 0,
   touched_at timestamptz not null,
@@ -105,6 +110,8 @@ create table booking (
   base_currency text check (base_currency ~ '^[a-z]{3}$'),
   rate numeric check (rate > 0),
   quoted_at timestamptz,
+  ends_at timestamptz,
+  approval text check (approval in ('awaited', 'granted', 'declined', 'lapsed')),
   check ((status = 'cancelled') = (cancelled_at is not null)),
   check ((status = 'cancelled') = (cancel_reason is not null)),
   check (status not in ('confirmed', 'completed') or confirmed_at is not null)
@@ -115,6 +122,7 @@ create index booking_session on booking (session, position);
 create index booking_user on booking (user_id, position) where user_id is not null;
 create index booking_owner on booking (owner, position);
 create index booking_due on booking (release_at) where status = 'pending';
+create index booking_ends on booking (ends_at) where status = 'confirmed' and ends_at is not null;
 create index booking_unapplied on booking (touched_at) where applied_version < version;
 
 -- The price is what it was when it was held. `applied` is the state that Redis was last told of;
@@ -142,6 +150,20 @@ create table booking_line (
 
 create index booking_line_live on booking_line (resource_id, slot_index) where state <> 'released';
 create index booking_line_unapplied on booking_line (resource_id) where applied is distinct from state;
+
+-- The ranges that are taken, a row for each hold of a booking whose lines are not released. Where one can have a
+-- place at a time, no two may overlap.
+create extension if not exists btree_gist;
+
+create table booking_range (
+  booking_id uuid not null references booking (id),
+  hold_id text not null,
+  resource_id text not null references resource (id),
+  during tstzrange not null check (not isempty(during)),
+  exclusive boolean not null,
+  primary key (booking_id, hold_id),
+  constraint booking_range_apart exclude using gist (resource_id with =, during with &&) where (exclusive)
+);
 
 -- What a cart costs in a currency, locked. `prices` is hold:index → the price of one in minor units; `rate_at`
 -- the moment of the rates that `rate` is out of; `asked_at` tells the one that its cart was last asked for in.

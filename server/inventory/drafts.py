@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from server.currencies import problem_of
 from server.inventory.decoration import read_plan
 from server.inventory.fields import Fields, Problems, shown
+from server.inventory.grid.drafts import read_grid
 from server.inventory.price_lists import check_names, read_price_lists
 from server.inventory.prices import price_field, slot_price
 from server.inventory.rules import (
@@ -18,6 +19,7 @@ from server.inventory.rules import (
     HoldPolicy,
     Kind,
     Money,
+    RefundTier,
     ResourceDraft,
     Slot,
     SlotDraft,
@@ -30,6 +32,9 @@ ID_HINT = "an id has 1 to 64 letters, digits, - _ or ., and starts with a letter
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _WEEK = 7 * 24 * 3600
 _MAX_CATEGORIES = 100
+_MAX_TIERS = 10
+_YEAR_HOURS = 8784
+_MOST_APPROVAL = 6 * 24 * 3600  # a card's promise lasts a week
 
 
 def read_head(fields: Fields, *, new_id: Callable[[], str] | None = None) -> ResourceDraft:
@@ -54,6 +59,8 @@ def read_head(fields: Fields, *, new_id: Callable[[], str] | None = None) -> Res
         categories=_categories(fields, currency),
         plan=read_plan(fields.child("plan")),
         price_lists=read_price_lists(fields, currency),
+        address=fields.text("address", "", limit=500),
+        grid=read_grid(fields.child("grid"), currency),
     )
 
 
@@ -167,6 +174,8 @@ def _policy(fields: Fields | None) -> HoldPolicy:
         disconnect_grace_seconds=fields.whole_or_none("disconnect_grace_seconds", lowest=0, highest=_WEEK),
         max_hold_items=fields.whole_or_none("max_hold_items", lowest=0, highest=MAX_SLOTS),
         dispute=_dispute(fields),
+        refund=_refund(fields),
+        approval_seconds=fields.whole_or_none("approval_seconds", lowest=60, highest=_MOST_APPROVAL),
     )
     longest = policy.hold_max_seconds
     if longest is not None and policy.hold_seconds is not None and longest < policy.hold_seconds:
@@ -183,6 +192,25 @@ def _dispute(fields: Fields) -> DisputePolicy | None:
     if given:
         fields.wrong("dispute", f"is {shown(given)}; one of {', '.join(get_args(DisputePolicy))} is wanted")
     return None
+
+
+def _refund(fields: Fields) -> tuple[RefundTier, ...] | None:
+    """Tiers with the most hours first; an empty list is nothing back, none at all the default."""
+    if "refund" not in fields:
+        fields.take("refund")
+        return None
+    tiers: dict[int, RefundTier] = {}
+    for path, value in fields.items("refund", limit=_MAX_TIERS):
+        item = Fields(value, path, fields.problems)
+        tier = RefundTier(
+            hours=item.whole("hours", lowest=0, highest=_YEAR_HOURS),
+            percent=item.whole("percent", lowest=0, highest=100),
+        )
+        if tier.hours in tiers:
+            item.wrong("hours", f"{tier.hours} stands twice; each tier has its own hours")
+        tiers[tier.hours] = tier
+        item.done(what="a tier")
+    return tuple(sorted(tiers.values(), key=lambda tier: -tier.hours))
 
 
 def _categories(fields: Fields, currency: str) -> tuple[Category, ...]:

@@ -25,7 +25,7 @@ limit $6;
 -- in: id
 -- answers: the resource and `version`, which changes whenever anything a client sees does; no row if deleted
 select id, kind, title, owner, time_zone, currency, layout, epoch, policy, categories, plan, price_lists,
-  description,
+  description, address, grid,
   to_char(starts_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as starts_at,
   to_char(ends_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as ends_at,
   layout || '-' || (extract(epoch from updated_at) * 1000000)::bigint as version
@@ -63,20 +63,20 @@ select index, taken from slot where resource_id = $1 and taken > 0;
 -- in: the fields of ResourceDraft without slots, then epoch, capacity, price_from, seconds until it is announced
 -- answers: version; no row if the id is in use or was
 insert into resource (id, kind, title, owner, time_zone, currency, description, starts_at, ends_at, policy,
-  categories, plan, price_lists, epoch, capacity, price_from, announce_after)
+  categories, plan, price_lists, address, grid, epoch, capacity, price_from, announce_after)
 values ($1, $2, $3, $4, $5, $6, $7, $8::text::timestamptz, $9::text::timestamptz, $10, $11, $12, $13, $14, $15, $16,
-  clock_timestamp() + make_interval(secs => $17))
+  $17, $18, clock_timestamp() + make_interval(secs => $19))
 on conflict (id) do nothing
 returning layout || '-' || (extract(epoch from updated_at) * 1000000)::bigint as version;
 
 -- name: update_resource
 -- in: id, title, owner, time_zone, currency, description, starts_at, ends_at, policy, categories, plan, price_lists,
---     layout, capacity, price_from, seconds until it is announced
+--     address, grid, layout, capacity, price_from, seconds until it is announced
 -- answers: version
 update resource set title = $2, owner = $3, time_zone = $4, currency = $5, description = $6,
   starts_at = $7::text::timestamptz, ends_at = $8::text::timestamptz, policy = $9, categories = $10, plan = $11,
-  price_lists = $12, layout = $13, capacity = $14, price_from = $15, updated_at = clock_timestamp(),
-  announce_after = clock_timestamp() + make_interval(secs => $16)
+  price_lists = $12, address = $13, grid = $14, layout = $15, capacity = $16, price_from = $17,
+  updated_at = clock_timestamp(), announce_after = clock_timestamp() + make_interval(secs => $18)
 where id = $1
 returning layout || '-' || (extract(epoch from updated_at) * 1000000)::bigint as version;
 

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from server.errors import Conflict
+from server.inventory.grid.rules import GridRules
 
 Kind = Literal["seats", "sessions", "grid"]
 
@@ -32,8 +33,20 @@ class Money(msgspec.Struct, frozen=True):
 DisputePolicy = Literal["keep", "release_when_lost", "release_at_once"]
 
 
+class RefundTier(msgspec.Struct, frozen=True, kw_only=True):
+    """Who cancels at least so many hours before it begins gets this much back, in percent."""
+
+    hours: int
+    percent: int
+
+
 class HoldPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """A resource's own settings; None takes the process's (disputes: release_when_lost). Seconds."""
+    """A resource's own settings; None takes the process's (disputes: release_when_lost). Seconds.
+
+    `refund` is what a buyer who cancels gets back: the tier with the most hours that are left; None is all of
+    it until it begins. An owner who cancels gives all of it back. With `approval_seconds` the owner decides
+    on each booking within that time of its payment; silence declines. None: nobody has to approve.
+    """
 
     hold_seconds: int | None = None
     hold_max_seconds: int | None = None
@@ -41,6 +54,8 @@ class HoldPolicy(msgspec.Struct, frozen=True, kw_only=True):
     disconnect_grace_seconds: int | None = None
     max_hold_items: int | None = None
     dispute: DisputePolicy | None = None
+    refund: tuple[RefundTier, ...] | None = None
+    approval_seconds: int | None = None
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +115,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: str | None = None
     ends_at: str | None = None
     price_lists: dict[str, PriceList] = {}
+    address: str = ""
+    grid: GridRules | None = None
 
 
 class SlotDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +153,8 @@ class ResourceDraft(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: str | None = None
     ends_at: str | None = None
     price_lists: dict[str, PriceList] = {}
+    address: str = ""
+    grid: GridRules | None = None
     slots: tuple[SlotDraft, ...] = ()
 
 

@@ -13,6 +13,7 @@ import msgspec
 from server.database.pool import Connection, Database
 from server.database.queries import load
 from server.errors import Conflict, FieldError, InvalidFields, UnknownResource
+from server.inventory.grid.rules import GridRules
 from server.inventory.rules import (
     Category,
     HoldPolicy,
@@ -230,11 +231,11 @@ def _columns(slot: Slot) -> tuple[Any, ...]:
     )
 
 
-def _documents(draft: ResourceDraft) -> tuple[Any, Any, Any, Any]:
-    policy, categories, lists = (
-        msgspec.to_builtins(part) for part in (draft.policy, draft.categories, draft.price_lists)
+def _documents(draft: ResourceDraft) -> tuple[Any, ...]:
+    policy, categories, lists, grid = (
+        msgspec.to_builtins(part) for part in (draft.policy, draft.categories, draft.price_lists, draft.grid)
     )
-    return policy, categories, draft.plan, lists
+    return policy, categories, draft.plan, lists, draft.address, grid
 
 
 def _summary(slots: Sequence[Slot]) -> tuple[int, int | None]:
@@ -268,6 +269,8 @@ def _resource(row: asyncpg.Record) -> Resource:
         starts_at=row["starts_at"],
         ends_at=row["ends_at"],
         price_lists=msgspec.convert(row["price_lists"], dict[str, PriceList]),
+        address=row["address"],
+        grid=msgspec.convert(row["grid"], GridRules | None),
     )
 
 

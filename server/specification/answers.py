@@ -7,6 +7,7 @@ import msgspec
 
 from server.bookings.rules import BookingStatus, CancelReason, PaymentStatus
 from server.holds.rules import HoldStatus
+from server.inventory.grid.rules import GridRules
 from server.inventory.rules import Category, HoldPolicy, Kind, PriceList, Slot
 
 Time = Annotated[str, msgspec.Meta(description="RFC 3339, UTC, milliseconds")]
@@ -141,6 +142,8 @@ class WholeResource(Answered, frozen=True):
     starts_at: Time | None
     ends_at: Time | None
     price_lists: dict[str, PriceList]
+    address: str
+    grid: GridRules | None
     slots: tuple[Slot, ...]
 
 
