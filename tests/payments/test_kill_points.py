@@ -66,7 +66,7 @@ async def _pay_on_stripes_page(ann: Visitor) -> None:
     await ann.sees("confirmed", "paid")
 
 
-IN_PARTS = [(_cancel_confirmed, 3), (_pay_in_two_parts, 8), (_pay_on_stripes_page, 8)]
+IN_PARTS = [(_cancel_confirmed, 5), (_pay_in_two_parts, 13), (_pay_on_stripes_page, 13)]
 WHOLE = [_pay, _decline_then_pay, _cancel_pending, _cancel_confirmed, _pay_in_two_parts, _pay_on_stripes_page]
 STORIES: list[tuple[Story, int]] = [(story, EVERY) for story in WHOLE] if EVERY else [*IN_PARTS]
 
