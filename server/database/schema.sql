@@ -110,8 +110,9 @@ create table booking (
   base_currency text check (base_currency ~ '^[a-z]{3}$'),
   rate numeric check (rate > 0),
   quoted_at timestamptz,
+  starts_at timestamptz,
   ends_at timestamptz,
-  approval text check (approval in ('awaited', 'granted', 'declined', 'lapsed')),
+  approval text check (approval in ('awaited', 'granted', 'declined', 'lapsed', 'withdrawn')),
   check ((status = 'cancelled') = (cancelled_at is not null)),
   check ((status = 'cancelled') = (cancel_reason is not null)),
   check (status not in ('confirmed', 'completed') or confirmed_at is not null)
@@ -192,7 +193,8 @@ create index quote_keep_until on quote (keep_until);
 -- null for the booking's own payment, else the id of that share's first attempt. `accepted` are the payments
 -- by whose money a booking was confirmed. A `withdrawn` share can't be tried again. `refunded` is what went
 -- back, by refunds or by the bank, as its provider last told; `inner_id` is the payment's own id where
--- `provider_id` is a page around it. `closed`: at its provider nobody can ever pay by it any more.
+-- `provider_id` is a page around it. `closed`: at its provider nobody can ever pay by it any more. `kept` is what
+-- stays of it though its booking was cancelled, by the policy of what was booked.
 create table payment (
   id uuid primary key,
   booking_id uuid not null references booking (id),
@@ -219,6 +221,7 @@ create table payment (
   inner_id text,
   closed boolean not null default false,
   stopping_until timestamptz,
+  kept bigint not null default 0 check (kept >= 0),
   unique (booking_id, attempt),
   unique (provider, provider_id)
 ) with (fillfactor = 80);
