@@ -1,0 +1,164 @@
+"""Requests to addresses that users gave: public_addresses.py judges, and what was judged is what is called.
+
+The name is resolved here, each of its addresses judged, and the connection made to one that passed, so that
+a name which leads elsewhere a moment later (DNS rebinding) gains nothing; the certificate is still checked
+against the name. Redirects are answers like any other, proxies of the environment are not asked, and time and
+bytes are bounded.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from ipaddress import ip_address
+from typing import Final
+
+import httpx
+
+from server.http.public_addresses import AddressRefused, Target, literal, may_call, read_url
+
+CONNECT_SECONDS: Final = 5.0
+SECONDS: Final = 15.0
+ANSWER_LIMIT: Final = 16 * 1024
+ADDRESSES_TRIED: Final = 3
+_RESOLVERS: Final = 8
+_TIMEOUT: Final = httpx.Timeout(SECONDS, connect=CONNECT_SECONDS).as_dict()
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+
+
+class NoAnswer(Exception):
+    """Nobody answered, or not in time, or not as themselves; another try may fare better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer; its body is cut off after ANSWER_LIMIT bytes, and as it came (nothing is unpacked)."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the other side took it."""
+        return 200 <= self.status < 300
+
+
+class Outgoing:
+    """The guarded way out. `loopback`, for development, lets this very machine be called, by http too."""
+
+    def __init__(
+        self,
+        *,
+        loopback: bool = False,
+        resolve: Resolve | None = None,
+        trust: ssl.SSLContext | None = None,
+        seconds: float = SECONDS,
+    ) -> None:
+        self.loopback = loopback
+        self._trust = trust
+        self._seconds = seconds
+        # Threads of its own: names that nobody answers for hold nobody up but each other.
+        self._threads = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolver")
+        self._resolve = resolve or self._ask_system
+
+    def close(self) -> None:
+        """Resolve no more names."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def require(self, url: str) -> None:
+        """AddressRefused unless the URL could be called, by its form alone."""
+        read_url(url, loopback=self.loopback)
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+        """Send `body`; AddressRefused if the URL or where its name leads is none that we call, NoAnswer."""
+        target = read_url(url, loopback=self.loopback)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._post(target, body, headers)
+        except TimeoutError:
+            raise NoAnswer("no answer in time") from None
+
+    async def _post(self, target: Target, body: bytes, headers: Mapping[str, str]) -> Reply:
+        trouble = NoAnswer("the name leads nowhere")
+        for address in (await self._addresses(target))[:ADDRESSES_TRIED]:
+            try:
+                return await self._send(_request(target, address, body, headers))
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                trouble = NoAnswer(f"no connection: {_reason(error)}")  # nothing was sent yet
+            except httpx.HTTPError as error:
+                raise NoAnswer(f"no answer: {_reason(error)}") from error
+        raise trouble
+
+    async def _addresses(self, target: Target) -> list[str]:
+        """Those of the host's addresses that may be called; AddressRefused if it has others alone."""
+        if literal(target.host) is not None:
+            return [target.host]
+        try:
+            found = await self._resolve(target.host, target.port)
+        except OSError:
+            return []
+        allowed = [each for each in found if may_call(ip_address(each), loopback=self.loopback)]
+        if found and not allowed:
+            raise AddressRefused("is reachable from the internet")
+        return allowed
+
+    async def _ask_system(self, host: str, port: int) -> Sequence[str]:
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        )
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+    async def _send(self, request: httpx.Request) -> Reply:
+        # One connection for one request: none is shared by two names that live at one address. A transport
+        # follows no redirect and knows of no proxy.
+        trust = self._trust or _authorities()
+        async with httpx.AsyncHTTPTransport(verify=trust, trust_env=False) as transport:
+            response = await transport.handle_async_request(request)
+            try:
+                return Reply(response.status_code, response.headers, await _read(response))
+            finally:
+                await response.aclose()
+
+
+def _request(target: Target, address: str, body: bytes, headers: Mapping[str, str]) -> httpx.Request:
+    url = httpx.URL(scheme=target.scheme, host=address, port=target.port, raw_path=target.path)
+    return httpx.Request(
+        "POST",
+        url,
+        headers={
+            "Host": target.authority,
+            "User-Agent": "Holdfast",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+            **headers,
+        },
+        content=body,
+        extensions={"sni_hostname": target.host, "timeout": _TIMEOUT},
+    )
+
+
+async def _read(response: httpx.Response) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.aiter_raw():
+        parts.append(part)
+        size += len(part)
+        if size >= ANSWER_LIMIT:
+            break
+    return b"".join(parts)[:ANSWER_LIMIT]
+
+
+def _reason(error: Exception) -> str:
+    """The kind of trouble; what the library says of it may quote the address, which may hold secrets."""
+    return type(error).__name__
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Read once: the authorities are a large file."""
+    return httpx.create_ssl_context()
