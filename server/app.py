@@ -257,6 +257,7 @@ async def start(parts: Parts, stack: AsyncExitStack) -> None:
     parts.bus.on_gap(parts.keeper.may_have_missed)
     await parts.bus.subscribe(SESSIONS_CHANNEL, parts.keeper.hear)
     stack.push_async_callback(parts.inventory.close)
+    stack.push_async_callback(parts.sessions.close)
     loops: dict[str, Callable[[], Awaitable[None]]] = {
         "keeper": parts.keeper.run,
         "changes of resources": parts.inventory.run,

@@ -52,7 +52,7 @@ def complete_settings(settings: Settings, home: Home, port: int) -> Settings:
         redis_url=settings.redis_url or home.redis_url(),
         database_url=settings.database_url or home.database_url(),
         secret_key=settings.secret_key or home.secret("secret-key"),
-        jwt_secret=settings.jwt_secret or home.secret("jwt-secret"),
+        jwt_secret=settings.jwt_secret or ("" if settings.jwt_jwks_url else home.secret("jwt-secret")),
         payments=settings.payments or "sandbox",
         public_url=settings.public_url or local,
         allowed_origins=(*settings.allowed_origins, local, f"http://127.0.0.1:{port}"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
 from typing import Final, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -33,6 +34,8 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()
     jwt_secret: str = field(default="", repr=False)
     jwt_jwks_url: str = ""
+    jwt_issuer: str = ""
+    jwt_audience: str = ""
     payments: Payments | None = None
     stripe_secret_key: str = field(default="", repr=False)
     stripe_publishable_key: str = ""
@@ -94,6 +97,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             values[item.name] = _convert(item.name, text)
         except ValueError as error:
             problems.append(f"{name}: {error}")
+    if {"jwt_secret", "jwt_jwks_url"} <= values.keys():
+        problems.append("JWT_SECRET: does not go with JWT_JWKS_URL; users' tokens are signed in one way")
     if problems:
         raise SettingsError(problems)
     if "stripe_secret_key" in values:
@@ -128,6 +133,8 @@ def _convert(name: str, text: str) -> object:
         return tuple(_origin(part) for part in text.replace(",", " ").split())
     if name in _URLS and not text.startswith(_URLS[name]):
         raise ValueError(f"starts with one of {', '.join(_URLS[name])}")
+    if name == "jwt_jwks_url":
+        return _keys_url(text)
     return text.rstrip("/") if name == "public_url" else text
 
 
@@ -150,6 +157,23 @@ def _origin(text: str) -> str:
     if scheme not in {"http", "https"} or not rest or "/" in rest or "@" in rest:
         raise ValueError(f"{text!r} is not an origin; one looks like https://tickets.example")
     return origin
+
+
+def _keys_url(text: str) -> str:
+    """Who could change the answer could sign in as anybody: https, or this machine's own."""
+    parts = urlsplit(text)
+    if not parts.hostname or parts.username is not None or parts.fragment:
+        raise ValueError("is no plain address; one looks like https://id.example/.well-known/jwks.json")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError("starts with https:// where it is not this machine's own")
+    return text
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def problems_for_run(settings: Settings) -> list[str]:

@@ -27,6 +27,8 @@ GOOD: dict[str, tuple[str, object]] = {
     ),
     "JWT_SECRET": ("j" * 32, "j" * 32),
     "JWT_JWKS_URL": ("https://id.example/keys", "https://id.example/keys"),
+    "JWT_ISSUER": ("https://id.example/", "https://id.example/"),
+    "JWT_AUDIENCE": ("tickets", "tickets"),
     "PAYMENTS": ("Sandbox", "sandbox"),
     "STRIPE_SECRET_KEY": ("sk_test_1", "sk_test_1"),
     "STRIPE_PUBLISHABLE_KEY": ("pk_test_1", "pk_test_1"),
@@ -108,6 +110,10 @@ BAD = [
     ("DATABASE_URL", "mysql://db", "postgresql://"),
     ("PUBLIC_URL", "tickets.example", "https://"),
     ("JWT_JWKS_URL", "file:///etc/passwd", "https://"),
+    ("JWT_JWKS_URL", "http://id.example/keys", "https://"),
+    ("JWT_JWKS_URL", "http://127.0.0.1.id.example/keys", "https://"),
+    ("JWT_JWKS_URL", "https://me:secret@id.example/keys", "no plain address"),
+    ("JWT_JWKS_URL", "https:///keys", "no plain address"),
     ("STRIPE_API_BASE", "ftp://x", "https://"),
     ("STRIPE_JS_URL", "x", "https://"),
     ("SMTP_URL", "mail.example", "smtp://"),
@@ -125,6 +131,16 @@ BAD = [
 def test_a_bad_value_is_named_with_what_would_be_right(name: str, text: str, hint: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name}: .*{re.escape(hint)}"):
         from_environment({name: text})
+
+
+@pytest.mark.parametrize("host", ["localhost:9", "127.0.0.1", "[::1]:8080"])
+def test_keys_of_this_machine_need_no_https(host: str) -> None:
+    assert from_environment({"JWT_JWKS_URL": f"http://{host}/keys"}).jwt_jwks_url == f"http://{host}/keys"
+
+
+def test_users_tokens_are_signed_in_one_way() -> None:
+    with pytest.raises(SettingsError, match="JWT_SECRET: does not go with JWT_JWKS_URL"):
+        from_environment({"JWT_SECRET": "j" * 32, "JWT_JWKS_URL": "https://id.example/keys"})
 
 
 def test_every_bad_value_is_named_at_once() -> None:

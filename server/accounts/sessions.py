@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 
 from server.accounts.rules import Caller, Credentials, Opened, User
 from server.accounts.tokens import PREFIX, SESSION_SECONDS, SessionToken, Signer, new_session
-from server.accounts.users import SharedSecret, Users
+from server.accounts.users import Users, keys_of
 from server.errors import BadRequest, Forbidden, Unauthorized
 from server.http.times import now_milliseconds
 from server.ops.redis_errors import redis_away
@@ -37,8 +37,12 @@ class Sessions:
     ) -> None:
         self._signer = Signer(settings.secret_key)
         self._redis = redis
-        self._users = users or Users(settings, SharedSecret(settings.jwt_secret))
+        self._users = users or Users(settings, keys_of(settings))
         self._clock = clock
+
+    async def close(self) -> None:
+        """Let go of where users' keys come from."""
+        await self._users.close()
 
     async def open(self, caller: Caller | None = None) -> Opened:
         """A new session, or `caller`'s own for another SESSION_SECONDS; bound if the caller is a user."""

@@ -5,6 +5,8 @@ from typing import Any, Final, Protocol
 
 import jwt
 
+from server.accounts.jwks import KeySet
+from server.accounts.keys import VerifyingKey
 from server.accounts.rules import ROLES, Role, User
 from server.accounts.tokens import TOKEN_LIMIT
 from server.errors import TokenExpired, Unauthorized
@@ -17,35 +19,51 @@ _UNCHECKED = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud",
 
 
 class Keys(Protocol):
-    """Where the key that a token must be signed with comes from, and for which algorithm."""
+    """Where the key that a token must be signed with comes from."""
 
-    algorithm: str
+    async def key(self, token: str) -> VerifyingKey:
+        """The key for `token`, with its algorithm; Unauthorized if there is none."""
 
-    async def key(self, token: str) -> Any:
-        """The key for `token`; Unauthorized if there is none."""
+    async def close(self) -> None:
+        """Let go of everything."""
 
 
 class SharedSecret:
     """HS256 with JWT_SECRET. Headers that offer other keys (`kid jku x5u jwk`) are never read."""
 
-    algorithm = "HS256"
-
     def __init__(self, secret: str) -> None:
         self._secret = secret
 
-    async def key(self, _token: str) -> Any:
+    async def key(self, _token: str) -> VerifyingKey:
         """The secret; Unauthorized where none is configured."""
         if not self._secret:
             raise Unauthorized("no users are known here")
-        return self._secret
+        return VerifyingKey("HS256", self._secret)
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+def keys_of(settings: Settings) -> Keys:
+    """The provider's keys where it has an address, else the shared secret; never both."""
+    if settings.jwt_jwks_url:
+        return KeySet(settings.jwt_jwks_url)
+    return SharedSecret(settings.jwt_secret)
 
 
 class Users:
     """Verifies JWTs: signature by `keys`, then every claim by its type and time."""
 
     def __init__(self, settings: Settings, keys: Keys) -> None:
-        self._audiences = {AUDIENCE, settings.public_url} - {""}
+        own = settings.jwt_audience
+        self._audiences = {own} if own else {AUDIENCE, settings.public_url} - {""}
+        self._needs_audience = bool(own)
+        self._issuer = settings.jwt_issuer
         self._keys = keys
+
+    async def close(self) -> None:
+        """Let go of where the keys come from."""
+        await self._keys.close()
 
     async def verify(self, token: str, now: int) -> User:
         """The user `token` names at `now` (ms); Unauthorized or TokenExpired."""
@@ -58,8 +76,8 @@ class Users:
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
-                key,
-                algorithms=[self._keys.algorithm],
+                key.key,
+                algorithms=[key.algorithm],
                 options=_UNCHECKED,  # type: ignore[arg-type]  # a plain dict is a fine set of options
             )
         except (jwt.PyJWTError, ValueError, RecursionError):
@@ -76,6 +94,8 @@ class Users:
             raise Unauthorized("the token is not valid yet")
         if not self._for_us(claims.get("aud")):
             raise Unauthorized("the token is meant for somebody else")
+        if self._issuer and claims.get("iss") != self._issuer:
+            raise Unauthorized("the token is somebody else's")
         return User(
             id=_text(claims["sub"], 255),
             name=None if claims.get("name") is None else _text(claims["name"], 200),
@@ -85,7 +105,7 @@ class Users:
 
     def _for_us(self, audience: Any) -> bool:
         if audience is None:
-            return True
+            return not self._needs_audience
         named = audience if isinstance(audience, list) else [audience]
         return any(isinstance(name, str) and name in self._audiences for name in named)
 
