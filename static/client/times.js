@@ -13,6 +13,11 @@ export function formatDay(moment, timeZone) {
   return format({ weekday: "long", day: "numeric", month: "long" }, timeZone).format(new Date(moment));
 }
 
+/** @returns {string} such as `Sat 21 Nov`, where room is short */
+export function formatWeekday(moment, timeZone) {
+  return format({ weekday: "short", day: "numeric", month: "short" }, timeZone).format(new Date(moment)).replace(",", "");
+}
+
 /** @returns {string} such as `19:30` */
 export function formatTime(moment, timeZone) {
   return format({ hour: "2-digit", minute: "2-digit" }, timeZone).format(new Date(moment));
