@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 Payments = Literal["sandbox", "stripe"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+Loopback = Literal["refuse", "allow"]
 
 # Stripe's own host: a live key is shown to no other.
 STRIPE_HOSTS: Final = frozenset({"api.stripe.com", "js.stripe.com"})
@@ -43,6 +44,13 @@ class Settings:
     stripe_api_base: str = ""
     stripe_js_url: str = ""
     smtp_url: str = field(default="", repr=False)
+    mail_from: str = ""
+    sms_url: str = field(default="", repr=False)
+    sms_token: str = field(default="", repr=False)
+    sms_body: str = field(default="", repr=False)
+    vapid_private_key: str = field(default="", repr=False)
+    vapid_subject: str = ""
+    outgoing_loopback: Loopback = "refuse"
     rates_file: str = ""
     quote_tolerance_percent: int = 2
     hold_seconds: int = 900
@@ -71,7 +79,22 @@ class Settings:
     @property
     def stripe_webhook_secrets(self) -> tuple[str, ...]:
         """Every secret that may have signed an event: two while one takes the other's place."""
-        return tuple(self.stripe_webhook_secret.replace(",", " ").split())
+        return _several(self.stripe_webhook_secret)
+
+    @property
+    def smtp_urls(self) -> tuple[str, ...]:
+        """Every server that takes mail, the first choice first."""
+        return _several(self.smtp_url)
+
+    @property
+    def sms_urls(self) -> tuple[str, ...]:
+        """Every gateway that takes text messages, the first choice first."""
+        return _several(self.sms_url)
+
+    @property
+    def sms_tokens(self) -> tuple[str, ...]:
+        """A token for each gateway, in their order."""
+        return _several(self.sms_token)
 
     @property
     def serves_payment_page(self) -> bool:
@@ -106,7 +129,11 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     return Settings(**values)  # type: ignore[arg-type]  # _convert types each by its name
 
 
-_CHOICES: dict[str, tuple[str, ...]] = {"payments": get_args(Payments), "log_level": get_args(LogLevel)}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "payments": get_args(Payments),
+    "log_level": get_args(LogLevel),
+    "outgoing_loopback": get_args(Loopback),
+}
 _NUMBERS = frozenset(item.name for item in fields(Settings) if item.type is int)
 _AT_LEAST_ONE = frozenset(
     {"hold_seconds", "hold_max_seconds", "payment_seconds", "liveness_seconds", "heartbeat_seconds"}
@@ -119,7 +146,10 @@ _URLS = {
     "stripe_api_base": ("http://", "https://"),
     "stripe_js_url": ("http://", "https://"),
     "smtp_url": ("smtp://", "smtps://"),
+    "sms_url": ("https://", "http://", "form+https://", "form+http://"),
+    "vapid_subject": ("mailto:", "https://"),
 }
+_LISTS = frozenset({"smtp_url", "sms_url"})
 
 
 def _convert(name: str, text: str) -> object:
@@ -130,12 +160,18 @@ def _convert(name: str, text: str) -> object:
             raise ValueError(f"is {text!r}; it is one of {', '.join(_CHOICES[name])}")
         return text.lower()
     if name == "allowed_origins":
-        return tuple(_origin(part) for part in text.replace(",", " ").split())
-    if name in _URLS and not text.startswith(_URLS[name]):
+        return tuple(_origin(part) for part in _several(text))
+    urls = _several(text) if name in _LISTS else (text,)
+    if name in _URLS and not all(url.startswith(_URLS[name]) for url in urls):
         raise ValueError(f"starts with one of {', '.join(_URLS[name])}")
     if name == "jwt_jwks_url":
         return _keys_url(text)
     return text.rstrip("/") if name == "public_url" else text
+
+
+def _several(text: str) -> tuple[str, ...]:
+    """What was given by commas or spaces."""
+    return tuple(text.replace(",", " ").split())
 
 
 def _number(name: str, text: str) -> int:

@@ -36,6 +36,13 @@ GOOD: dict[str, tuple[str, object]] = {
     "STRIPE_API_BASE": ("http://127.0.0.1:9", "http://127.0.0.1:9"),
     "STRIPE_JS_URL": ("http://127.0.0.1:9/v3", "http://127.0.0.1:9/v3"),
     "SMTP_URL": ("smtps://mail.example", "smtps://mail.example"),
+    "MAIL_FROM": ("Tickets <tickets@example.org>", "Tickets <tickets@example.org>"),
+    "SMS_URL": ("form+https://sms.example/send", "form+https://sms.example/send"),
+    "SMS_TOKEN": ("s3cret-token", "s3cret-token"),
+    "SMS_BODY": ('{"to": "{to}", "text": "{text}"}', '{"to": "{to}", "text": "{text}"}'),
+    "VAPID_PRIVATE_KEY": ("v" * 43, "v" * 43),
+    "VAPID_SUBJECT": ("mailto:me@example.org", "mailto:me@example.org"),
+    "OUTGOING_LOOPBACK": ("Allow", "allow"),
     "RATES_FILE": ("/var/rates.json", "/var/rates.json"),
     "QUOTE_TOLERANCE_PERCENT": ("0", 0),
     "HOLD_SECONDS": ("60", 60),
@@ -117,6 +124,10 @@ BAD = [
     ("STRIPE_API_BASE", "ftp://x", "https://"),
     ("STRIPE_JS_URL", "x", "https://"),
     ("SMTP_URL", "mail.example", "smtp://"),
+    ("SMTP_URL", "smtps://mail.example mail2.example", "smtp://"),
+    ("SMS_URL", "sms.example", "https://"),
+    ("VAPID_SUBJECT", "me@example.org", "mailto:"),
+    ("OUTGOING_LOOPBACK", "yes", "refuse, allow"),
     ("PAYMENTS", "cash", "sandbox, stripe"),
     ("LOG_LEVEL", "loud", "debug, info, warning, error"),
     ("ALLOWED_ORIGINS", "tickets.example", "https://tickets.example"),
@@ -161,9 +172,26 @@ def test_the_origins_are_the_public_one_and_the_allowed() -> None:
 
 
 def test_no_secret_is_shown() -> None:
-    secrets = ("SECRET_KEY", "JWT_SECRET", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "REDIS_URL")
-    shown = repr(from_environment({name: GOOD[name][0] for name in (*secrets, "DATABASE_URL", "SMTP_URL")}))
-    assert not any(GOOD[name][0] in shown for name in (*secrets, "DATABASE_URL", "SMTP_URL"))
+    money = ("SECRET_KEY", "JWT_SECRET", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
+    servers = (
+        "REDIS_URL",
+        "DATABASE_URL",
+        "SMTP_URL",
+        "SMS_URL",
+        "SMS_TOKEN",
+        "SMS_BODY",
+        "VAPID_PRIVATE_KEY",
+    )
+    shown = repr(from_environment({name: GOOD[name][0] for name in (*money, *servers)}))
+    assert not any(GOOD[name][0] in shown for name in (*money, *servers))
+
+
+def test_servers_that_take_over_from_each_other_are_given_in_their_order() -> None:
+    given = {"SMTP_URL": "smtp://a, smtps://b", "SMS_URL": "https://c form+https://d", "SMS_TOKEN": "e,f"}
+    settings = from_environment(given)
+    assert settings.smtp_urls == ("smtp://a", "smtps://b")
+    assert settings.sms_urls == ("https://c", "form+https://d")
+    assert settings.sms_tokens == ("e", "f")
 
 
 COMPLETE = Settings(
