@@ -14,6 +14,7 @@ import structlog
 
 from server.bookings import moves, store
 from server.bookings.live import LiveHolds
+from server.bookings.outbox import tell
 from server.bookings.rules import Booking, Line, LineState, holds_of
 from server.bookings.worker import Clock, Worker
 from server.database.pool import Connection, Database
@@ -52,6 +53,7 @@ class Applier:
         self._clock = clock
         self._stale: set[str] = set()
         self._gate = asyncio.Semaphore(AT_ONCE)
+        self.on_commit: Callable[[], None] = lambda: None
         self.worker = Worker("bookings.apply", self.work, idle=IDLE_SECONDS)
 
     async def apply(self, booking_id: UUID) -> list[Hold]:
@@ -60,6 +62,7 @@ class Applier:
         A pending booking one of whose holds had ended is cancelled by this. Unavailable while Redis or
         PostgreSQL is away or Redis is being rebuilt; the loop takes it up then.
         """
+        self.on_commit()
         for pause in REBUILD_PAUSES:
             try:
                 return await self._apply_all(booking_id)
@@ -193,3 +196,4 @@ async def release(connection: Connection, booking: Booking, now: int) -> None:
     await store.update_lines(connection, booking.id, "released")
     await store.slots(connection, [(line.resource, line.index) for line in booking.lines], lock=True)
     await store.add_to_taken(connection, booking.lines, -1)
+    await tell(connection, "booking_cancelled", booking, reason=booking.cancel_reason)

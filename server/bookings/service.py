@@ -16,6 +16,7 @@ from server.bookings.applier import Announce, Applier, release
 from server.bookings.cursors import read_cursor, write_cursor
 from server.bookings.details import BookingRequest
 from server.bookings.live import LiveHolds
+from server.bookings.outbox import tell
 from server.bookings.quotes import DEFAULT_TOLERANCE_PERCENT, Quotes, Refuses
 from server.bookings.rates import RateSource
 from server.bookings.rules import Booking, CancelReason, Line, PaymentStatus, holds_of
@@ -91,6 +92,10 @@ class Bookings:
             tolerance_percent=tolerance_percent,
             refuses=refuses,
         )
+
+    def on_commit(self, wake: Callable[[], None]) -> None:
+        """Call `wake` soon after each commit of a change, for whoever tells people of it."""
+        self._applier.on_commit = wake
 
     def workers(self) -> list[Worker]:
         """The loops to be run beside the server."""
@@ -182,9 +187,7 @@ class Bookings:
         self, connection: Connection, booking: Booking, payment: UUID, status: PaymentStatus
     ) -> None:
         """Confirm a pending, locked booking by a payment: its lines are there already."""
-        now = self._clock()
-        await store.update(connection, moves.confirmed(booking, payment, status, now), now)
-        await store.update_lines(connection, booking.id, "confirmed")
+        await self._write_confirmed(connection, moves.confirmed(booking, payment, status, self._clock()))
 
     async def set_payment_status(
         self, connection: Connection, booking: Booking, status: PaymentStatus
@@ -250,9 +253,7 @@ class Bookings:
             raise Superseded
         if not await _take_again(connection, booking):
             return False
-        now = self._clock()
-        await store.update(connection, moves.confirmed(booking, payment, status, now), now)
-        await store.update_lines(connection, booking.id, "confirmed")
+        await self._write_confirmed(connection, moves.confirmed(booking, payment, status, self._clock()))
         return True
 
     async def dispute_policy(self, booking: Booking) -> DisputePolicy:
@@ -282,6 +283,11 @@ class Bookings:
             await store.postpone_release(connection, booking_id, until)
 
     # Inside.
+
+    async def _write_confirmed(self, connection: Connection, booking: Booking) -> None:
+        await store.update(connection, booking, self._clock())
+        await store.update_lines(connection, booking.id, "confirmed")
+        await tell(connection, "booking_confirmed", booking)
 
     async def _dispute_policy(self, resource: str) -> DisputePolicy:
         loaded = await self._loaded(resource)
@@ -371,6 +377,7 @@ class Bookings:
                 await store.add_to_taken(connection, filled.lines, 1)
                 await store.insert_lines(connection, filled)
                 await within(connection, filled)
+                await tell(connection, "booking_created", filled, by="buyer")
         except asyncpg.UniqueViolationError:
             return await self._other_tabs(booking), False
         except SlotTaken as taken:

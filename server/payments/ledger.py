@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 
 from server.bookings.moves import way_to
+from server.bookings.outbox import tell
 from server.bookings.rules import Booking, CancelReason, PaymentStatus
 from server.bookings.service import Bookings, Superseded
 from server.bookings.worker import Clock
@@ -15,9 +16,11 @@ from server.database.pool import Connection, Database
 from server.payments import refund_store, store
 from server.payments.figures import PaymentFigures
 from server.payments.rules import (
+    TAKEN,
     Case,
     Payment,
     Step,
+    is_failure,
     left_of,
     mismatch,
     spoken,
@@ -98,6 +101,7 @@ class Ledger:
 
     async def _collapse(self, connection: Connection, case: Case) -> Written:
         await store.set_status(connection, case.payment.id, "failed", self._clock())
+        await tell(connection, "payment_failed", case.booking, key=str(case.payment.id))
         shown = case.booking.payment_status
         status: PaymentStatus = "failed" if way_to(shown, "failed") else shown  # others' money is disputed
         unwanted = await self._end(connection, case.booking, "payment_failed", status)
@@ -116,6 +120,9 @@ class Ledger:
         payment, booking = case.payment, case.booking
         await store.set_status(connection, payment.id, "failed", self._clock())
         await self._speak(connection, payment, booking, "failed")
+        if is_failure(payment, booking):
+            data = {"amount": payment.amount}
+            await tell(connection, "payment_failed", booking, key=str(payment.id), **data)
         if case.intent is not None and case.intent.status == "declined":
             await self._bookings.extend(connection, booking)
         return Written("failed")
@@ -140,6 +147,7 @@ class Ledger:
         payment, booking, now = case.payment, case.booking, self._clock()
         status = status_of(payment, case.money)
         await store.set_status(connection, payment.id, status, now, accepted=True)
+        await self._tell_of_money(connection, case, status)
         all_of_it = {payment.id: status}
         if payment.amount != booking.total:
             all_of_it |= await store.accept_secured(connection, booking.id, now)
@@ -161,6 +169,7 @@ class Ledger:
         stands, back = status_of(payment, intent), went_back(intent)
         status = stands if way_to(payment.status, stands) else payment.status
         await store.set_status(connection, payment.id, status, self._clock(), refunded=back)
+        await self._tell_of_money(connection, case, status)
         if back < payment.refunded:
             _log.error("refund_came_back", payment=str(payment.id), refunded=payment.refunded, now=back)
             await refund_store.came_back(connection, payment.id, self._clock())
@@ -220,7 +229,21 @@ class Ledger:
         if not await self._bookings.retake(connection, case.booking.id, payment.id, status):
             raise _Taken
         await store.set_status(connection, payment.id, status, self._clock(), accepted=True)
+        await self._tell_of_money(connection, locked, status)
         return status
+
+    async def _tell_of_money(self, connection: Connection, case: Case, status: PaymentStatus) -> None:
+        """What its people hear of a payment that becomes `status`: of money that is wanted, and all that goes back."""
+        payment, booking, name = case.payment, case.booking, str(case.payment.id)
+        back = went_back(case.money)
+        if status == "paid" and payment.status not in TAKEN and payment.amount and not payment.unwanted:
+            await tell(connection, "payment_succeeded", booking, key=name, amount=payment.amount)
+        if status == "disputed" != payment.status and payment.accepted:
+            key = f"{name}:{booking.version}"
+            await tell(connection, "booking_disputed", booking, key=key, amount=payment.amount)
+        if back > payment.refunded:
+            amount = back - payment.refunded
+            await tell(connection, "payment_refunded", booking, key=f"{name}:{back}", amount=amount)
 
 
 class _Taken(Exception):

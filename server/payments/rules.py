@@ -149,6 +149,11 @@ def decide(
     return _of_the_offered(payment, booking, intent)
 
 
+def is_failure(payment: Payment, booking: Booking) -> bool:
+    """Whether its buyer hears of it that an attempt took nothing: not where we ended it, or the booking did."""
+    return booking.status == "pending" and not payment.withdrawn and payment.stopping_until is None
+
+
 def is_being_stopped(payment: Payment, now: int) -> bool:
     """Whether a call is on its way that may take its money away."""
     return payment.stopping_until is not None and payment.stopping_until > now
