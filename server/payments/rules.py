@@ -150,7 +150,7 @@ def decide(
 
 
 def is_failure(payment: Payment, booking: Booking) -> bool:
-    """Whether its buyer hears of it that an attempt took nothing: not where we ended it, or the booking did."""
+    """Whether its buyer hears that an attempt took nothing: not where we ended it, or the booking did."""
     return booking.status == "pending" and not payment.withdrawn and payment.stopping_until is None
 
 
