@@ -44,8 +44,9 @@ create index notice_read on notice (read_at) where read_at is not null;
 -- One way of telling one of it: an e-mail, a text message, a push, a call of an owner's own system. `id` is its
 -- idempotency key at whoever delivers it, and follows from the event, the channel and the address: nothing goes
 -- out twice. `address` is an e-mail address, a phone number, or the id of a push subscription or webhook. Where
--- many come at once, the later ones are `joined` to a `leader` that has not gone out and go with it. A `dead` one
--- was given up and waits for a person; one that was `dropped` has nobody left to go to.
+-- many come at once, the later ones are `joined` to a `leader` that has not gone out and go with it. `planned_at` is
+-- when it was to go out, `due_at` when it is tried next. A `dead` one was given up and waits for a person; one
+-- that was `dropped` has nobody left to go to.
 create table delivery (
   id uuid primary key,
   position bigint generated always as identity unique,
@@ -58,6 +59,7 @@ create table delivery (
   leader uuid references delivery (id),
   attempts integer not null default 0,
   created_at timestamptz not null,
+  planned_at timestamptz not null,
   due_at timestamptz not null,
   done_at timestamptz,
   dead_at timestamptz,
@@ -67,8 +69,8 @@ create table delivery (
   check ((state = 'joined') <= (leader is not null))
 ) with (fillfactor = 80);
 
-create index delivery_due on delivery (due_at) where state = 'waiting';
-create index delivery_address on delivery (channel, address, due_at);
+create index delivery_due on delivery (channel, due_at) where state = 'waiting';
+create index delivery_address on delivery (channel, address, planned_at) where leader is null;
 create index delivery_leader on delivery (leader) where leader is not null;
 create index delivery_dead on delivery (dead_at) where state = 'dead';
 create index delivery_done on delivery (done_at) where done_at is not null;
