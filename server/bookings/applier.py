@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 
-from server.bookings import moves, store
+from server.bookings import moves, store, taking
 from server.bookings.live import LiveHolds
 from server.bookings.outbox import tell
 from server.bookings.rules import Booking, Line, LineState, holds_of
@@ -155,7 +155,9 @@ class Applier:
     async def _release(self, booking: Booking, holds: list[Hold], current: dict[str, str]) -> None:
         name = str(booking.id)
         match booking.cancel_reason:
-            case "refunded" | "payment_failed" | "disputed":
+            case "refunded" | "payment_failed" | "disputed" | "by_buyer" | "by_owner":
+                await self._unbook(booking, holds, current)
+            case "declined" | "unanswered":
                 await self._unbook(booking, holds, current)
             case "returned":
                 await self._give_back(holds, name)
@@ -194,6 +196,5 @@ async def release(connection: Connection, booking: Booking, now: int) -> None:
     """Write a cancelled booking and give its lines' slots back; its resources are locked."""
     await store.update(connection, booking, now)
     await store.update_lines(connection, booking.id, "released")
-    await store.slots(connection, [(line.resource, line.index) for line in booking.lines], lock=True)
-    await store.add_to_taken(connection, booking.lines, -1)
+    await taking.give_up(connection, booking)
     await tell(connection, "booking_cancelled", booking, reason=booking.cancel_reason)

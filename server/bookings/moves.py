@@ -6,9 +6,11 @@ from uuid import UUID
 import msgspec
 
 from server.bookings.rules import (
+    APPROVAL_MOVES,
     BOOKING_MOVES,
     LINE_MOVES,
     PAYMENT_MOVES,
+    Approval,
     Booking,
     BookingStatus,
     CancelReason,
@@ -18,12 +20,14 @@ from server.bookings.rules import (
 )
 
 _LINES: Final[dict[BookingStatus, LineState]] = {"confirmed": "confirmed", "cancelled": "released"}
+# How the owner's answer ends with a booking that was given up while it was awaited.
+_UNAPPROVED: Final[dict[CancelReason, Approval]] = {"declined": "declined", "unanswered": "lapsed"}
 
 
 class IllegalMove(Exception):
     """A state was asked to go where the tables do not let it: a mistake of ours, never of a client."""
 
-    def __init__(self, what: str, old: str, new: str) -> None:
+    def __init__(self, what: str, old: str | None, new: str) -> None:
         super().__init__(f"a {what} cannot go from {old} to {new}")
 
 
@@ -44,7 +48,12 @@ def way_to(old: PaymentStatus, new: PaymentStatus) -> list[PaymentStatus]:
 
 
 def confirmed(booking: Booking, payment: UUID, status: PaymentStatus, now: int) -> Booking:
-    """The booking confirmed by a payment: from pending, or back from expiry by a late one."""
+    """The booking confirmed by a payment: from pending, or back from expiry by a late one.
+
+    One whose owner was asked is confirmed only if it was granted.
+    """
+    if booking.approval not in {None, "granted"}:
+        raise IllegalMove("booking", booking.approval, "confirmed")
     if not booking.may_revive():
         _require(booking, "confirmed")
     return msgspec.structs.replace(
@@ -60,16 +69,35 @@ def confirmed(booking: Booking, payment: UUID, status: PaymentStatus, now: int) 
 
 
 def cancelled(booking: Booking, reason: CancelReason, status: PaymentStatus, now: int) -> Booking:
-    """The booking cancelled, its lines released."""
+    """The booking cancelled, its lines released; an owner who was asked need not answer any more."""
     _require(booking, "cancelled")
+    awaited = booking.approval == "awaited"
     return msgspec.structs.replace(
         booking,
         status="cancelled",
         payment_status=next_payment_status(booking.payment_status, status),
         cancelled_at=now,
         cancel_reason=reason,
+        approval=_UNAPPROVED.get(reason, "withdrawn") if awaited else booking.approval,
         lines=_lines(booking, "released"),
     )
+
+
+def awaited(booking: Booking, status: PaymentStatus, until: int) -> Booking:
+    """The booking with all its money there and its lines taken for good: its owner has time until `until`."""
+    _require(booking, "confirmed")
+    return msgspec.structs.replace(
+        booking,
+        approval=_next_approval(booking, "awaited"),
+        payment_status=next_payment_status(booking.payment_status, status),
+        expires_at=until,
+        lines=_lines(booking, "confirmed"),
+    )
+
+
+def granted(booking: Booking) -> Booking:
+    """The booking that its owner wants; it is confirmed once its money says so too."""
+    return msgspec.structs.replace(booking, approval=_next_approval(booking, "granted"))
 
 
 def paid(booking: Booking, status: PaymentStatus) -> Booking:
@@ -82,9 +110,17 @@ def paid(booking: Booking, status: PaymentStatus) -> Booking:
 def _require(booking: Booking, status: BookingStatus) -> None:
     if status not in BOOKING_MOVES[booking.status]:
         raise IllegalMove("booking", booking.status, status)
+    wanted = _LINES[status]
+    stays: LineState | None = "confirmed" if booking.approval == "granted" else None
     for line in booking.lines:
-        if _LINES[status] not in LINE_MOVES[line.state]:
-            raise IllegalMove("line", line.state, _LINES[status])
+        if wanted not in LINE_MOVES[line.state] and not wanted == line.state == stays:
+            raise IllegalMove("line", line.state, wanted)
+
+
+def _next_approval(booking: Booking, new: Approval) -> Approval:
+    if booking.status != "pending" or new not in APPROVAL_MOVES[booking.approval]:
+        raise IllegalMove("approval", booking.approval, new)
+    return new
 
 
 def _lines(booking: Booking, state: LineState) -> tuple[Line, ...]:

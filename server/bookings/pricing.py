@@ -102,9 +102,10 @@ def filled(quote: Quote, offers: Sequence[Offer], rates: Rates | None) -> Quote:
     if quote.rate is None and any(price is None for price in listed.values()):
         quote = _with_rate(quote, rates)
     prices = {offer.key: quote.prices[offer.key] for offer in offers if offer.key in quote.prices}
+    converter = _Converter(quote)
     for offer in missing:
         price = listed[offer.key]
-        prices[offer.key] = _converted(quote, offer) if price is None else _within(price)
+        prices[offer.key] = converter.convert(offer.line) if price is None else _within(price)
     return msgspec.structs.replace(quote, prices=prices)
 
 
@@ -151,9 +152,26 @@ def _with_rate(quote: Quote, rates: Rates | None) -> Quote:
     return msgspec.structs.replace(quote, rate=rate, rate_at=rates.at)
 
 
-def _converted(quote: Quote, offer: Offer) -> int:
-    assert quote.rate is not None, "a rate is locked before anything is converted"
-    return _within(convert(offer.line.price, quote.rate, quote.base, quote.currency))
+class _Converter:
+    """Converts at a quote's rate. A range's steps are rounded so that they come to what all of it would."""
+
+    def __init__(self, quote: Quote) -> None:
+        self._quote = quote
+        self._ranges: dict[str, tuple[int, int]] = {}
+
+    def convert(self, line: Line) -> int:
+        """What one of a line costs; a range's lines come in their order."""
+        exact, told = self._ranges.get(line.hold, (0, 0)) if line.range else (0, 0)
+        exact += line.price
+        total = self._converted(exact)
+        if line.range:
+            self._ranges[line.hold] = (exact, total)
+        return total - told
+
+    def _converted(self, price: int) -> int:
+        quote = self._quote
+        assert quote.rate is not None, "a rate is locked before anything is converted"
+        return _within(convert(price, quote.rate, quote.base, quote.currency))
 
 
 def _within(price: int | None) -> int:

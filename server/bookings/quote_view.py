@@ -3,7 +3,7 @@
 from typing import Any
 
 from server.bookings.quotes import Quoted
-from server.bookings.views import item_view
+from server.bookings.views import item_views
 from server.http.times import rfc3339
 
 
@@ -18,6 +18,6 @@ def quote_view(quoted: Quoted) -> dict[str, Any]:
         "rate": None if rate is None else str(rate),
         "quoted_at": rfc3339(quote.quoted_at),
         "total": {"amount": quoted.total, "currency": quote.currency},
-        "items": [item_view(line, quote.currency) for line in quoted.lines],
+        "items": item_views(quoted.lines, quote.currency),
         "supported": quoted.supported,
     }

@@ -10,6 +10,7 @@ import structlog
 from server.accounts.rules import Caller
 from server.bookings import quote_store
 from server.bookings.live import LiveHolds
+from server.bookings.places import Places, places_of
 from server.bookings.pricing import (
     NoRate,
     Offer,
@@ -61,6 +62,7 @@ class _Basket:
     """A cart with its slots, and the rates of now."""
 
     cart: Cart
+    places: Places
     offers: Sequence[Offer]
     rates: Rates | None
     trouble: str
@@ -133,7 +135,7 @@ class Quotes:
         its place, with another total; with `keep` False it would, and nothing is written.
         """
         if currency is None or currency == cart.currency:
-            return Price(lines=lines_of(cart), currency=cart.currency)
+            return Price(lines=lines_of(cart.holds), currency=cart.currency)
         basket = await self._basket(cart)
         self._require_known(currency, basket)
         quote, before = await (self._kept if keep else self._found)(currency, basket)
@@ -151,18 +153,17 @@ class Quotes:
         return await self._holds.cart(caller.session) if caller.session else None
 
     async def _basket(self, cart: Cart) -> _Basket:
-        offers = [await self._offer(line) for line in lines_of(cart)]
+        lines = lines_of(cart.holds)
+        places = await places_of(self._inventory, lines)
+        offers = [
+            Offer(line=line, slot=places.slot(line), resource=places.by_resource[line.resource].resource)
+            for line in lines
+        ]
         try:
             rates = None if self._rates is None else await self._rates.latest(self._clock())
         except RatesUnusable as trouble:
-            return _Basket(cart, offers, None, str(trouble))
-        return _Basket(cart, offers, rates, "")
-
-    async def _offer(self, line: Line) -> Offer:
-        loaded = await self._inventory.get(line.resource)
-        if line.index >= len(loaded.slots):  # held in a layout that is younger than what is in memory
-            loaded = await self._inventory.get(line.resource, loaded.resource.layout + 1)
-        return Offer(line=line, slot=loaded.slots[line.index], resource=loaded.resource)
+            return _Basket(cart, places, offers, None, str(trouble))
+        return _Basket(cart, places, offers, rates, "")
 
     async def _kept(self, currency: str, basket: _Basket) -> tuple[Quote, Quote | None]:
         """The quote as it is kept from now on, and what stood before."""
@@ -199,7 +200,8 @@ class Quotes:
         return quote
 
     def _quoted(self, quote: Quote, basket: _Basket) -> Quoted:
-        return Quoted(quote, priced(quote, basket.offers), self._supported(basket))
+        lines = basket.places.named(priced(quote, basket.offers))
+        return Quoted(quote, lines, self._supported(basket))
 
     def _supported(self, basket: _Basket) -> list[str]:
         own = basket.cart.currency

@@ -1,4 +1,4 @@
-"""What a buyer who cancels gets back: the policies of what was booked, against the time that is left. Pure."""
+"""What a buyer who cancels gets back: the policies of what was booked, against the time left. Pure."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -46,7 +46,7 @@ class Terminable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def by_buyer(parts: Sequence[Terms], paid: int, now: int, *, step: int = 1) -> Terminable:
-    """Each part's policy over its share of the price; rounded half up to `step`, which a provider may need."""
+    """Each part's policy over its share of the price; rounded half up to the provider's `step`."""
     shares = [(part.value, *part.share(now)) for part in parts]
     whole = sum(value for value, _, _ in shares)
     if not whole:

@@ -1,6 +1,6 @@
 """Bookings as values, and the table of what may follow what. Pure: time is an argument, in milliseconds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -15,12 +15,28 @@ PaymentStatus = Literal[
     "pending", "authorized", "paid", "failed", "refunded", "partially_refunded", "disputed"
 ]
 LineState = Literal["pending", "confirmed", "released"]
+# awaited: all of its money is there, its places are taken for good, and its owner has not spoken · granted:
+# the owner wants it; it is confirmed once the money says so · declined · lapsed: nobody answered in time ·
+# withdrawn: its buyer, or its money, was gone before the owner spoke.
+Approval = Literal["awaited", "granted", "declined", "lapsed", "withdrawn"]
 # expired: the deadline came · returned: cancelled, the holds went back to the cart · released: cancelled,
 # the holds were given up · hold_expired: a hold had ended before it was begun · refunded: cancelled after
 # it was confirmed · payment_failed: confirmed, and then the authorised money could not be taken · disputed:
-# the buyer's bank asked for the money back, and the resource's policy gives the places up for that.
+# the buyer's bank asked for the money back, and the resource's policy gives the places up for that ·
+# by_buyer, by_owner: cancelled when its places were taken for good · declined, unanswered: its owner did not
+# approve it.
 CancelReason = Literal[
-    "expired", "returned", "released", "hold_expired", "refunded", "payment_failed", "disputed"
+    "expired",
+    "returned",
+    "released",
+    "hold_expired",
+    "refunded",
+    "payment_failed",
+    "disputed",
+    "by_buyer",
+    "by_owner",
+    "declined",
+    "unanswered",
 ]
 
 # A late payment may confirm a booking that was cancelled because it expired: see may_revive.
@@ -41,6 +57,16 @@ PAYMENT_MOVES: Final[Mapping[PaymentStatus, frozenset[PaymentStatus]]] = {
     "partially_refunded": frozenset({"refunded", "disputed"}),
     "disputed": frozenset({"paid", "refunded", "partially_refunded"}),
     "refunded": frozenset(),
+}
+
+# None: nobody has asked an owner, or nobody will.
+APPROVAL_MOVES: Final[Mapping[Approval | None, frozenset[Approval]]] = {
+    None: frozenset({"awaited"}),
+    "awaited": frozenset({"granted", "declined", "lapsed", "withdrawn"}),
+    "granted": frozenset(),
+    "declined": frozenset(),
+    "lapsed": frozenset(),
+    "withdrawn": frozenset(),
 }
 
 LINE_MOVES: Final[Mapping[LineState, frozenset[LineState]]] = {
@@ -79,9 +105,11 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     """A booking with its lines. Times in milliseconds, amounts in minor units.
 
     `payment` is the latest attempt's id, `secured` what is promised or taken for it by payments that are
-    wanted, `refunded` what went back. Late declines move `expires_at`, never beyond `extend_until`.
+    wanted, `refunded` what went back. Late declines move `expires_at`, never beyond `extend_until`; while its
+    owner's `approval` is awaited, `expires_at` is when silence declines.
     What was quoted in another currency than its cart's has that one as `base_currency`, the rate (None where
-    every price was an owner's own), and when.
+    every price was an owner's own), and when. `starts_at` is when the first of it begins, `ends_at` when all
+    of it is over; None: nothing says so.
     """
 
     id: UUID
@@ -104,6 +132,9 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     confirmed_by: UUID | None = None
     cancelled_at: int | None = None
     cancel_reason: CancelReason | None = None
+    approval: Approval | None = None
+    starts_at: int | None = None
+    ends_at: int | None = None
     payment: UUID | None = None
     secured: int = 0
     refunded: int = 0
@@ -118,6 +149,21 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     def resources(self) -> list[str]:
         """The ids of its resources, sorted: the order in which they are locked."""
         return sorted({line.resource for line in self.lines})
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be paid: pending, and its owner was not asked yet."""
+        return self.status == "pending" and self.approval is None
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether all waits for its owner's word: pending, with its places taken for good."""
+        return self.status == "pending" and self.approval == "awaited"
+
+    @property
+    def standing(self) -> str:
+        """Its status in words that say what it waits for."""
+        return "paid, and its owner's word is awaited" if self.is_awaited else self.status
 
     @property
     def cart_currency(self) -> str:
@@ -167,9 +213,9 @@ def _hold(booking: Booking, hold_id: str, lines: list[Line]) -> Hold:
     )
 
 
-def lines_of(cart: Cart) -> tuple[Line, ...]:
-    """The cart's items at the prices they were held at; ids and labels are filled in from PostgreSQL."""
-    items = [(hold, item) for hold in cart.holds for item in hold.items]
+def lines_of(holds: Sequence[Hold]) -> tuple[Line, ...]:
+    """The holds' items at the prices they were held at; ids and labels are filled in later."""
+    items = [(hold, item) for hold in holds for item in hold.items]
     return tuple(
         Line(
             position=position,
@@ -184,3 +230,16 @@ def lines_of(cart: Cart) -> tuple[Line, ...]:
         )
         for position, (hold, item) in enumerate(items)
     )
+
+
+def room_of(cart: Cart) -> int:
+    """For how many there is room in it; a range of time is one place."""
+    return sum(1 if hold.range else sum(item.quantity for item in hold.items) for hold in cart.holds)
+
+
+def is_buffer(line: Line) -> bool:
+    """Whether it is a step that stays free after a range; its slot's id is when it begins."""
+    return line.range is not None and line.slot[:_SECONDS] >= line.range[1][:_SECONDS]
+
+
+_SECONDS: Final = len("2026-11-21T09:00:00")

@@ -11,15 +11,24 @@ import msgspec
 import structlog
 
 from server.accounts.rules import Caller
-from server.bookings import details, moves, store
+from server.bookings import details, moves, range_store, store, taking
 from server.bookings.applier import Announce, Applier, release
 from server.bookings.cursors import read_cursor, write_cursor
 from server.bookings.details import BookingRequest
 from server.bookings.live import LiveHolds
 from server.bookings.outbox import tell
+from server.bookings.places import Step, places_of
 from server.bookings.quotes import DEFAULT_TOLERANCE_PERCENT, Quotes, Refuses
 from server.bookings.rates import RateSource
-from server.bookings.rules import Booking, CancelReason, Line, PaymentStatus, holds_of
+from server.bookings.rules import (
+    Booking,
+    CancelReason,
+    PaymentStatus,
+    holds_of,
+    is_buffer,
+    lines_of,
+    room_of,
+)
 from server.bookings.worker import Clock, Worker, wall_clock
 from server.database.pool import Connection, Database
 from server.errors import (
@@ -111,8 +120,8 @@ class Bookings:
         cart = await self._cart(caller)
         if cart is None:
             return _in_currency(await self._pending_of(caller), request), False
-        booking = await self._draft(caller, request, cart)
-        opened, created = await self._insert(booking, within)
+        booking, steps = await self._draft(caller, request, cart)
+        opened, created = await self._insert(booking, steps, within)
         await self._require_holds(opened)
         return _in_currency(opened, request), created
 
@@ -121,12 +130,13 @@ class Bookings:
         cart = await self._cart(caller)
         if cart is None:
             return _in_currency(await self._pending_of(caller), request), False
-        booking = await self._draft(caller, request, cart, keep=False)
+        booking, _ = await self._draft(caller, request, cart, keep=False)
         async with self._database.connection() as connection:
             found = await store.live_by_reference(connection, booking.reference)
             if found is not None:
                 return _in_currency(await self._same_cart(connection, booking, found), request), False
-            return await _filled(connection, booking, lock=False), True
+            lines = await taking.look(connection, booking.lines)
+        return msgspec.structs.replace(booking, lines=lines), True
 
     async def find(self, caller: Caller, booking_id: str) -> Booking:
         """A booking that the caller may read; NotFound for every other."""
@@ -211,7 +221,7 @@ class Bookings:
         """
         now = self._clock()
         until = min(now + EXTENSION_MS, booking.extend_until)
-        if booking.status == "pending" and now < booking.expires_at < until:
+        if booking.is_open and now < booking.expires_at < until:
             await store.extend(connection, booking.id, until, now)
 
     async def cancel(
@@ -251,7 +261,7 @@ class Bookings:
         # Only now: the rebuild that Redis may have asked for needs the resources for itself.
         if await store.lock_resources(connection, booking.resources) != before:
             raise Superseded
-        if not await _take_again(connection, booking):
+        if not await taking.take_again(connection, booking):
             return False
         await self._write_confirmed(connection, moves.confirmed(booking, payment, status, self._clock()))
         return True
@@ -259,6 +269,12 @@ class Bookings:
     async def dispute_policy(self, booking: Booking) -> DisputePolicy:
         """What a dispute does to the booking; of different resources, what lets it stand the longest."""
         return min([await self._dispute_policy(name) for name in booking.resources], key=_PATIENCE.index)
+
+    async def approval_ms(self, booking: Booking) -> int | None:
+        """How long its owner has to approve of it; of several resources, the shortest. None: nobody is asked."""
+        loaded = [await self._loaded(name) for name in booking.resources]
+        asked = [each.resource.policy.approval_seconds for each in loaded if each is not None]
+        return min((1000 * seconds for seconds in asked if seconds is not None), default=None)
 
     async def titles(self, booking: Booking) -> list[str]:
         """The titles of what is booked, each once; without those that are gone from the catalogue."""
@@ -326,20 +342,20 @@ class Bookings:
         """Redis has its holds as paying, or there is no booking."""
         if booking.applied_version >= booking.version:
             return
-        ended = await self._applier.apply(booking.id)
+        ended = {hold.id for hold in await self._applier.apply(booking.id)}
         if ended:
-            names = {(line.resource, line.index): line.slot for line in booking.lines}
-            slots = {names[hold.resource, item.index] for hold in ended for item in hold.items}
+            slots = {line.slot for line in booking.lines if line.hold in ended and not is_buffer(line)}
             raise HoldExpired(slots=sorted(slots))
 
     async def _draft(
         self, caller: Caller, request: BookingRequest, cart: Cart, *, keep: bool = True
-    ) -> Booking:
-        places = sum(item.quantity for hold in cart.holds for item in hold.items)
-        checked = details.check(request, places=places)
+    ) -> tuple[Booking, list[Step]]:
+        """What would be booked, and the steps of grids in it."""
+        checked = details.check(request, places=room_of(cart))
         price = await self.quotes.price(cart, request.currency, keep=keep)
-        now = self._clock()
-        return Booking(
+        places = await places_of(self._inventory, price.lines)
+        times, now = places.times(price.lines), self._clock()
+        booking = Booking(
             id=uuid4(),
             reference=cart.reference,
             session=caller.session,
@@ -358,8 +374,11 @@ class Bookings:
             base_currency=price.base_currency,
             rate=price.rate,
             quoted_at=price.quoted_at,
-            lines=price.lines,
+            starts_at=times.starts_at,
+            ends_at=times.ends_at,
+            lines=places.named(price.lines),
         )
+        return booking, places.steps(booking.lines)
 
     async def _seconds_to_pay(self, cart: Cart) -> int:
         """Of different resources, the shortest."""
@@ -367,23 +386,32 @@ class Bookings:
         policies = [(await self._inventory.get(name)).resource.policy for name in names]
         return min(policy.payment_seconds or self._payment_seconds for policy in policies)
 
-    async def _insert(self, booking: Booking, within: Within) -> tuple[Booking, bool]:
+    async def _insert(self, booking: Booking, steps: Sequence[Step], within: Within) -> tuple[Booking, bool]:
         """The booking first, its slots after it: another tab waits here and finds this one."""
         try:
-            async with self._database.transaction() as connection:
-                await store.lock_resources(connection, booking.resources)
-                await store.insert(connection, booking)
-                filled = await _filled(connection, booking, lock=True)
-                await store.add_to_taken(connection, filled.lines, 1)
-                await store.insert_lines(connection, filled)
-                await within(connection, filled)
-                await tell(connection, "booking_created", filled, by="buyer")
+            return await self._take(booking, steps, within), True
         except asyncpg.UniqueViolationError:
             return await self._other_tabs(booking), False
         except SlotTaken as taken:
             await self._distrust(booking, taken)
             raise
-        return filled, True
+        except asyncpg.ExclusionViolationError:
+            async with self._database.connection() as connection:
+                refusal = SlotTaken(slots=await range_store.overlapped(connection, booking.lines))
+            await self._distrust(booking, refusal)
+            raise refusal from None
+
+    async def _take(self, booking: Booking, steps: Sequence[Step], within: Within) -> Booking:
+        async with self._database.transaction() as connection:
+            await store.lock_resources(connection, booking.resources)
+            await store.insert(connection, booking)
+            lines = await taking.take(connection, booking.lines, steps)
+            filled = msgspec.structs.replace(booking, lines=lines)
+            await store.insert_lines(connection, filled)
+            await range_store.insert(connection, filled.id, lines)
+            await within(connection, filled)
+            await tell(connection, "booking_created", filled, by="buyer")
+        return filled
 
     async def _other_tabs(self, booking: Booking) -> Booking:
         async with self._database.connection() as connection:
@@ -404,50 +432,19 @@ class Bookings:
                 await self._holds.load(resource)
 
     async def _slot_ids(self, holds: Sequence[Hold]) -> list[str]:
-        pairs = [(hold.resource, item.index) for hold in holds for item in hold.items]
+        lines = lines_of(holds)
+        with suppress(UnknownResource):
+            lines = (await places_of(self._inventory, lines)).named(lines)
         async with self._database.connection() as connection:
-            found = await store.slots(connection, pairs, lock=False)
-        return sorted({slot.id for slot in found.values()})
+            found = await store.slots(connection, [(line.resource, line.index) for line in lines], lock=False)
+        steps = {line.slot for line in lines if line.slot and not is_buffer(line)}
+        seats = {found[line.resource, line.index].id for line in lines if line.range is None}
+        return sorted(steps | seats)
 
     async def _require_epochs(self, wanted: dict[str, str]) -> None:
         for resource, epoch in wanted.items():
             if await self._holds.epoch(resource) != epoch:
                 raise Superseded
-
-
-async def _filled(connection: Connection, booking: Booking, *, lock: bool) -> Booking:
-    """The booking with its lines' slots named; SlotTaken for those without room."""
-    pairs = [(line.resource, line.index) for line in booking.lines]
-    slots = await store.slots(connection, pairs, lock=lock)
-    _require_room(booking, slots)
-    return msgspec.structs.replace(booking, lines=tuple(_named(line, slots) for line in booking.lines))
-
-
-def _named(line: Line, slots: dict[store.Pair, store.SlotRow]) -> Line:
-    slot = slots[line.resource, line.index]
-    return msgspec.structs.replace(line, slot=slot.id, label=slot.label)
-
-
-def _require_room(booking: Booking, slots: dict[store.Pair, store.SlotRow]) -> None:
-    full = _full(booking, slots)
-    if full:
-        raise SlotTaken(slots=full)
-
-
-def _full(booking: Booking, slots: dict[store.Pair, store.SlotRow]) -> list[str]:
-    wanted: dict[store.Pair, int] = {}
-    for line in booking.lines:
-        pair = (line.resource, line.index)
-        wanted[pair] = wanted.get(pair, 0) + line.quantity
-    return sorted(slots[pair].id for pair, quantity in wanted.items() if not slots[pair].has_room(quantity))
-
-
-async def _take_again(connection: Connection, booking: Booking) -> bool:
-    slots = await store.slots(connection, [(line.resource, line.index) for line in booking.lines], lock=True)
-    if _full(booking, slots):
-        return False
-    await store.add_to_taken(connection, booking.lines, 1)
-    return True
 
 
 def _in_currency(booking: Booking, request: BookingRequest) -> Booking:

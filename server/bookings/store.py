@@ -90,6 +90,8 @@ async def insert(connection: Connection, booking: Booking) -> None:
         booking.base_currency,
         booking.rate,
         _optional(booking.quoted_at),
+        _optional(booking.starts_at),
+        _optional(booking.ends_at),
     )
 
 
@@ -169,6 +171,7 @@ async def update(connection: Connection, booking: Booking, now: int) -> None:
         _optional(booking.cancelled_at),
         booking.cancel_reason,
         moment(now),
+        booking.approval,
     )
 
 
@@ -180,6 +183,11 @@ async def touch(connection: Connection, booking_id: UUID, now: int) -> None:
 async def extend(connection: Connection, booking_id: UUID, until: int, now: int) -> None:
     """Move a locked booking's deadline; Redis and the listeners are to be told."""
     await connection.execute(_queries.extend, booking_id, moment(until), moment(now))
+
+
+async def set_deadline(connection: Connection, booking_id: UUID, until: int) -> None:
+    """Give a locked booking another deadline; nobody's hold moves with it."""
+    await connection.execute(_queries.set_deadline, booking_id, moment(until))
 
 
 async def update_lines(connection: Connection, booking_id: UUID, state: LineState) -> None:
@@ -281,6 +289,7 @@ def _booking(row: asyncpg.Record) -> Booking:
         confirmed_by=row["confirmed_by"],
         cancelled_at=_since(row["cancelled_at"]),
         cancel_reason=row["cancel_reason"],
+        approval=row["approval"],
         payment=row["payment"],
         secured=row["secured"],
         refunded=row["refunded"],
@@ -288,6 +297,8 @@ def _booking(row: asyncpg.Record) -> Booking:
         base_currency=row["base_currency"],
         rate=row["rate"],
         quoted_at=_since(row["quoted_at"]),
+        starts_at=_since(row["starts_at"]),
+        ends_at=_since(row["ends_at"]),
         version=row["version"],
         applied_version=row["applied_version"],
         lines=msgspec.convert(row["lines"] or [], tuple[Line, ...]),

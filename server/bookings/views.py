@@ -1,6 +1,6 @@
 """A booking as others read it: the same fields over HTTP and on the socket, times in each one's way. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from server.bookings.rules import Booking, Line
@@ -20,7 +20,7 @@ def booking_view(booking: Booking, time: Time = rfc3339) -> dict[str, Any]:
         "reference": booking.reference,
         "status": booking.status,
         "payment_status": booking.payment_status,
-        "items": [item_view(line, booking.currency) for line in booking.lines],
+        "items": item_views(booking.lines, booking.currency),
         "total": {"amount": booking.total, "currency": booking.currency},
         "owed": {"amount": booking.owed, "currency": booking.currency},
         "refunded": {"amount": booking.refunded, "currency": booking.currency},
@@ -29,11 +29,14 @@ def booking_view(booking: Booking, time: Time = rfc3339) -> dict[str, Any]:
         "attendees": booking.attendees,
         "special_requests": booking.special_requests,
         "driver_location": booking.driver_location,
+        "starts_at": when(booking.starts_at),
+        "ends_at": when(booking.ends_at),
         "created_at": time(booking.created_at),
         "expires_at": time(booking.expires_at),
         "confirmed_at": when(booking.confirmed_at),
         "cancelled_at": when(booking.cancelled_at),
         "cancel_reason": booking.cancel_reason,
+        "approval": _approval(booking, time),
         "payment": None if booking.payment is None else str(booking.payment),
     }
 
@@ -46,7 +49,28 @@ def _quote(booking: Booking, when: Callable[[int | None], Any]) -> dict[str, Any
     return {"base": booking.base_currency, "rate": rate, "quoted_at": when(booking.quoted_at)}
 
 
-def item_view(line: Line, currency: str) -> dict[str, Any]:
+def _approval(booking: Booking, time: Time) -> dict[str, Any] | None:
+    """What its owner said and until when there was time for it; None where nobody was asked."""
+    if booking.approval is None:
+        return None
+    return {"state": booking.approval, "expires_at": time(booking.expires_at)}
+
+
+def item_views(lines: Iterable[Line], currency: str) -> list[dict[str, Any]]:
+    """Each line, and each range of time as one: at its whole price, without the steps after it."""
+    ranges: dict[str, dict[str, Any]] = {}
+    items = []
+    for line in lines:
+        if line.hold in ranges:
+            ranges[line.hold]["price"]["amount"] += line.price
+            continue
+        items.append(_item_view(line, currency))
+        if line.range is not None:
+            ranges[line.hold] = items[-1]
+    return items
+
+
+def _item_view(line: Line, currency: str) -> dict[str, Any]:
     """One line; `price` is of one of its slot."""
     return {
         "resource": line.resource,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from server.bookings.rules import BookingStatus, CancelReason, PaymentStatus
+from server.bookings.rules import Approval, BookingStatus, CancelReason, PaymentStatus
 from server.holds.rules import HoldStatus
 from server.inventory.grid.rules import GridRules
 from server.inventory.rules import Category, HoldPolicy, Kind, PriceList, Slot
@@ -170,7 +170,7 @@ class Ready(Answered, frozen=True):
 
 
 class Item(Answered, frozen=True):
-    """A line of a booking; `price` is of one of its slot."""
+    """A line of a booking: `price` is of one of its slot; or a range of time, `slot` its first step."""
 
     resource: str
     slot: str
@@ -189,6 +189,13 @@ class BookingQuote(Answered, frozen=True):
     quoted_at: Time | None
 
 
+class BookingApproval(Answered, frozen=True):
+    """What the owner said; silence declines at `expires_at`."""
+
+    state: Approval
+    expires_at: Time
+
+
 class Booking(Answered, frozen=True):
     """A booking. `owed`: what nobody has paid yet; `payment` is the latest attempt to."""
 
@@ -205,11 +212,14 @@ class Booking(Answered, frozen=True):
     attendees: tuple[dict[str, Any], ...]
     special_requests: str
     driver_location: dict[str, Any] | None
+    starts_at: Time | None
+    ends_at: Time | None
     created_at: Time
     expires_at: Time
     confirmed_at: Time | None
     cancelled_at: Time | None
     cancel_reason: CancelReason | None
+    approval: BookingApproval | None
     payment: str | None
 
 
@@ -352,6 +362,7 @@ ANSWERS: Final[Mapping[str, Mapping[int, Any]]] = {
     "POST /api/bookings": {201: BookingAndPayment, 200: BookingAndPayment},
     "GET /api/bookings": {200: Bookings},
     "GET /api/bookings/{id}": {200: BookingAnswer},
+    "PUT /api/bookings/{id}/confirm": {200: BookingAnswer},
     "PUT /api/bookings/{id}/cancel": {200: BookingAnswer},
     "DELETE /api/bookings/{id}": {200: BookingAnswer},
     "GET /api/bookings/{id}/payments": {200: Payments},

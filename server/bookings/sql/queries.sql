@@ -44,10 +44,10 @@ where s.resource_id = wanted.resource_id and s.index = wanted.index;
 insert into booking (
   id, reference, session, user_id, owner, status, payment_status, currency, total, customer, attendees,
   special_requests, driver_location, created_at, expires_at, release_at, touched_at, extend_until,
-  base_currency, rate, quoted_at
+  base_currency, rate, quoted_at, starts_at, ends_at
 ) values (
   $1, $2, $3, $4, $5, 'pending', 'pending', $6, $7, $8, $9, $10, $11, $12, $13, $13, $12,
-  $13::timestamptz + interval '5 minutes', $14, $15, $16
+  $13::timestamptz + interval '5 minutes', $14, $15, $16, $17, $18
 );
 
 -- name: insert_lines
@@ -103,10 +103,12 @@ where ((session = $1 and $1 <> '') or user_id = $2 or owner = $2)
 order by position desc limit $4;
 
 -- name: update_booking
--- $1 id; the rest is the whole of what changes in a booking's life.
+-- $1 id; the rest is the whole of what changes in a booking's life. Where its driver is, is nobody's business
+-- once it is over.
 update booking set
   status = $2, payment_status = $3, confirmed_at = $4, confirmed_by = $5, cancelled_at = $6,
-  cancel_reason = $7, version = version + 1, touched_at = $8
+  cancel_reason = $7, version = version + 1, touched_at = $8, approval = $9,
+  driver_location = case when $2 in ('cancelled', 'completed') then null else driver_location end
 where id = $1;
 
 -- name: touch_booking
@@ -119,6 +121,10 @@ with extended as (
   update booking set expires_at = $2, release_at = $2, version = version + 1, touched_at = $3 where id = $1
 )
 update booking_line set applied = null where booking_id = $1;
+
+-- name: set_deadline
+-- $1 booking, $2 its deadline.
+update booking set expires_at = $2, release_at = $2 where id = $1;
 
 -- name: update_lines
 -- $1 booking, $2 state: all lines that are not there yet.
