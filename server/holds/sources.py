@@ -6,11 +6,12 @@ from typing import Protocol
 
 from server.holds.rules import Hold
 from server.inventory.blocks import Block
+from server.inventory.grid.calendar import Calendar
 from server.inventory.rules import Resource, Slot
 
 
 class Loaded(Protocol):
-    """A resource with its slots by index, their ids, and its blocks, best first."""
+    """A resource with its slots by index, their ids, and its blocks, best first; or a grid's calendar."""
 
     @property
     def resource(self) -> Resource: ...
@@ -20,6 +21,8 @@ class Loaded(Protocol):
     def by_id(self) -> Mapping[str, int]: ...
     @property
     def blocks(self) -> Sequence[Block]: ...
+    @property
+    def calendar(self) -> Calendar | None: ...
 
 
 class Resources(Protocol):

@@ -9,6 +9,7 @@ from server.currencies import problem_of
 from server.inventory.decoration import read_plan
 from server.inventory.fields import Fields, Problems, shown
 from server.inventory.grid.drafts import read_grid
+from server.inventory.grid.rules import GridRules
 from server.inventory.price_lists import check_names, read_price_lists
 from server.inventory.prices import price_field, slot_price
 from server.inventory.rules import (
@@ -26,7 +27,7 @@ from server.inventory.rules import (
 )
 from server.inventory.times import is_time_zone
 
-SUPPORTED_KINDS: tuple[Kind, ...] = ("seats", "sessions")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 ID_HINT = "an id has 1 to 64 letters, digits, - _ or ., and starts with a letter or digit"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -37,17 +38,21 @@ _YEAR_HOURS = 8784
 _MOST_APPROVAL = 6 * 24 * 3600  # a card's promise lasts a week
 
 
-def read_head(fields: Fields, *, new_id: Callable[[], str] | None = None) -> ResourceDraft:
+def read_head(
+    fields: Fields, *, new_id: Callable[[], str] | None = None, grid: GridRules | None = None
+) -> ResourceDraft:
     """Everything of a resource but its slots; `new_id` makes an id where none is given.
 
-    Times without an offset are the clock's of the resource's zone. Call `fields.done()` afterwards.
+    Times without an offset are the clock's of the resource's zone. `grid` are the rules of the resource that
+    is changed. Call `fields.done()` afterwards.
     """
     zone_name = _time_zone(fields)
     zone = ZoneInfo(zone_name)
     currency = read_currency(fields)
+    kind = _kind(fields)
     return ResourceDraft(
         id=read_id(fields, new_id),
-        kind=_kind(fields),
+        kind=kind,
         title=fields.text("title"),
         owner=fields.text("owner", hint="the user who owns it is wanted"),
         time_zone=zone_name,
@@ -60,7 +65,7 @@ def read_head(fields: Fields, *, new_id: Callable[[], str] | None = None) -> Res
         plan=read_plan(fields.child("plan")),
         price_lists=read_price_lists(fields, currency),
         address=fields.text("address", "", limit=500),
-        grid=read_grid(fields.child("grid"), currency),
+        grid=read_grid(fields, kind, currency=currency, zone=zone, standing=grid),
     )
 
 
@@ -106,6 +111,8 @@ def check_whole(
     """
     prefix = f"{path}." if path else ""
     _check_order(draft, path, problems)
+    if draft.kind == "grid":
+        _check_grid(draft, prefix, problems)
     names = {category.name for category in draft.categories}
     seen: dict[str, int] = {}
     for place, slot in enumerate(draft.slots):
@@ -156,12 +163,13 @@ def _time_zone(fields: Fields) -> str:
 
 
 def _kind(fields: Fields) -> Kind:
-    given = fields.text("kind", hint=f"one of {', '.join(SUPPORTED_KINDS)} is wanted")
-    if given == "grid":
-        fields.wrong("kind", f"grid is not supported yet; this version has {' and '.join(SUPPORTED_KINDS)}")
-    elif given and given not in SUPPORTED_KINDS:
-        fields.wrong("kind", f"is {shown(given)}; one of {', '.join(SUPPORTED_KINDS)} is wanted")
-    return "sessions" if given == "sessions" else "seats"
+    wanted = f"one of {', '.join(KINDS)} is wanted"
+    given = fields.text("kind", hint=wanted)
+    if given in KINDS:
+        return given
+    if given:
+        fields.wrong("kind", f"is {shown(given)}; {wanted}")
+    return "seats"
 
 
 def _policy(fields: Fields | None) -> HoldPolicy:
@@ -236,6 +244,13 @@ def _category(item: Fields, currency: str) -> Category:
         price=None if price is None else Money(price, currency),
         price_per_hour=None if per_hour is None else Money(per_hour, currency),
     )
+
+
+def _check_grid(draft: ResourceDraft, prefix: str, problems: Problems) -> None:
+    """A grid's times, prices and places are its rules'."""
+    for name in ("slots", "categories", "price_lists", "starts_at", "ends_at"):
+        if getattr(draft, name):
+            problems.add(f"{prefix}{name}", "is not for a grid; its steps, times and prices stand under grid")
 
 
 def _check_order(part: ResourceDraft | SlotDraft, path: str, problems: Problems) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from server.errors import InvalidFields
 from server.inventory.drafts import check_whole, read_head, read_slot, read_slots
 from server.inventory.fields import Fields, Problems, shown
+from server.inventory.grid.views import standing_grid
 from server.inventory.rules import (
     MAX_SLOTS,
     Category,
@@ -40,8 +41,8 @@ def changed_by(
 ) -> tuple[ResourceDraft, tuple[Slot, ...]]:
     """The resource after `PATCH`; each slot that is sent keeps what it does not say. Or InvalidFields."""
     problems = Problems()
-    fields = Fields({**standing_head(resource), **given}, "", problems)
-    head = read_head(fields)
+    fields = Fields({**standing_head(resource), **given, **_given_grid(given, resource)}, "", problems)
+    head = read_head(fields, grid=resource.grid)
     if "plan" not in given:
         head = msgspec.structs.replace(head, plan=resource.plan)
     sent = _sent_slots(fields, head, slots)
@@ -82,10 +83,18 @@ def _sent_slots(fields: Fields, head: ResourceDraft, slots: tuple[Slot, ...]) ->
     return tuple(found)
 
 
+def _given_grid(given: Mapping[str, Any], resource: Resource) -> dict[str, Any]:
+    """A grid's rules as they are sent, with what they don't say as it stands."""
+    sent = given.get("grid")
+    if resource.grid is None or not isinstance(sent, dict):
+        return {}
+    return {"grid": {**standing_grid(resource.grid), **sent}}
+
+
 def standing_head(resource: Resource) -> dict[str, Any]:
     """A resource's fields as a request or file would say them; its plan is left out."""
-    head: dict[str, Any] = msgspec.to_builtins({name: getattr(resource, name) for name in _HEAD})
-    del head["plan"]
+    said = {name: getattr(resource, name) for name in _HEAD if name != "plan"}
+    head: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(said))  # lists, no tuples
     head["categories"] = [_standing_category(category) for category in resource.categories]
     return head
 

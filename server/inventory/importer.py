@@ -23,6 +23,7 @@ from server.inventory.documents import Document, Unreadable, decode_text, read_j
 from server.inventory.drafts import ID_HINT, check_whole, is_id, read_head
 from server.inventory.edits import standing_head
 from server.inventory.fields import Fields, Problems
+from server.inventory.grid.drafts import kept_origin
 from server.inventory.price_lists import check_names, without_unknown
 from server.inventory.prices import price_map
 from server.inventory.reports import ImportOptions, ImportReport
@@ -88,10 +89,17 @@ async def _write(
 
 
 def _replacing(draft: ResourceDraft) -> Edit:
-    def edit(_resource: Resource, slots: tuple[Slot, ...]) -> tuple[ResourceDraft, tuple[Slot, ...]]:
-        return draft, lay_out(slots, draft.slots, currency=draft.currency)
+    def edit(resource: Resource, slots: tuple[Slot, ...]) -> tuple[ResourceDraft, tuple[Slot, ...]]:
+        return _at_home(draft, resource), lay_out(slots, draft.slots, currency=draft.currency)
 
     return edit
+
+
+def _at_home(draft: ResourceDraft, standing: Resource) -> ResourceDraft:
+    """A grid counts from where it always did."""
+    if draft.grid is None or standing.grid is None:
+        return draft
+    return msgspec.structs.replace(draft, grid=kept_origin(draft.grid, standing.grid))
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ class NewResource(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     categories: Any = msgspec.UNSET
     plan: Any = msgspec.UNSET
     price_lists: Any = msgspec.UNSET
+    address: Any = msgspec.UNSET
+    grid: Any = msgspec.UNSET
     slots: Any = msgspec.UNSET
 
 
@@ -57,6 +59,8 @@ class ResourceChanges(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     categories: Any = msgspec.UNSET
     plan: Any = msgspec.UNSET
     price_lists: Any = msgspec.UNSET
+    address: Any = msgspec.UNSET
+    grid: Any = msgspec.UNSET
     slots: Any = msgspec.UNSET
     remove_slots: Any = msgspec.UNSET
 

@@ -12,6 +12,7 @@ from server.database.pool import Connection, Database
 from server.errors import HoldfastError, Unavailable, UnknownResource
 from server.inventory import store
 from server.inventory.blocks import Block, blocks_of
+from server.inventory.grid.calendar import Calendar
 from server.inventory.recent import Recent
 from server.inventory.rules import Resource, ResourceDraft, Slot, lay_out
 from server.inventory.store import Stored, Wanted, Written
@@ -38,13 +39,17 @@ Edit = Callable[[Resource, tuple[Slot, ...]], tuple[ResourceDraft, tuple[Slot, .
 
 @dataclass(frozen=True, slots=True)
 class LoadedResource:
-    """A resource with its slots by index, their ids, and its blocks, best first."""
+    """A resource with its slots by index, their ids, and its blocks, best first.
+
+    A grid has a calendar instead: its slots are steps of time, and there are as many as one asks for.
+    """
 
     resource: Resource
     slots: tuple[Slot, ...]
     by_id: Mapping[str, int]
     blocks: tuple[Block, ...]
     version: str = ""
+    calendar: Calendar | None = None
 
 
 @dataclass(slots=True)
@@ -293,4 +298,5 @@ def _loaded(stored: Stored) -> LoadedResource:
         by_id={slot.id: slot.index for slot in stored.slots},
         blocks=blocks_of(stored.slots),
         version=stored.version,
+        calendar=None if stored.resource.grid is None else Calendar(stored.resource),
     )

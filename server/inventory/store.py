@@ -1,6 +1,7 @@
 """Resources and slots in PostgreSQL: the only file here that talks to it."""
 
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +14,7 @@ import msgspec
 from server.database.pool import Connection, Database
 from server.database.queries import load
 from server.errors import Conflict, FieldError, InvalidFields, UnknownResource
+from server.inventory.grid import steps
 from server.inventory.grid.rules import GridRules
 from server.inventory.rules import (
     Category,
@@ -34,7 +36,10 @@ _AT_ONCE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A resource as it stands in PostgreSQL; `version` changes whenever anything a client sees does."""
+    """A resource as it stands in PostgreSQL; `version` changes whenever anything a client sees does.
+
+    The slots of a grid are its calendar's to say, whichever of them have been written down for bookings.
+    """
 
     resource: Resource
     slots: tuple[Slot, ...]
@@ -83,7 +88,8 @@ async def read(connection: Connection, resource_id: str) -> Stored:
     row = await connection.fetchrow(queries.read_resource, resource_id)
     if row is None:
         raise UnknownResource
-    slots = await connection.fetch(queries.read_slots, resource_id)
+    is_grid = row["grid"] is not None
+    slots = [] if is_grid else await connection.fetch(queries.read_slots, resource_id)
     prices: dict[int, Money] = {}
     return Stored(
         resource=_resource(row),
@@ -118,7 +124,7 @@ async def create(
         draft.ends_at,
         *_documents(draft),
         secrets.token_hex(8),
-        *_summary(slots),
+        *_summary(draft, slots),
         announce_in,
     )
     if version is None:
@@ -141,6 +147,8 @@ async def change(
     if draft.time_zone != resource.time_zone:
         await _require_zone(connection, draft.time_zone)
     await _put_slots(connection, resource.id, changed)
+    if draft.grid is not None:
+        await steps.resize(connection, resource, draft.grid, _now())
     version = await connection.fetchval(
         queries.update_resource,
         resource.id,
@@ -152,8 +160,8 @@ async def change(
         draft.starts_at,
         draft.ends_at,
         *_documents(draft),
-        resource.layout + bool(changed),
-        *_summary(slots),
+        resource.layout + (bool(changed) or _is_another_calendar(resource, draft)),
+        *_summary(draft, slots),
         announce_in,
     )
     appended = len(slots) - len(old.slots)
@@ -162,8 +170,12 @@ async def change(
 
 async def delete(connection: Connection, resource_id: str, *, announce_in: float) -> str:
     """Take a resource away and answer its last version; Conflict while something of it is booked."""
-    await lock(connection, resource_id)
-    if await connection.fetch(queries.read_taken, resource_id):
+    resource = (await lock(connection, resource_id)).resource
+    if resource.grid is not None:
+        taken: Any = await steps.taken_from(connection, resource, _now())
+    else:
+        taken = await connection.fetch(queries.read_taken, resource_id)
+    if taken:
         raise Conflict("Something of it is booked; cancel the bookings first, or block its slots")
     version: str = await connection.fetchval(queries.delete_resource, resource_id, announce_in)
     return version
@@ -193,6 +205,21 @@ def _refuse_other_nature(resource: Resource, draft: ResourceDraft, taken: Mappin
         raise Conflict(f"A resource of {resource.kind} does not become one of {draft.kind}; make a new one")
     if draft.currency != resource.currency and taken:
         raise Conflict(f"Something of it is booked in {resource.currency!r}; the currency stays")
+    if resource.grid is not None and draft.grid is not None:
+        _refuse_other_steps(resource.grid, draft.grid)
+        if draft.time_zone != resource.time_zone and taken:
+            raise Conflict(f"Something of it is booked by the clocks of {resource.time_zone}; they stay")
+
+
+def _refuse_other_steps(standing: GridRules, wanted: GridRules) -> None:
+    if (standing.step_minutes, standing.origin) != (wanted.step_minutes, wanted.origin):
+        raise Conflict(f"Steps of {standing.step_minutes} minutes stay as they are; make a new grid")
+
+
+def _is_another_calendar(resource: Resource, draft: ResourceDraft) -> bool:
+    """Whether a grid's steps, hours or prices are others."""
+    before = (resource.grid, resource.time_zone, resource.currency)
+    return draft.grid is not None and before != (draft.grid, draft.time_zone, draft.currency)
 
 
 async def _require_zone(connection: Connection, time_zone: str) -> None:
@@ -238,12 +265,21 @@ def _documents(draft: ResourceDraft) -> tuple[Any, ...]:
     return policy, categories, draft.plan, lists, draft.address, grid
 
 
-def _summary(slots: Sequence[Slot]) -> tuple[int, int | None]:
+def _summary(draft: ResourceDraft, slots: Sequence[Slot]) -> tuple[int, int | None]:
+    """How much there is on sale and from what price; of a grid at a time, and of an hour."""
+    rules = draft.grid
+    if rules is not None:
+        prices = [rules.price_per_hour, *(rate.price_per_hour for rate in rules.rates)]
+        return rules.capacity, min(prices)
     on_sale = [slot for slot in slots if not slot.blocked]
     return (
         sum(slot.capacity for slot in on_sale),
         min((slot.price.amount for slot in on_sale), default=None),
     )
+
+
+def _now() -> int:
+    return round(time.time() * 1000)
 
 
 def _same_head(resource: Resource, draft: ResourceDraft) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from server.errors import BadRequest
+from server.inventory.grid.views import grid_view
 from server.inventory.rules import Resource, Slot
 
 _GZIP_LEVEL = 6
@@ -39,6 +40,8 @@ def body_of(resource: Resource, slots: Sequence[Slot], version: str) -> Body:
 def whole_view(resource: Resource, slots: Sequence[Slot]) -> dict[str, Any]:
     """Everything that `GET /api/resources/{id}` shows. The epoch is the channel's to say."""
     view = {name: getattr(resource, name) for name in Resource.__struct_fields__ if name != "epoch"}
+    if resource.grid is not None:
+        view["grid"] = grid_view(resource.grid, resource.currency)
     return {**view, "slots": slots}
 
 

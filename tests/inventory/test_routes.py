@@ -157,12 +157,6 @@ async def test_every_wrong_field_is_named(ann: httpx.AsyncClient) -> None:
     assert answer.json()["detail"] == "5 fields do not hold"
 
 
-async def test_grids_are_refused_in_words(ann: httpx.AsyncClient) -> None:
-    answer = await ann.post("/api/resources", json={**HALL, "kind": "grid"}, headers=as_owner())
-    assert fields(answer) == ["kind"]
-    assert "this version has seats and sessions" in answer.json()["errors"][0]["message"]
-
-
 async def test_the_same_id_twice_is_a_conflict(ann: httpx.AsyncClient) -> None:
     await opened(ann)
     answer = await ann.post("/api/resources", json=HALL, headers=as_owner())

@@ -49,3 +49,9 @@ class GridRules(msgspec.Struct, frozen=True, kw_only=True):
     max_minutes: int = 1440
     notice_minutes: int = 0
     horizon_days: int = 365
+
+
+def minutes_of(clock: str) -> int:
+    """`07:30` as minutes since midnight; `24:00` is 1440."""
+    hours, minutes = clock.split(":")
+    return int(hours) * 60 + int(minutes)
