@@ -70,7 +70,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
 
 def check(request: BookingRequest, *, places: int) -> Details:
     """The details to keep; InvalidFields names every field that does not hold. `places` bounds attendees."""
-    problems = _Problems()
+    problems = Problems()
     details = Details(
         customer=_customer(request.customer, problems),
         attendees=_attendees(request.attendees, places, problems),
@@ -82,7 +82,7 @@ def check(request: BookingRequest, *, places: int) -> Details:
     return details
 
 
-class _Problems:
+class Problems:
     """Collects what does not hold, so that a form can show all of it at once."""
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ def _is_plain(text: str) -> bool:
     return not any(unicodedata.category(mark) in _FORBIDDEN or mark in _REORDERING for mark in text)
 
 
-def _customer(customer: Customer, problems: _Problems) -> dict[str, Any]:
+def _customer(customer: Customer, problems: Problems) -> dict[str, Any]:
     kept: dict[str, Any] = {
         "name": problems.line("customer.name", customer.name, NAME_LENGTH),
         "email": problems.email("customer.email", customer.email),
@@ -143,7 +143,7 @@ def _customer(customer: Customer, problems: _Problems) -> dict[str, Any]:
 
 
 def _attendees(
-    attendees: tuple[Attendee | str, ...], places: int, problems: _Problems
+    attendees: tuple[Attendee | str, ...], places: int, problems: Problems
 ) -> tuple[dict[str, Any], ...]:
     if len(attendees) > places:
         problems.add("attendees", f"are more than the {places} places booked")
@@ -153,7 +153,7 @@ def _attendees(
     )
 
 
-def _attendee(field: str, attendee: Attendee | str, problems: _Problems) -> dict[str, Any]:
+def _attendee(field: str, attendee: Attendee | str, problems: Problems) -> dict[str, Any]:
     if isinstance(attendee, str):
         return {"name": problems.line(field, attendee, NAME_LENGTH)}
     kept: dict[str, Any] = {"name": problems.line(f"{field}.name", attendee.name, NAME_LENGTH)}
@@ -162,7 +162,7 @@ def _attendee(field: str, attendee: Attendee | str, problems: _Problems) -> dict
     return kept
 
 
-def _driver_location(location: DriverLocation | str | None, problems: _Problems) -> dict[str, Any] | None:
+def _driver_location(location: DriverLocation | str | None, problems: Problems) -> dict[str, Any] | None:
     if location is None:
         return None
     if isinstance(location, str):
