@@ -1,33 +1,42 @@
 """What PostgreSQL knows of one resource, read whole for a rebuild of its live state."""
 
+from typing import Final
 from uuid import uuid4
 
 from server.bookings import store
 from server.bookings.rules import Booking, holds_of
+from server.bookings.worker import Clock, wall_clock
 from server.database.pool import Database
 from server.errors import UnknownResource
 from server.holds.rules import Hold
 from server.holds.sources import Booked
 
 
+# More than yesterday and today, however long their clocks make them.
+PAST_MS: Final = 3 * 86_400_000
+
+
 class PostgresBooked:
     """The BookedSource of server.holds."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock = wall_clock) -> None:
         self._database = database
+        self._clock = clock
 
     async def bump_epoch_and_read(self, resource_id: str) -> Booked:
         """A new epoch and what stands under it, in one transaction.
 
         The resource's row is had alone: every change of a booking's lines holds a share of it, so each is
         either in this reading or is applied to Redis after it. Lines that are read are marked as applied.
+        Of a grid nothing is read that is over since PAST_MS: however many years it is booked, it is read at once.
         """
         epoch = uuid4().hex
         async with self._database.transaction() as connection:
-            layout = await store.bump_epoch(connection, resource_id, epoch)
-            if layout is None:
+            bumped = await store.bump_epoch(connection, resource_id, epoch, self._clock() - PAST_MS)
+            if bumped is None:
                 raise UnknownResource
-            confirmed = await store.confirmed_counts(connection, resource_id)
+            layout, first = bumped
+            confirmed = await store.confirmed_counts(connection, resource_id, first)
             bookings = await store.pending_bookings(connection, resource_id)
             await store.mark_resource_lines(connection, resource_id)
         pending = [hold for booking in bookings for hold in _pending(booking, resource_id)]

@@ -235,17 +235,23 @@ async def postpone_release(connection: Connection, booking_id: UUID, until: int)
     await connection.execute(_queries.postpone_release, booking_id, moment(until))
 
 
-async def bump_epoch(connection: Connection, resource: str, epoch: str) -> int | None:
-    """Give the resource a new epoch, alone with it until the transaction ends; answers its layout."""
+async def bump_epoch(
+    connection: Connection, resource: str, epoch: str, since: int
+) -> tuple[int, int] | None:
+    """Give the resource a new epoch, alone with it until the transaction ends.
+
+    Answers its layout, and the first index that matters: a grid's step at `since` (ms), else 0.
+    """
     if await connection.fetchval(_queries.lock_resource_alone, resource) is None:
         return None
-    layout: int | None = await connection.fetchval(_queries.bump_epoch, resource, epoch)
-    return layout
+    row = await connection.fetchrow(_queries.bump_epoch, resource, epoch, moment(since))
+    assert row is not None, "the row is locked"
+    return row["layout"], row["first"]
 
 
-async def confirmed_counts(connection: Connection, resource: str) -> dict[int, int]:
-    """How much of each slot is confirmed; slots with nothing are left out."""
-    rows = await connection.fetch(_queries.confirmed_counts, resource)
+async def confirmed_counts(connection: Connection, resource: str, first: int) -> dict[int, int]:
+    """How much of each slot from `first` on is confirmed; slots with nothing are left out."""
+    rows = await connection.fetch(_queries.confirmed_counts, resource, first)
     return {row["index"]: row["quantity"] for row in rows}
 
 

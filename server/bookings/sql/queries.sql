@@ -167,17 +167,20 @@ select min(release_at) from booking where status = 'pending';
 update booking set release_at = $2 where id = $1 and status = 'pending';
 
 -- name: bump_epoch
--- $1 resource, $2 epoch → its layout.
-update resource set epoch = $2 where id = $1 returning layout;
+-- $1 resource, $2 epoch, $3 a moment → its layout, and of a grid the step that contains the moment, else 0.
+update resource set epoch = $2 where id = $1
+returning layout, greatest(coalesce(floor(
+  extract(epoch from $3::timestamptz - (grid ->> 'origin')::timestamptz)
+    / (60 * (grid ->> 'step_minutes')::integer))::integer, 0), 0) as first;
 
 -- name: lock_resource_alone
 -- Waits for every transaction that has the resource locked for its lines.
 select id from resource where id = $1 for update;
 
 -- name: confirmed_counts
--- $1 resource → index, quantity: what is confirmed.
+-- $1 resource, $2 from which index on → index, quantity: what is confirmed.
 select slot_index as index, sum(quantity)::integer as quantity from booking_line
-where resource_id = $1 and state = 'confirmed' group by slot_index order by slot_index;
+where resource_id = $1 and slot_index >= $2 and state = 'confirmed' group by slot_index order by slot_index;
 
 -- name: pending_bookings
 -- $1 resource → ids of bookings with pending lines in it.
