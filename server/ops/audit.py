@@ -118,7 +118,7 @@ def _capacity(ledger: Ledger) -> Iterator[Broken]:
 
 
 def _agrees(line: LineRow) -> bool:
-    allowed = {"pending": {"pending"}, "confirmed": {"confirmed", "completed"}}
+    allowed = {"pending": {"pending"}, "confirmed": {"confirmed", "completed", "awaited", "granted"}}
     return line.booking_status in allowed[line.state]
 
 
@@ -150,6 +150,8 @@ def _deadlines(live: Live, ledger: Ledger) -> Iterator[Broken]:
     for line in ledger.lines:
         if line.state == "pending" and live.now - line.expires_at > PAYING_LATE_MS:
             yield "I6", f"slot {line.index} is still being paid for {line.reference}, long after its deadline"
+        if line.booking_status == "awaited" and live.now - line.expires_at > PAYING_LATE_MS:
+            yield "I3", f"slot {line.index} still awaits {line.reference}'s owner, long after the deadline"
 
 
 def _agreement(ledger: Ledger, live: Live) -> Iterator[Broken]:

@@ -13,6 +13,8 @@ LATE_SECONDS: Final = 120
 """How long money may be on its way to where it belongs before somebody should look."""
 
 _STANDING: Final = frozenset({"confirmed", "completed"})
+_ASKED: Final = frozenset({"awaited", "granted"})
+_SECURED: Final = frozenset({"authorized", "paid"})
 _TAKEN: Final = frozenset({"paid", "partially_refunded", "refunded", "disputed"})
 
 
@@ -36,7 +38,10 @@ class PaymentRow:
 
 @dataclass(frozen=True, slots=True)
 class BookingRow:
-    """`keeps`: by its resource's policy it stands though its money was lost in a dispute."""
+    """`keeps`: by its resource's policy it stands though its money was lost in a dispute.
+
+    `status` is `awaited` or `granted` for a pending one whose owner was asked.
+    """
 
     reference: str
     status: str
@@ -61,7 +66,11 @@ def money(bookings: Iterable[BookingRow]) -> list[Finding]:
 
 
 def _paid_for(booking: BookingRow) -> Iterator[str]:
-    """A confirmed booking has its money."""
+    """A confirmed booking has its money, and one whose owner was asked what it is to be confirmed by."""
+    if booking.status in _ASKED:
+        there = sum(payment.amount for payment in booking.payments if payment.status in _SECURED)
+        if there < booking.total:
+            yield f"is {booking.status} for {booking.total}, and {there} is promised"
     if not booking.stands or not booking.total:
         return
     accepted = [payment for payment in booking.payments if payment.accepted]
@@ -81,7 +90,7 @@ def _paid_for(booking: BookingRow) -> Iterator[str]:
 def _kept(booking: BookingRow) -> Iterator[str]:
     """Money that is no confirmed booking's is given back."""
     for payment in booking.payments:
-        belongs = booking.stands and payment.accepted
+        belongs = (booking.stands and payment.accepted) or booking.status in _ASKED
         if belongs or payment.age <= LATE_SECONDS:
             continue
         left = payment.amount - payment.refunded

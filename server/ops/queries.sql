@@ -7,15 +7,20 @@ select id, epoch, layout from resource where deleted_at is null order by id
 select index, capacity, taken, blocked from slot where resource_id = $1 order by index
 
 -- name: lines
--- In: a resource's id. Out: the live lines, with what their booking says.
-select line.slot_index, line.quantity, line.state, line.hold_id, booking.reference, booking.status, booking.expires_at
+-- In: a resource's id. Out: the live lines, with what their booking says; of a pending one whose owner was asked,
+-- what that says: awaited, granted.
+select line.slot_index, line.quantity, line.state, line.hold_id, booking.reference,
+  case booking.status when 'pending' then coalesce(booking.approval, 'pending') else booking.status end as status,
+  booking.expires_at
 from booking_line line join booking on booking.id = line.booking_id
 where line.resource_id = $1 and line.state <> 'released'
 order by line.slot_index, booking.reference
 
 -- name: money
 -- In: –. Out: of bookings that stand or were ever paid for, one row for each payment (or none) with its refunds.
-select booking.id, booking.reference, booking.status, booking.total, booking.currency, coalesce((
+select booking.id, booking.reference,
+  case booking.status when 'pending' then coalesce(booking.approval, 'pending') else booking.status end as status,
+  booking.total, booking.currency, coalesce((
     select bool_and(coalesce(resource.policy ->> 'dispute', '') = 'keep')
     from booking_line line join resource on resource.id = line.resource_id where line.booking_id = booking.id
   ), false) as keeps,

@@ -90,7 +90,7 @@ class Attempts:
             attempts = shares.of_share(await self.all(booking), share)
             newest = attempts[-1]
             found = shares.secured(attempts) or shares.live(attempts)
-            over = booking.status != "pending" or booking.expires_at <= self._clock()
+            over = not booking.is_open or booking.expires_at <= self._clock()
             if found is not None and (found.is_secured or over):
                 return found
             if over or newest.withdrawn:
@@ -218,8 +218,8 @@ class Attempts:
 
     async def _pending(self, connection: Connection, booking: Booking) -> Booking:
         current = await self._bookings.lock(connection, booking.id)
-        if current.status != "pending" or current.expires_at <= self._clock():
-            raise Conflict(f"the booking is {current.status}")
+        if not current.is_open or current.expires_at <= self._clock():
+            raise Conflict(f"the booking is {current.standing}")
         return current
 
     def _require_open(self, booking: Booking, attempts: list[Payment], amount: int, via: Via | None) -> None:

@@ -13,6 +13,7 @@ from server.bookings.worker import Clock, Worker
 from server.database.pool import Database
 from server.errors import Unavailable
 from server.payments import store
+from server.payments.approving import Approving
 from server.payments.provider import Intent, ProviderRefused
 from server.payments.providers import Providers
 from server.payments.rules import Payment, is_being_stopped, mismatch
@@ -46,12 +47,15 @@ class Closing:
         bookings: Bookings,
         providers: Providers,
         settle: Settle,
+        approving: Approving,
+        *,
         clock: Clock,
     ) -> None:
         self._database = database
         self._bookings = bookings
         self._providers = providers
         self._settle = settle
+        self._approving = approving
         self._clock = clock
         self._began = clock()
         self.worker = Worker("payments.deadlines", self.work, idle=IDLE_SECONDS)
@@ -122,7 +126,7 @@ class Closing:
         try:
             intent = await self.stop(payment, booking)
         except PaidMeanwhile:
-            if (await self._bookings.get(booking.id)).status != "pending":
+            if not (await self._bookings.get(booking.id)).is_open:
                 raise
             return True
         return intent is not None and intent.has_money
@@ -141,7 +145,10 @@ class Closing:
     async def _expire(self, booking: Booking) -> None:
         """One booking's trouble must not keep the others waiting; its lease runs out."""
         try:
-            await self._close_or_keep(booking)
+            if booking.is_open:
+                await self._close_or_keep(booking)
+            else:
+                await self._approving.due(booking)
         except Unavailable as error:
             _log.warning("release_postponed", booking=str(booking.id), reason=error.detail)
         except Exception:  # noqa: BLE001  # see above
@@ -228,7 +235,7 @@ class Closing:
         async with self._database.transaction() as connection:
             locked = await self._bookings.lock(connection, booking.id)
             was_extended = reason == "expired" and locked.expires_at > booking.expires_at
-            if locked.status != "pending" or was_extended:
+            if not locked.is_open or was_extended:
                 return ()
             await self._bookings.cancel(connection, locked, reason, "failed")
             await store.fail_pending(connection, booking.id, now)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 
+from server.bookings import approvals
 from server.bookings.moves import way_to
 from server.bookings.outbox import tell
 from server.bookings.rules import Booking, CancelReason, PaymentStatus
@@ -55,6 +56,7 @@ class Ledger:
             Step.FLAG: self._flag,
             Step.SECURE: self._write_down,
             Step.CONFIRM: self._confirm,
+            Step.AWAIT: self._await,
             Step.REJECT: self._reject,
             Step.NOTE: self._write_down,
             Step.REFUND: self._owe,
@@ -92,7 +94,7 @@ class Ledger:
         """The case as it is written now, for this transaction alone."""
         booking = await self._bookings.lock(connection, case.payment.booking)
         payment = await store.lock(connection, case.payment.id)
-        return Case(payment, booking, case.intent, case.policy, self._clock())
+        return Case(payment, booking, case.intent, case.policy, self._clock(), case.approval_ms)
 
     async def _reject(self, connection: Connection, case: Case) -> Written:
         await store.set_unwanted(connection, case.payment.id, self._clock())
@@ -109,6 +111,9 @@ class Ledger:
 
     async def _give_up(self, connection: Connection, case: Case) -> Written:
         noted = await self._note(connection, case)
+        if noted.status == "pending":  # no money had spoken for it yet
+            stands = status_of(case.payment, case.money)
+            noted = await self._bookings.set_payment_status(connection, noted, stands)
         unwanted = await self._end(connection, noted, _why_lost(case), noted.payment_status)
         return Written(status_of(case.payment, case.money), unwanted)
 
@@ -139,7 +144,8 @@ class Ledger:
         purpose = "full" if not number else f"full:{number + 1}"
         reason, left = _why_refunded(payment, case.booking), left_of(case.money)
         await refund_store.owe(connection, payment.id, purpose, left, reason=reason, now=now)
-        if reason == OVERSOLD and case.booking.may_revive():  # it would stand again if nobody had its places
+        revives = case.booking.may_revive() and case.approval_ms is None
+        if reason == OVERSOLD and revives:  # it would stand again if nobody had its places
             self._figures.oversold()
         return Written()
 
@@ -154,10 +160,24 @@ class Ledger:
         await self._bookings.confirm(connection, booking, payment.id, together(all_of_it.values()))
         return Written(status, [each for each in all_of_it if each != payment.id])
 
+    async def _await(self, connection: Connection, case: Case) -> Written:
+        """Nothing is accepted yet; what could still be paid is closed."""
+        payment, booking, now = case.payment, case.booking, self._clock()
+        status = status_of(payment, case.money)
+        await store.set_status(connection, payment.id, status, now)
+        await self._tell_of_money(connection, case, status)
+        found = await store.of_booking(connection, booking.id)
+        secured = [each.status for each in found if each.is_secured and each.id != payment.id]
+        assert case.approval_ms is not None, "somebody is asked"
+        until = now + case.approval_ms
+        await approvals.ask(connection, booking, together([status, *secured]), until=until, now=now)
+        still_open = [each.id for each in found if each.status == "pending" and each.id != payment.id]
+        return Written(status, still_open)
+
     async def _end(
         self, connection: Connection, booking: Booking, reason: CancelReason, status: PaymentStatus
     ) -> Sequence[UUID]:
-        """A confirmed booking ends; whoever paid a part of it has it back. Answers those payments."""
+        """It ends with its places taken; whoever paid a part of it has it back. Answers those payments."""
         await refund_store.supersede(connection, booking.id, self._clock())
         unwanted = await store.unwant_all(connection, booking.id, self._clock())
         await self._bookings.cancel(connection, booking, reason, status)
@@ -263,4 +283,6 @@ def _why_refunded(payment: Payment, booking: Booking) -> str:
         return "paid_twice"
     if payment.flag:
         return payment.flag
+    if booking.approval is not None:
+        return "paid_twice" if booking.status == "pending" else "booking_cancelled"
     return "share_not_met" if payment.amount < booking.total else OVERSOLD

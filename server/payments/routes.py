@@ -80,6 +80,12 @@ async def cancel(call: Call) -> Answer:
     return Answer({"booking": booking_view(booking)})
 
 
+async def confirm(call: Call) -> Answer:
+    """The owner approves of a booking."""
+    booking = await call.parts.payments.approving.confirm(call.caller, call.path["id"])
+    return Answer({"booking": booking_view(booking)})
+
+
 async def attempt(call: Call) -> Answer:
     """A further attempt to pay, or a share."""
     request: AttemptRequest = call.body
@@ -177,6 +183,7 @@ def _require_amount(amount: int | None) -> None:
 
 routes = [
     Route("/api/bookings", endpoint(book, body=BookingRequest, limit="bookings"), methods=["POST"]),
+    Route("/api/bookings/{id}/confirm", endpoint(confirm, access="user"), methods=["PUT"]),
     Route("/api/bookings/{id}/cancel", endpoint(cancel, body=CancelRequest), methods=["PUT"]),
     Route("/api/bookings/{id}", endpoint(cancel, body=CancelRequest), methods=["DELETE"]),
     Route("/api/bookings/{id}/payments", endpoint(attempt, body=AttemptRequest), methods=["POST"]),

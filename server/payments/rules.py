@@ -89,34 +89,40 @@ class Step(Enum):
     FLAG = "write down that the money does not match"
     SECURE = "write down that a share's money is there; others are missing yet"
     CONFIRM = "all the money is there, and the booking's lines are: confirm it"
+    AWAIT = "all the money is there, and the owner is to be asked: take the places for good until then"
     RETAKE = "the booking expired: take its places again if nobody has them"
     REJECT = "write down that this money is not wanted"
     CAPTURE = "take what was authorised"
     NOTE = "write down what became of the money that was taken"
     VOID = "make it impossible to pay"
     REFUND = "owe the buyer all that is left"
-    COLLAPSE = "the booking was confirmed on a promise that broke: give it up"
-    GIVE_UP = "the money of a confirmed booking went back: give it up"
+    COLLAPSE = "the booking was confirmed, or awaits its owner, on a promise that broke: give it up"
+    GIVE_UP = "the money of a confirmed booking, or one that awaits its owner, went back: give it up"
 
 
-ACCEPTING: Final = frozenset({Step.SECURE, Step.CONFIRM, Step.RETAKE})
+ACCEPTING: Final = frozenset({Step.SECURE, Step.CONFIRM, Step.AWAIT, Step.RETAKE})
 
 
 class Case(msgspec.Struct, frozen=True):
-    """A payment, its booking, what the provider says (None: never asked), what disputes do, and the time."""
+    """A payment, its booking, what the provider says (None: never asked), what disputes do, and the time.
+
+    `approval_ms` is how long the owner has to approve of such a booking, None if nobody asks.
+    """
 
     payment: Payment
     booking: Booking
     intent: Intent | None
     policy: DisputePolicy
     now: int
+    approval_ms: int | None = None
 
     @property
     def step(self) -> Step:
         """What is to be done next."""
         if self.intent is None:
             return without_intent(self.payment, self.booking)
-        step = decide(self.payment, self.booking, self.intent, self.policy)
+        asks = self.approval_ms is not None
+        step = decide(self.payment, self.booking, self.intent, self.policy, asks=asks)
         return Step.WAIT if step in ACCEPTING and is_being_stopped(self.payment, self.now) else step
 
     def bears_out(self, seen: "Case") -> bool:
@@ -135,18 +141,26 @@ class Case(msgspec.Struct, frozen=True):
 
 
 def decide(
-    payment: Payment, booking: Booking, intent: Intent, policy: DisputePolicy = "release_when_lost"
+    payment: Payment,
+    booking: Booking,
+    intent: Intent,
+    policy: DisputePolicy = "release_when_lost",
+    *,
+    asks: bool = False,
 ) -> Step:
-    """The next step, from what is written and what the provider says; the order of events plays no part."""
+    """The next step, from what is written and what the provider says; the order of events plays no part.
+
+    `asks`: the owner has to approve of such a booking before it is confirmed.
+    """
     if intent.captured:
-        return _of_the_taken(payment, booking, intent, policy)
+        return _of_the_taken(payment, booking, intent, policy, asks=asks)
     if not intent.has_money:
         return _without_money(payment, booking, intent)
     if _is_kept(payment, booking):
         return _of_the_confirmed(payment, intent)
     if payment.unwanted:
         return Step.DONE if intent.is_free else Step.VOID
-    return _of_the_offered(payment, booking, intent)
+    return _of_the_offered(payment, booking, intent, asks=asks)
 
 
 def is_failure(payment: Payment, booking: Booking) -> bool:
@@ -215,7 +229,7 @@ def spoken(
         accepted = [each.status for each in others if each.accepted]
         return together([status, *accepted]) if payment.accepted else None
     if booking.status == "pending":
-        own = payment.share is None and booking.payment == payment.id
+        own = payment.share is None and booking.payment == payment.id and booking.is_open
         return "failed" if own and status == "failed" else None
     if status not in TAKEN:
         return None
@@ -223,8 +237,12 @@ def spoken(
 
 
 def next_look(payment: Payment, booking: Booking, now: int) -> int:
-    """When to ask the provider again about an attempt that is not finished: seldomer as it ages."""
-    slowest = LOOK_SLOWEST_PENDING_MS if booking.status == "pending" else LOOK_SLOWEST_MS
+    """When to ask the provider again about an attempt that is not finished: seldomer as it ages.
+
+    What waits for its owner's word needs no news of its money.
+    """
+    waits = booking.status == "pending" and not booking.is_awaited
+    slowest = LOOK_SLOWEST_PENDING_MS if waits else LOOK_SLOWEST_MS
     return now + min(max((now - payment.updated_at) // 4, LOOK_MS), slowest)
 
 
@@ -237,7 +255,12 @@ def without_intent(payment: Payment, booking: Booking) -> Step:
     """The provider was never asked, so there is nothing to be paid by."""
     if not payment.is_live:
         return Step.DONE
-    return Step.WAIT if booking.status == "pending" and not payment.withdrawn else Step.FAIL
+    return Step.WAIT if booking.is_open and not payment.withdrawn else Step.FAIL
+
+
+def _is_relied_on(payment: Payment, booking: Booking) -> bool:
+    """Whether its money is a part of what a booking has that its owner was asked about."""
+    return booking.status == "pending" and not booking.is_open and payment.is_secured
 
 
 def _is_kept(payment: Payment, booking: Booking) -> bool:
@@ -245,11 +268,11 @@ def _is_kept(payment: Payment, booking: Booking) -> bool:
 
 
 def _without_money(payment: Payment, booking: Booking, intent: Intent) -> Step:
-    if payment.accepted and booking.status == "confirmed":
+    if (payment.accepted and booking.status == "confirmed") or _is_relied_on(payment, booking):
         return Step.WAIT if intent.status == "processing" else Step.COLLAPSE
     if intent.status == "cancelled":
         return Step.FAIL if payment.is_live else Step.DONE
-    if booking.status != "pending" or payment.withdrawn:
+    if not booking.is_open or payment.withdrawn:
         return Step.VOID
     if intent.status == "declined" and payment.is_live:
         return Step.FAIL
@@ -263,27 +286,36 @@ def _of_the_confirmed(payment: Payment, intent: Intent) -> Step:
     return Step.DONE if payment.status == "paid" else Step.NOTE
 
 
-def _of_the_offered(payment: Payment, booking: Booking, intent: Intent) -> Step:
-    """Money that nobody has accepted yet."""
+def _of_the_offered(payment: Payment, booking: Booking, intent: Intent, *, asks: bool) -> Step:
+    """Money that nobody has accepted yet.
+
+    What came too late takes no places for an owner who would have to be asked about it.
+    """
     wrong = mismatch(payment, intent)
     if booking.status == "pending":
         if wrong is not None and payment.is_secured:
-            return Step.REJECT
-        if wrong is not None:
+            return Step.REJECT if booking.is_open else Step.GIVE_UP
+        if wrong is not None and booking.is_open:
             return Step.DONE if payment.flag == wrong else Step.FLAG
-        return _of_the_pending(payment, booking)
-    if booking.may_revive() and wrong is None and _with_others(payment, booking) == booking.total:
-        return Step.RETAKE
-    return Step.REJECT
+        return _of_the_pending(payment, booking, asks=asks)
+    whole = wrong is None and _with_others(payment, booking) == booking.total
+    return Step.RETAKE if whole and booking.may_revive() and not asks else Step.REJECT
 
 
-def _of_the_pending(payment: Payment, booking: Booking) -> Step:
+def _of_the_pending(payment: Payment, booking: Booking, *, asks: bool) -> Step:
     together_with = _with_others(payment, booking)
     if payment.rivalled or together_with > booking.total:
         return Step.REJECT
     if together_with == booking.total:
-        return Step.CONFIRM
+        return _of_the_whole(booking, asks=asks)
     return Step.WAIT if payment.is_secured else Step.SECURE
+
+
+def _of_the_whole(booking: Booking, *, asks: bool) -> Step:
+    """All of the money is there: the owner's word counts, where it is asked for."""
+    if booking.is_awaited:
+        return Step.WAIT
+    return Step.AWAIT if asks and booking.is_open else Step.CONFIRM
 
 
 def _with_others(payment: Payment, booking: Booking) -> int:
@@ -291,16 +323,20 @@ def _with_others(payment: Payment, booking: Booking) -> int:
     return booking.secured + (0 if payment.is_secured else payment.amount)
 
 
-def _of_the_taken(payment: Payment, booking: Booking, intent: Intent, policy: DisputePolicy) -> Step:
+def _of_the_taken(
+    payment: Payment, booking: Booking, intent: Intent, policy: DisputePolicy, *, asks: bool
+) -> Step:
     if _is_kept(payment, booking):
         if booking.status == "confirmed" and _is_lost(payment, booking, intent, policy):
             return Step.GIVE_UP
         if _is_news(payment, intent):
             return Step.NOTE
         return Step.WAIT if intent.dispute == "open" or payment.outstanding else Step.DONE
-    if payment.unwanted or left_of(intent) <= 0:
+    if payment.unwanted or (left_of(intent) <= 0 and not _is_relied_on(payment, booking)):
         return _of_the_unwanted(payment, intent)
-    return Step.REJECT if intent.dispute == "open" else _of_the_offered(payment, booking, intent)
+    if intent.dispute == "open" or left_of(intent) <= 0:
+        return Step.GIVE_UP if _is_relied_on(payment, booking) else Step.REJECT
+    return _of_the_offered(payment, booking, intent, asks=asks)
 
 
 def _of_the_unwanted(payment: Payment, intent: Intent) -> Step:

@@ -17,6 +17,7 @@ from server.database.pool import Connection, Database
 from server.errors import Conflict, Forbidden, NotFound, Unavailable
 from server.payments import store
 from server.payments.adoption import Adoption
+from server.payments.approving import Approving
 from server.payments.attempts import Attempts
 from server.payments.breaker import Circuit
 from server.payments.closing import Closing, PaidMeanwhile
@@ -83,7 +84,10 @@ class Payments:
         self._providers = Providers(database, by_name, default, clock, offered=offered)
         ledger = Ledger(database, bookings, clock, self.figures)
         self._settle_one = Settle(database, bookings, self._providers, ledger, clock)
-        self.closing = Closing(database, bookings, self._providers, self._settle_one, clock)
+        self.approving = Approving(database, bookings, self.settle, clock)
+        self.closing = Closing(
+            database, bookings, self._providers, self._settle_one, self.approving, clock=clock
+        )
         self.attempts = Attempts(
             database, bookings, self._providers, self.closing, settle=self._settle_one, clock=clock
         )
@@ -134,8 +138,8 @@ class Payments:
         Conflict if the booking is not pending, or nothing is open.
         """
         booking = await self._bookings.find_own(caller, booking_id)
-        if booking.status != "pending":
-            raise Conflict(f"the booking is {booking.status}")
+        if not booking.is_open:
+            raise Conflict(f"the booking is {booking.standing}")
         whole = amount is None or (amount == await self.attempts.open_for(booking) and not as_share)
         if amount is None or whole:
             return await self.attempts.own(booking, via)
@@ -147,8 +151,8 @@ class Payments:
         booking = await self._bookings.find_own(caller, str(payment.booking))
         if payment.share is None:
             raise Conflict("this is no share; cancel the booking, or pay it")
-        if booking.status != "pending":
-            raise Conflict(f"the booking is {booking.status}")
+        if not booking.is_open:
+            raise Conflict(f"the booking is {booking.standing}")
         await self.attempts.withdraw(booking, payment.share)
         return await self._read(payment.id)
 
@@ -193,9 +197,14 @@ class Payments:
     async def cancel(self, caller: Caller, booking_id: str, *, release: bool) -> Booking:
         """Cancel one's booking: a pending one once nobody can pay it, a confirmed one with a full refund.
 
-        The holds of a pending one go back to the cart, or with `release` to everybody. Conflict if it was
-        paid meanwhile, is completed or disputed; Unavailable if nobody can ask the provider. Twice is once.
+        The holds of a pending one go back to the cart, or with `release` to everybody. While its owner's word
+        is awaited either side may end it, and all of the money goes back. Conflict if it was paid or approved
+        meanwhile, is completed or disputed; Unavailable if nobody can ask the provider. Twice is once.
         """
+        booking = await self._bookings.find(caller, booking_id)
+        if booking.approval is not None and booking.status in {"pending", "cancelled"}:
+            await self.approving.cancel(caller, booking)
+            return await self._bookings.get(booking.id)
         booking = await self._bookings.find_own(caller, booking_id)
         if booking.status == "pending":
             await self._cancel_pending(booking, release=release)
@@ -290,7 +299,8 @@ class Payments:
             await self.closing.close(booking, "released" if release else "returned")
         except PaidMeanwhile:
             raise Conflict("the booking was paid meanwhile") from None
-        if (await self._bookings.get(booking.id)).status == "confirmed":
+        now = await self._bookings.get(booking.id)
+        if now.status == "confirmed" or now.is_awaited:
             raise Conflict("the booking was paid meanwhile")
 
     async def _cancel_confirmed(self, booking: Booking) -> None:

@@ -63,7 +63,8 @@ class Settle:
             if intent is None or not intent.has_money:  # money does not grow old, other answers do
                 intent = await self._intent(payment, booking)
             policy = await self._policy(booking, intent)
-            case = Case(payment, booking, intent, policy, self._clock())
+            asks = await self._approval_ms(booking, intent)
+            case = Case(payment, booking, intent, policy, self._clock(), asks)
             step = case.step
             if step in _AT_REST or step in asked:
                 await self._look_later(case, step)
@@ -110,6 +111,13 @@ class Settle:
         if intent is None or intent.dispute == "none":
             return "keep"
         return await self._bookings.dispute_policy(booking)
+
+    async def _approval_ms(self, booking: Booking, intent: Intent | None) -> int | None:
+        """How long its owner has to approve, where it is the question whether one is to be asked."""
+        offered = intent is not None and intent.has_money
+        if not offered or not (booking.is_open or booking.may_revive()):
+            return None
+        return await self._bookings.approval_ms(booking)
 
     async def _ask(self, payment: Payment, step: Step) -> Intent | None:
         """What the provider made of it; None if it would not."""

@@ -44,6 +44,9 @@ def booking(*payments: PaymentRow, status: str = "confirmed", keeps: bool = Fals
         booking(paid(owed=500), status="cancelled"),
         booking(paid(accepted=False, age=1), status="cancelled"),
         booking(paid(accepted=False, status="authorized"), status="pending"),
+        booking(paid(accepted=False, status="authorized"), status="awaited"),
+        booking(paid(accepted=False), status="awaited"),
+        booking(paid(accepted=False), status="granted"),
     ],
 )
 def test_nothing_is_found_where_money_is_where_it_belongs(found: BookingRow) -> None:
@@ -77,6 +80,8 @@ def test_nothing_is_found_where_money_is_where_it_belongs(found: BookingRow) -> 
             booking(paid(given=300, refunded=300, owed=300)),
             "payment p1 of 500 gives back 300, and owes 300 more",
         ),
+        (booking(paid(amount=400), status="awaited"), "is awaited for 500, and 400 is promised"),
+        (booking(paid(status="refunded"), status="granted"), "is granted for 500, and 0 is promised"),
         (booking(paid(refunded=600), keeps=True), "payment p1 of 500 gives back 600, and owes 0 more"),
     ],
 )
