@@ -22,6 +22,7 @@ from server.ops.auditor import audit
 from server.ops.fault_points import VARIABLE
 from tests.payments.stripe_house import CARD, StripeHouse
 from tests.support.buyer import Buyer, Json
+from tests.support.door import JWT_SECRET, jwt_of
 from tests.support.processes import free_port
 from tests.support.zygote import ForkedProcess, Zygote
 
@@ -104,6 +105,16 @@ class Visitor:
     async def cancels(self) -> None:
         await self.asks("PUT", f"/api/bookings/{self.booking['id']}/cancel", {})
 
+    async def is_answered(self, word: str) -> None:
+        """By the owner: `confirm` or `cancel`."""
+        headers = {"Authorization": f"Bearer {jwt_of('owner', roles=['owner'])}"}
+        path = f"/api/bookings/{self.booking['id']}/{word}"
+        try:
+            answer = await self.buyer.http.put(path, headers=headers, json={})
+        except httpx.TransportError as error:
+            raise Died from error
+        assert answer.status_code == 200, answer.text
+
     async def sees(self, status: str, payment_status: str) -> None:
         """Wait until the booking says so; what was told as confirmed is remembered."""
         async with asyncio.timeout(PATIENCE):
@@ -143,6 +154,7 @@ class Scene:
             "REDIS_URL": house.settings.redis_url,
             "DATABASE_URL": house.settings.database_url,
             "SECRET_KEY": secrets.token_hex(32),
+            "JWT_SECRET": JWT_SECRET,
             "STRIPE_SECRET_KEY": stripe.secret_key,
             "STRIPE_PUBLISHABLE_KEY": stripe.publishable_key,
             "STRIPE_WEBHOOK_SECRET": stripe.webhook_secret,
@@ -154,8 +166,8 @@ class Scene:
             "LOG_LEVEL": "warning",
         }
 
-    async def sells(self, slots: int) -> None:
-        policy = HoldPolicy(payment_seconds=PAYMENT_SECONDS)
+    async def sells(self, slots: int, *, approval_seconds: int | None = None) -> None:
+        policy = HoldPolicy(payment_seconds=PAYMENT_SECONDS, approval_seconds=approval_seconds)
         await self.house.sells([f"K-{number}" for number in range(slots)], resource=HALL, policy=policy)
         await self.house.office.holds.ensure(HALL)
 

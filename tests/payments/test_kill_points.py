@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from tests.payments.house import PRICE
-from tests.payments.killing import EVERY, Scene, Story, Visitor
+from tests.payments.killing import EVERY, PAYMENT_SECONDS, Scene, Story, Visitor
 from tests.payments.stripe_house import DECLINED, StripeHouse
 from tests.support.zygote import Zygote
 
@@ -66,8 +66,24 @@ async def _pay_on_stripes_page(ann: Visitor) -> None:
     await ann.sees("confirmed", "paid")
 
 
-IN_PARTS = [(_cancel_confirmed, 5), (_pay_in_two_parts, 13), (_pay_on_stripes_page, 13)]
-WHOLE = [_pay, _decline_then_pay, _cancel_pending, _cancel_confirmed, _pay_in_two_parts, _pay_on_stripes_page]
+async def _approve(ann: Visitor) -> None:
+    await ann.books()
+    await ann.pays()
+    await ann.sees("pending", "authorized")
+    await ann.is_answered("confirm")
+    await ann.sees("confirmed", "paid")
+
+
+IN_PARTS = [(_cancel_confirmed, 5), (_pay_in_two_parts, 13), (_pay_on_stripes_page, 13), (_approve, 11)]
+WHOLE = [
+    _pay,
+    _decline_then_pay,
+    _cancel_pending,
+    _cancel_confirmed,
+    _pay_in_two_parts,
+    _pay_on_stripes_page,
+    _approve,
+]
 STORIES: list[tuple[Story, int]] = [(story, EVERY) for story in WHOLE] if EVERY else [*IN_PARTS]
 
 
@@ -77,7 +93,8 @@ async def test_a_server_killed_at_any_step_leaves_nothing_wrong(
     stripe_house: StripeHouse, zygote: Zygote, tmp_path: Path, story: Story, every: int
 ) -> None:
     scene = Scene(stripe_house, zygote, tmp_path / "server.log")
-    await scene.sells(400 if EVERY else 60)
+    asks = PAYMENT_SECONDS if story is _approve else None
+    await scene.sells(400 if EVERY else 60, approval_seconds=asks)
     points = await scene.kills(story, every=every)
     await scene.heals()
     assert points > 10
