@@ -18,7 +18,10 @@ _CHUNK = 64
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All of a resource at (epoch, version): slots first to first + count - 1, little-endian."""
+    """All of a resource at (epoch, version): slots first to first + count - 1, little-endian.
+
+    `window` is how many of them, from the first on, are shown to who asks for no view; None shows all.
+    """
 
     epoch: str
     version: int
@@ -28,15 +31,16 @@ class State:
     count: int
     available: bytes
     held: bytes
+    window: int | None = None
 
     def __post_init__(self) -> None:
         if not len(self.available) == len(self.held) == self.count * self.width:
             raise ValueError(f"{self.count} slots of {self.width} bytes need arrays of that length")
 
     @property
-    def shape(self) -> tuple[str, int, int, int, int]:
+    def shape(self) -> tuple[str, int, int, int, int, int | None]:
         """What must be equal for two states to be a delta apart."""
-        return self.epoch, self.layout, self.width, self.first, self.count
+        return self.epoch, self.layout, self.width, self.first, self.count, self.window
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Replica:
     """A resource's state that changes move on, with its history. `now` is any monotonic clock, in seconds."""
 
     def __init__(self, state: State, now: float) -> None:
-        self.epoch, self.layout, self.width, self.first, self.count = state.shape
+        self.epoch, self.layout, self.width, self.first, self.count, self.window = state.shape
         self.version = state.version
         self.available = numbers(state.available, state.width)
         self.held = numbers(state.held, state.width)
@@ -99,6 +103,7 @@ class Replica:
             count=self.count,
             available=little_endian(self.available),
             held=little_endian(self.held),
+            window=self.window,
         )
 
     def apply(self, change: Change, now: float) -> Outcome:

@@ -25,13 +25,13 @@ class Source(Protocol):
 
 
 class Layouts(Protocol):
-    """What slots are, as far as views need it: sequences in index order, from the first index."""
+    """What slots are, as far as views need it: sequences in index order, of `count` slots from `first` on."""
 
-    async def sections(self, resource_id: str, layout: int) -> Sequence[str]:
+    async def sections(self, resource_id: str, layout: int, first: int, count: int) -> Sequence[str]:
         """The section of each slot."""
         ...
 
-    async def capacities(self, resource_id: str, layout: int) -> Sequence[int]:
+    async def capacities(self, resource_id: str, layout: int, first: int, count: int) -> Sequence[int]:
         """How much each slot has for sale; 0 for a blocked one."""
         ...
 

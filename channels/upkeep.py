@@ -190,7 +190,7 @@ class Upkeep:
         state = await self._source.read(channel.resource_id)
         sections = None
         if any(key is not None for key in channel.groups):
-            sections = await self._sections_of(state.layout)
+            sections = await self._sections_of(state)
         self._adopt(state, sections)
 
     def _adopt(self, state: State, sections: Sections | None) -> None:
@@ -203,19 +203,16 @@ class Upkeep:
             self.channel.replace(state, sections, self._clock())
             self._changed(self.channel)
 
-    async def _sections_of(self, layout: int) -> Sections:
-        resource_id = self.channel.resource_id
-        return Sections(
-            await self._layouts.sections(resource_id, layout),
-            await self._layouts.capacities(resource_id, layout),
-        )
+    async def _sections_of(self, shown: State | Replica) -> Sections:
+        slots = (self.channel.resource_id, shown.layout, shown.first, shown.count)
+        return Sections(await self._layouts.sections(*slots), await self._layouts.capacities(*slots))
 
     async def need_sections(self) -> Sections:
         """The sections of the replica's layout, kept with it."""
         channel = self.channel
         while channel.sections is None:
             replica = channel.current
-            sections = await self._sections_of(replica.layout)
+            sections = await self._sections_of(replica)
             if channel.replica is replica:
                 channel.sections = sections
         return channel.sections

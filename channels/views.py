@@ -1,5 +1,6 @@
 """What of a resource a client sees: all slots, some sections, or sums by section. Pure."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -70,15 +71,24 @@ def _delta(channel: str, replica: Replica, from_version: int, changes: Sequence[
 
 @dataclass
 class AllSlots:
-    """Every slot; it hears of every version, even of one that left all numbers as they were."""
+    """Every slot, or the window of those that are shown unasked.
+
+    Without a window it hears of every version, even of one that left all numbers as they were.
+    """
 
     key: ViewKey = None
 
     def snapshot(self, channel: str, replica: Replica) -> Snapshot:
-        return _snapshot(channel, replica, ((0, replica.count),), None)
+        shown = replica.count if replica.window is None else replica.window
+        return _snapshot(channel, replica, ((0, shown),), None)
 
-    def delta(self, channel: str, replica: Replica, from_version: int, changes: Sequence[int]) -> Delta:
-        return _delta(channel, replica, from_version, changes)
+    def delta(
+        self, channel: str, replica: Replica, from_version: int, changes: Sequence[int]
+    ) -> Delta | None:
+        if replica.window is None:
+            return _delta(channel, replica, from_version, changes)
+        mine = changes[: 3 * bisect_left(changes[0::3], replica.first + replica.window)]
+        return _delta(channel, replica, from_version, mine) if mine else None
 
     def repeat(self, channel: str, replica: Replica, from_version: int) -> Delta:
         return _delta(channel, replica, from_version, ())
@@ -149,12 +159,14 @@ def _snapshot(
     available = b"".join(little_endian(replica.available[start:stop]) for start, stop in runs)
     held = b"".join(little_endian(replica.held[start:stop]) for start, stop in runs)
     extra = {} if sections is None else {"sections": sections}
+    # Where only a window is shown unasked, slots are known by their index: the arrays say where they begin.
+    start = runs[0][0] if runs and replica.window is not None else 0
     return Snapshot(
         channel=channel,
         layout=replica.layout,
         epoch=replica.epoch,
         version=replica.version,
-        first=replica.first,
+        first=replica.first + start,
         count=len(available) // replica.width,
         width=replica.width,
         available=available,

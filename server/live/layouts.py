@@ -11,11 +11,16 @@ class InventoryLayouts:
     def __init__(self, inventory: Resources) -> None:
         self._inventory = inventory
 
-    async def sections(self, resource_id: str, layout: int) -> Sequence[str]:
-        """The section of each slot."""
-        return [slot.section for slot in (await self._inventory.get(resource_id, layout)).slots]
+    async def sections(self, resource_id: str, layout: int, first: int, count: int) -> Sequence[str]:
+        """The section of each slot; a grid's are its days."""
+        loaded = await self._inventory.get(resource_id, layout)
+        if loaded.calendar is not None:
+            return loaded.calendar.sections(first, count)
+        return [slot.section for slot in loaded.slots]
 
-    async def capacities(self, resource_id: str, layout: int) -> Sequence[int]:
+    async def capacities(self, resource_id: str, layout: int, first: int, count: int) -> Sequence[int]:
         """How much each slot has for sale; 0 for a blocked one."""
-        slots = (await self._inventory.get(resource_id, layout)).slots
-        return [0 if slot.blocked else slot.capacity for slot in slots]
+        loaded = await self._inventory.get(resource_id, layout)
+        if loaded.calendar is not None:
+            return loaded.calendar.capacities(first, count)
+        return [0 if slot.blocked else slot.capacity for slot in loaded.slots]

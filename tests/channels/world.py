@@ -135,13 +135,13 @@ class World:
         self._ask()
         return {name: (self.truths[name].epoch, self.truths[name].version) for name in resource_ids}
 
-    async def sections(self, resource_id: str, layout: int) -> Sequence[str]:
-        del layout
+    async def sections(self, resource_id: str, layout: int, first: int, count: int) -> Sequence[str]:
+        del layout, first, count
         await asyncio.sleep(0)
         return self.truths[resource_id].sections
 
-    async def capacities(self, resource_id: str, layout: int) -> Sequence[int]:
-        del layout
+    async def capacities(self, resource_id: str, layout: int, first: int, count: int) -> Sequence[int]:
+        del layout, first, count
         return [2] * len(self.truths[resource_id].slots)
 
     async def subscribe(self, channel: str, handler: Callable[[bytes], None]) -> bool:
