@@ -1,16 +1,31 @@
 """The live state as channels carry it: whole, or as the log's steps after a position."""
 
+from collections.abc import Callable
+
 from channels.replica import Change, State
+from server.holds import days
 from server.holds.loading import Loader
 from server.holds.packing import FIELDS, column
+from server.holds.passing import pass_time
 from server.holds.store import LogEntry, Meta, Unloaded
+from server.inventory.grid.calendar import Calendar
 
 # Beyond so many steps a snapshot is the shorter answer.
 MOST_STEPS = 5_000
 
 
-async def read(loader: Loader, resource: str) -> State:
-    """All of a resource at one moment."""
+Span = tuple[int, int]
+Choose = Callable[[Calendar, int], Span]
+"""Which steps of a grid to show, (first, how many), if the first of its today is this one."""
+
+
+def whole_horizon(calendar: Calendar, first: int) -> Span:
+    """All that is on sale or shown."""
+    return first, calendar.horizon(first)
+
+
+async def read(loader: Loader, resource: str, choose: Choose = whole_horizon) -> State:
+    """A resource at one moment: all of it, or of a grid the steps that `choose` names."""
 
     async def once() -> tuple[Meta, bytes]:
         found = await loader.store.slots(resource)
@@ -19,6 +34,8 @@ async def read(loader: Loader, resource: str) -> State:
         return found
 
     meta, records = await loader.with_loaded(resource, once)
+    if meta.chunk:
+        return await _read_grid(loader, resource, choose)
     return State(
         epoch=meta.epoch,
         version=meta.version,
@@ -29,6 +46,15 @@ async def read(loader: Loader, resource: str) -> State:
         available=column(records, 0, meta.width),
         held=column(records, 1, meta.width),
     )
+
+
+async def _read_grid(loader: Loader, resource: str, choose: Choose) -> State:
+    """Where time has come on since Redis was last told, it is told first."""
+    reading, calendar = await loader.read_days(resource)
+    if days.is_behind(calendar, reading):
+        await pass_time(loader, resource)
+        reading, calendar = await loader.read_days(resource)
+    return days.state_of(calendar, reading, *choose(calendar, reading.first))
 
 
 async def changes_since(loader: Loader, resource: str, epoch: str, version: int) -> list[Change] | None:

@@ -3,14 +3,16 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from server.errors import Unavailable, UnknownResource
+from server.holds.days import Reading, lay_for, pack_grid
 from server.holds.index import Index
 from server.holds.packing import pack
-from server.holds.sources import BookedSource, Resources
-from server.holds.store import Answer, HoldStore, Meta, NotReady, Outdated, Rebuilding
+from server.holds.sources import Booked, BookedSource, Loaded, Resources
+from server.holds.store import Answer, HoldStore, Meta, Newer, NotReady, Outdated, Rebuilding, Unloaded
+from server.inventory.grid.calendar import Calendar
 
 LEASE_MS = 15_000
 PATIENCE_SECONDS = 5.0
@@ -29,9 +31,49 @@ class Loader:
         self._booked = booked
         self._ensuring: dict[str, asyncio.Task[None]] = {}
 
-    async def run(self, name: str, resource: str, /, **content: Any) -> Answer:
+    async def run(self, name: str, resource: str, /, *blobs: bytes, **content: Any) -> Answer:
         """Run a script; an unknown resource is loaded first, a rebuild is waited for."""
-        return await self.with_loaded(resource, lambda: self.store.run(name, resource, **content))
+        return await self.with_loaded(resource, lambda: self.store.run(name, resource, *blobs, **content))
+
+    async def run_laid(self, name: str, resource: str, steps: Iterable[int], /, **content: Any) -> Answer:
+        """Run a script that may take these slots again; a grid's chunks are handed in as they open."""
+        indices = set(steps)
+
+        async def of_grid(loaded: Loaded, calendar: Calendar) -> Answer:
+            laid = lay_for(calendar, indices)
+            given = {**content, "layout": loaded.resource.layout, "days": laid.days}
+            return await self.run(name, resource, laid.records, **given)
+
+        answer = await self.with_calendar(resource, of_grid)
+        return await self.run(name, resource, **content) if answer is None else answer
+
+    async def read_days(self, resource: str) -> tuple[Reading, Calendar]:
+        """All that Redis has of a grid at one moment, and the calendar that it follows."""
+
+        async def once() -> tuple[Reading, Calendar]:
+            reading = await self.store.days(resource)
+            if reading is None:
+                raise Unloaded(resource)
+            loaded = await self._inventory.get(resource, reading.layout)
+            if loaded.calendar is None or loaded.resource.layout != reading.layout:
+                raise Outdated(resource, loaded.resource.layout)
+            return reading, loaded.calendar
+
+        return await self.with_loaded(resource, once)
+
+    async def with_calendar(
+        self, resource: str, work: Callable[[Loaded, Calendar], Awaitable[Result]]
+    ) -> Result | None:
+        """Do `work` by the grid's calendar as it stands in Redis; None for what is no grid."""
+        layout = None
+        while True:
+            loaded = await self._inventory.get(resource, layout)
+            if loaded.calendar is None:
+                return None
+            try:
+                return await work(loaded, loaded.calendar)
+            except Newer as newer:
+                layout = newer.layout
 
     async def with_loaded(self, resource: str, work: Callable[[], Awaitable[Result]]) -> Result:
         """Do `work` once Redis knows the resource; Unavailable if it can't be brought to."""
@@ -103,9 +145,22 @@ class Loader:
     async def _rebuild(self, resource: str, token: str) -> None:
         booked = await self._booked.bump_epoch_and_read(resource)
         loaded = await self._inventory.get(resource, booked.layout)
-        run_id = await self.store.run_id()
-        packed = pack(loaded, booked.lines, epoch=booked.epoch, run_id=run_id)
-        if not await self.store.load(resource, token, packed, booked.pending):
+        if not await self._put(resource, token, loaded, booked):
             raise Unavailable("Another process has taken the rebuild over", retry_after=1)
         await self.store.remember_resource(resource)
         await self._index.find_again(booked.pending)
+
+    async def _put(self, resource: str, token: str, loaded: Loaded, booked: Booked) -> bool:
+        """Write it all; False if the lease was lost. Redis names the chunks that a grid's holds are in."""
+        run_id, calendar = await self.store.run_id(), loaded.calendar
+        if calendar is None:
+            packed = pack(loaded, booked.lines, epoch=booked.epoch, run_id=run_id)
+            return (await self.store.load(resource, token, packed, booked.pending)).status == "loaded"
+        needed: set[int] = set()
+        while True:
+            now = await self.store.now()
+            packed = pack_grid(loaded, calendar, booked, now=now, run_id=run_id, needed=needed)
+            answer = await self.store.load(resource, token, packed, booked.pending)
+            if answer.status != "needs":
+                return answer.status == "loaded"
+            needed.update(answer.days)

@@ -17,9 +17,22 @@ from server.inventory.blocks import Block
 from server.inventory.rules import Slot
 
 FIELDS = 4
-_TYPES: Final[Mapping[int, Literal["B", "H", "I"]]] = {1: "B", 2: "H", 4: "I"}
+TYPES: Final[Mapping[int, Literal["B", "H", "I"]]] = {1: "B", 2: "H", 4: "I"}
+
+_NOT_OF_THE_MAP: Final = frozenset({"slots", "prices", "grid"})
 
 Candidate = tuple[int, int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PackedGrid:
+    """What only a grid has: where its time begins (ms), and which chunks `slots` has the records of."""
+
+    chunk: int
+    origin: int
+    step_ms: int
+    first: int
+    days: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +49,12 @@ class Packed:
     slots: bytes
     prices: bytes
     best: list[tuple[str, list[Candidate]]]
+    grid: PackedGrid | None = None
 
     def content(self) -> dict[str, Any]:
         """The script's fields, without the two blobs."""
-        return {name: value for name, value in asdict(self).items() if name not in {"slots", "prices"}}
+        found = {name: value for name, value in asdict(self).items() if name not in _NOT_OF_THE_MAP}
+        return found if self.grid is None else {**found, **asdict(self.grid)}
 
 
 def pack(loaded: Loaded, booked: Mapping[int, int], *, epoch: str, run_id: str) -> Packed:
@@ -54,7 +69,7 @@ def pack(loaded: Loaded, booked: Mapping[int, int], *, epoch: str, run_id: str) 
         currency=loaded.resource.currency,
         run_id=run_id,
         slots=_records(loaded.slots, booked, width),
-        prices=array(_TYPES[4], [slot.price.amount for slot in loaded.slots]).tobytes(),
+        prices=array(TYPES[4], [slot.price.amount for slot in loaded.slots]).tobytes(),
         best=best_lists(loaded.slots, loaded.blocks),
     )
 
@@ -65,7 +80,7 @@ def width_for(largest: int) -> int:
 
 
 def _records(slots: Sequence[Slot], booked: Mapping[int, int], width: int) -> bytes:
-    records = array(_TYPES[width])
+    records = array(TYPES[width])
     for slot in slots:
         capacity, taken = 0 if slot.blocked else slot.capacity, booked.get(slot.index, 0)
         records.extend((max(0, capacity - taken), 0, taken, capacity))
@@ -74,13 +89,13 @@ def _records(slots: Sequence[Slot], booked: Mapping[int, int], width: int) -> by
 
 def column(records: bytes, field: int, width: int) -> bytes:
     """One field of all records, `width` bytes each: 0 available, 1 held, 2 booked, 3 capacity."""
-    numbers = memoryview(records).cast(_TYPES[width])
+    numbers = memoryview(records).cast(TYPES[width])
     return numbers[field::FIELDS].tobytes()
 
 
 def numbers(column_bytes: bytes, width: int) -> list[int]:
     """A column as numbers."""
-    return memoryview(column_bytes).cast(_TYPES[width]).tolist()
+    return memoryview(column_bytes).cast(TYPES[width]).tolist()
 
 
 def best_lists(slots: Sequence[Slot], blocks: Sequence[Block]) -> list[tuple[str, list[Candidate]]]:

@@ -61,8 +61,9 @@ class Paying:
         """Take the same again as paying, all or none."""
         done: list[Hold] = []
         for resource, group in by_resource(holds).items():
-            answer = await self._loader.run(
-                "retake", resource, holds=group, booking=booking, until_ms=until_ms
+            steps = (item.index for hold in group for item in hold.items)
+            answer = await self._loader.run_laid(
+                "retake", resource, steps, holds=group, booking=booking, until_ms=until_ms
             )
             if answer.status == "taken":
                 await self.end(done, booking, "expired", "deadline")

@@ -15,9 +15,12 @@ from server.errors import (
     LimitExceeded,
     UnknownSlot,
 )
-from server.holds.rules import Best, HoldRequest
+from server.holds.days import Laid, lay_for
+from server.holds.rules import Best, HeldItem, HoldRequest
 from server.holds.sources import Loaded
 from server.http.times import milliseconds
+from server.inventory.grid.calendar import Calendar
+from server.inventory.grid.ranges import RangeWanted, wanted_range
 
 Items = list[tuple[int, int]]
 
@@ -27,13 +30,22 @@ _NAMED_AT_MOST = 20
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Exactly one of `items` (index, quantity; ascending) and `best`."""
+    """Exactly one of `items` (index, quantity; ascending), `best` and, of a grid, `range` with its chunks."""
 
     items: Items | None = None
     best: Best | None = None
+    range: RangeWanted | None = None
+    laid: Laid | None = None
+
+    @property
+    def blobs(self) -> Sequence[bytes]:
+        """What the hold script takes beside its fields."""
+        return () if self.laid is None else (self.laid.records,)
 
     def content(self) -> dict[str, Any]:
         """As the hold script's fields."""
+        if self.range is not None and self.laid is not None:
+            return {"items": self.range.items, "range": self.range.range, "days": self.laid.days}
         if self.best is None:
             return {"items": self.items}
         best = {
@@ -49,6 +61,8 @@ def wanted(loaded: Loaded, request: HoldRequest, *, now: int) -> Wanted:
     given = [name for name in ("items", "range", "best") if getattr(request, name) is not None]
     if len(given) != 1:
         raise BadRequest("A hold names exactly one of items, range and best")
+    if loaded.calendar is not None:
+        return _range(loaded.calendar, request, now)
     if request.range is not None:
         raise InvalidRange("This resource is booked by its slots, not by a range of time")
     if request.best is not None:
@@ -75,9 +89,32 @@ def indices(loaded: Loaded, items: Sequence[tuple[str, int]]) -> Items:
     return sorted((loaded.by_id[slot], quantity) for slot, quantity in items)
 
 
+def refuse_parts(loaded: Loaded) -> None:
+    """A grid's holds are given back as they were taken."""
+    if loaded.calendar is not None:
+        raise InvalidRange("A range of time is given back as a whole, without naming items")
+
+
 def names(loaded: Loaded, slots: Sequence[int]) -> list[str]:
     """Slot ids of indices; one that this layout does not know yet is left out."""
+    if loaded.calendar is not None:
+        return [loaded.calendar.slot_id(index) for index in slots]
     return [loaded.slots[index].id for index in slots if index < len(loaded.slots)]
+
+
+def shown_items(loaded: Loaded, items: Sequence[HeldItem]) -> list[tuple[str, int]]:
+    """(slot id, quantity) of what is held, as buyers see it; a range is one item, at its first step."""
+    if loaded.calendar is not None:
+        return [(slot, 1) for slot in names(loaded, [item.index for item in items[:1]])]
+    slots = names(loaded, [item.index for item in items])
+    return [(slot, item.quantity) for slot, item in zip(slots, items, strict=True)]
+
+
+def _range(calendar: Calendar, request: HoldRequest, now: int) -> Wanted:
+    if request.range is None:
+        raise InvalidRange("This resource is booked by a range of time: say `range`, its start and its end")
+    found = wanted_range(calendar, *request.range, now)
+    return Wanted(range=found, laid=lay_for(calendar, (index for index, _, _ in found.items)))
 
 
 def _best(loaded: Loaded, best: Best) -> Best:

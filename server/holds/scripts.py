@@ -98,17 +98,30 @@ class Scripts:
 
         `blobs` are further arguments as they are, for Lua's msgpack knows no binary strings.
         """
+        return bytes(await self._run(name, key, content, *blobs))
+
+    async def read(self, name: str, key: str) -> Any:
+        """Run a script that changes nothing and answers in Redis' own types, for the sake of bytes."""
+        return await self._run(name, key, {})
+
+    async def now(self) -> int:
+        """Redis' clock, in ms."""
+        if self._clock is not None:
+            return self._clock() // 1000
+        seconds, micros = await self.command("TIME")
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    async def _run(self, name: str, key: str, content: Mapping[str, Any], *blobs: bytes) -> Any:
         if self._clock is not None:
             content = {**content, "now": self._clock()}
         given = (msgspec.msgpack.encode(content), *blobs)
         return await or_unavailable(self._evaluate(script(name), key, given))
 
-    async def _evaluate(self, it: Script, key: str, given: tuple[bytes, ...]) -> bytes:
+    async def _evaluate(self, it: Script, key: str, given: tuple[bytes, ...]) -> Any:
         try:
-            answer = await self._batcher.call("EVALSHA", it.sha, 1, key, *given)
+            return await self._batcher.call("EVALSHA", it.sha, 1, key, *given)
         except NoScriptError:
-            answer = await self._batcher.call("EVAL", it.text, 1, key, *given)
-        return bytes(answer)
+            return await self._batcher.call("EVAL", it.text, 1, key, *given)
 
     async def command(self, *command: Any) -> Any:
         """One plain command, sent along with the scripts."""

@@ -4,7 +4,7 @@ A resource's scripts are the only ones that decide, one resource at a time; what
 goes one by one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from redis.asyncio import Redis
@@ -18,9 +18,10 @@ from server.errors import (
     NotFound,
     Unauthorized,
 )
-from server.holds import live_state, requests
+from server.holds import finding, live_state, requests
 from server.holds.carts import Carts, Standing, by_resource, ids
 from server.holds.index import Index
+from server.holds.live_state import Choose, whole_horizon
 from server.holds.loading import Loader
 from server.holds.paying import Paying
 from server.holds.policies import Policies
@@ -37,6 +38,7 @@ from server.holds.store import Answer, HoldStore
 from server.holds.taking import Held, Taking
 from server.holds.trust import LivenessTrust
 from server.http.times import now_milliseconds
+from server.inventory.grid.calendar import Calendar
 from server.settings import Settings
 
 
@@ -98,7 +100,9 @@ class Holds:
             raise NotFound
         indices = None
         if items is not None:
-            indices = requests.indices(await self._inventory.get(resource), items)
+            loaded = await self._inventory.get(resource)
+            requests.refuse_parts(loaded)
+            indices = requests.indices(loaded, items)
         answer = await self.loader.run(
             "release", resource, session=session, holds=[hold], items=indices, op=_of(f"release {hold}", op)
         )
@@ -252,9 +256,13 @@ class Holds:
         meta = await self.store.meta(resource)
         return None if meta is None else meta.epoch
 
-    async def read(self, resource: str) -> State:
-        """The whole live state, for replicas and snapshots."""
-        return await live_state.read(self.loader, resource)
+    async def read(self, resource: str, choose: Choose = whole_horizon) -> State:
+        """The whole live state, for replicas and snapshots; of a grid the steps that `choose` names."""
+        return await live_state.read(self.loader, resource, choose)
+
+    async def free(self, wanted: Mapping[str, tuple[Calendar, int, int]]) -> dict[str, int]:
+        """Of many grids at once: how many can have all the steps that are wanted there."""
+        return await finding.free(self.loader, wanted)
 
     async def changes_since(self, resource: str, epoch: str, version: int) -> list[Change] | None:
         """The log after a position; None if the log does not know it."""

@@ -12,18 +12,20 @@ from typing import Any, Literal
 import msgspec
 
 from server.errors import BadRequest
+from server.holds.days import Reading
 from server.holds.packing import Packed
 from server.holds.rules import Hold
 from server.holds.scripts import Scripts, or_unavailable
 
-_META = ["epoch", "version", "layout", "width", "run_id"]
+_META = ["epoch", "version", "layout", "width", "run_id", "chunk"]
+_PASSED = ["width", "passed", "layout"]
 RESOURCES_KEY = "holdfast:resources"
 BATCH = 1000  # holds given back by one call, so that Redis is never busy for long
 
 Status = Literal[
     "confirmed", "ended", "excess", "expired", "given", "held", "lease_lost", "left", "limit", "loaded",
-    "loading", "moved", "op_reused", "outdated", "paying", "released", "renewed", "taken", "unbooked",
-    "unloaded",
+    "loading", "moved", "needs", "newer", "op_reused", "outdated", "passed", "paying", "released", "renewed",
+    "taken", "unbooked", "unloaded",
 ]  # fmt: skip
 
 
@@ -45,6 +47,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     epoch: str = ""
     layout: int = 0
     run_id: str = ""
+    days: tuple[int, ...] = ()
+    passed: int = 0
+    first: int = 0
 
 
 class NotReady(Exception):
@@ -67,15 +72,34 @@ class Rebuilding(NotReady):
     """The resource is being rebuilt; what bookings change waits for it."""
 
 
+class Newer(Exception):
+    """A grid stands under a newer `layout` than the one by which something was to be taken of it."""
+
+    def __init__(self, resource: str, layout: int) -> None:
+        super().__init__(resource)
+        self.layout = layout
+
+
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What Redis says of a resource as a whole."""
+    """What Redis says of a resource as a whole; `chunk` is how many steps a grid's chunk has, else 0."""
 
     epoch: str
     version: int
     layout: int
     width: int
     run_id: str
+    chunk: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SomeDays:
+    """Some of a grid's chunks, those that there are; steps before `passed` are past."""
+
+    width: int
+    passed: int
+    layout: int
+    days: Mapping[int, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +127,12 @@ class HoldStore:
         self._scripts = scripts
         self._client = scripts.client
 
-    async def run(self, name: str, resource: str, /, **content: Any) -> Answer:
+    async def run(self, name: str, resource: str, /, *blobs: bytes, **content: Any) -> Answer:
         """Run a script on a resource.
 
-        Raises Unloaded, Outdated, Rebuilding; BadRequest for an op of something else.
+        Raises Unloaded, Outdated, Rebuilding; Newer of a grid; BadRequest for an op of something else.
         """
-        return await self._run(name, resource, content)
+        return await self._run(name, resource, content, *blobs)
 
     async def _run(self, name: str, resource: str, content: Mapping[str, Any], *blobs: bytes) -> Answer:
         given = {field: value for field, value in content.items() if value is not None}
@@ -119,6 +143,8 @@ class HoldStore:
             raise Outdated(resource, content["layout"])
         if answer.status == "loading":
             raise Rebuilding(resource)
+        if answer.status == "newer":
+            raise Newer(resource, answer.layout)
         if answer.status == "op_reused":
             raise BadRequest("This op has been used for another command")
         return answer
@@ -127,11 +153,10 @@ class HoldStore:
         """Give back one batch of what is due."""
         return await self.run("expire", resource, limit=BATCH, liveness=liveness, reference=reference)
 
-    async def load(self, resource: str, token: str, packed: Packed, pending: Sequence[Hold]) -> bool:
-        """Build the resource anew under the lease `token`; False if the lease was lost."""
+    async def load(self, resource: str, token: str, packed: Packed, pending: Sequence[Hold]) -> Answer:
+        """Build the resource anew under the lease `token`: loaded, lease_lost, or needs (further `days`)."""
         content = {"token": token, "pending": pending, **packed.content()}
-        answer = await self._run("load", resource, content, packed.slots, packed.prices)
-        return answer.status == "loaded"
+        return await self._run("load", resource, content, packed.slots, packed.prices)
 
     async def forget(self, resource: str) -> None:
         """Drop a resource that is gone from the catalogue; its holds are told `lost`."""
@@ -147,6 +172,10 @@ class HoldStore:
         """Every resource that was loaded."""
         found: set[Any] = await or_unavailable(self._client.smembers(RESOURCES_KEY))
         return {name.decode() for name in found}
+
+    async def now(self) -> int:
+        """Redis' clock, in ms."""
+        return await self._scripts.now()
 
     async def run_id(self) -> str:
         """Which run of which Redis this is; a restart or a failover changes it."""
@@ -170,6 +199,46 @@ class HoldStore:
             found, records = await or_unavailable(pipeline.execute())
         meta = _meta(found)
         return None if meta is None else (meta, records or b"")
+
+    async def days(self, resource: str) -> Reading | None:
+        """All that there is of a grid at one moment; None if Redis does not know it, or knows no grid."""
+        micros, found, numbers, chunks = await self._scripts.read("days", key(resource, "meta"))
+        epoch, version, layout, width, run_id, chunk, passed, first = found
+        if epoch is None or chunk is None:
+            return None
+        return Reading(
+            now=int(micros) // 1000,
+            epoch=epoch.decode(),
+            version=int(version),
+            layout=int(layout),
+            width=int(width),
+            run_id=run_id.decode(),
+            chunk=int(chunk),
+            passed=int(passed),
+            first=int(first),
+            days={int(number): bytes(chunk) for number, chunk in zip(numbers, chunks, strict=True)},
+        )
+
+    async def some_days(self, wanted: Mapping[str, Sequence[int]]) -> dict[str, SomeDays | None]:
+        """Chunks of several grids, asked all at once; None for one that Redis does not know."""
+        command = self._scripts.command
+        metas, chunks = await asyncio.gather(
+            asyncio.gather(*(command("HMGET", key(name, "meta"), *_PASSED) for name in wanted)),
+            asyncio.gather(
+                *(command("MGET", *(key(name, "day", str(n)) for n in days)) for name, days in wanted.items())
+            ),
+        )
+        return {
+            name: None
+            if meta[0] is None
+            else SomeDays(
+                width=int(meta[0]),
+                passed=int(meta[1]),
+                layout=int(meta[2]),
+                days={n: records for n, records in zip(days, found, strict=True) if records is not None},
+            )
+            for (name, days), meta, found in zip(wanted.items(), metas, chunks, strict=True)
+        }
 
     async def log_after(
         self, resource: str, version: int, at_most: int
@@ -214,10 +283,11 @@ class HoldStore:
 
 
 def _meta(found: Sequence[Any]) -> Meta | None:
-    epoch, version, layout, width, run_id = found
+    epoch, version, layout, width, run_id, chunk = found
     if epoch is None or version is None or layout is None or width is None:
         return None
-    return Meta(epoch.decode(), int(version), int(layout), int(width), (run_id or b"").decode())
+    run = (run_id or b"").decode()
+    return Meta(epoch.decode(), int(version), int(layout), int(width), run, int(chunk or 0))
 
 
 def _log_entry(entry: tuple[bytes, Mapping[bytes, bytes]]) -> LogEntry:

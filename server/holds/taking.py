@@ -7,7 +7,15 @@ two calls where the cart is in one resource. Its holds elsewhere follow, one res
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from server.errors import BadRequest, Conflict, HoldExpired, LimitExceeded, SlotTaken, UnknownSlot
+from server.errors import (
+    BadRequest,
+    Conflict,
+    HoldExpired,
+    HoldfastError,
+    LimitExceeded,
+    SlotTaken,
+    UnknownSlot,
+)
 from server.holds import requests
 from server.holds.carts import Carts, Standing, by_resource, ids
 from server.holds.index import ON_ITS_WAY_MS, Index, Joined, Listing, OpenCart
@@ -15,7 +23,7 @@ from server.holds.loading import Loader
 from server.holds.policies import Policies
 from server.holds.rules import Cart, Hold, HoldRequest, cart_of, hold_id, new_reference, opened_at
 from server.holds.sources import Loaded, Resources
-from server.holds.store import Answer
+from server.holds.store import Answer, Newer
 from server.holds.trust import LivenessTrust
 
 
@@ -71,7 +79,12 @@ class Taking:
         place = await self._join(session, hold, loaded)
         if place is None:
             return await self._recall(session, hold, loaded, wanted, op)
-        answer = await self._take(session, hold, loaded, wanted, place, op=op, process=process)
+        while True:
+            try:
+                answer = await self._take(session, hold, loaded, wanted, place, op=op, process=process)
+                break
+            except Newer as newer:
+                loaded, wanted = await self._wanted_anew(request, newer.layout, session, hold)
         if answer.hold is None:
             await self._index.write(session, drop=[hold])
             raise self._refusal(answer, loaded, wanted)
@@ -89,6 +102,17 @@ class Taking:
                 raise
         newer = await self._inventory.get(request.resource, meta.layout)
         return newer, requests.wanted(newer, request, now=self._clock())
+
+    async def _wanted_anew(
+        self, request: HoldRequest, layout: int, session: str, hold: str
+    ) -> tuple[Loaded, requests.Wanted]:
+        """What the request wants of a grid whose hours or prices are others by now."""
+        loaded = await self._inventory.get(request.resource, layout)
+        try:
+            return loaded, requests.wanted(loaded, request, now=self._clock())
+        except HoldfastError:
+            await self._index.write(session, drop=[hold])
+            raise
 
     async def _recall(
         self, session: str, hold: str, loaded: Loaded, wanted: requests.Wanted, op: str | None
@@ -161,6 +185,7 @@ class Taking:
         return await self._loader.run(
             "hold",
             resource,
+            *wanted.blobs,
             id=hold,
             session=session,
             resource=resource,

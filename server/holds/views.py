@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from server.holds.requests import names
+from server.holds.requests import shown_items
 from server.holds.rules import Cart, Hold
 from server.holds.sources import Loaded
 from server.http.times import rfc3339
@@ -11,12 +11,11 @@ from server.http.times import rfc3339
 
 def hold_view(hold: Hold, loaded: Loaded) -> dict[str, Any]:
     """CONTRACT's `{hold}`; `price` is of all its items, `loaded` its resource."""
-    slots = names(loaded, [item.index for item in hold.items])
     return {
         "id": hold.id,
         "resource": hold.resource,
         "reference": hold.reference,
-        "items": [[slot, item.quantity] for slot, item in zip(slots, hold.items, strict=True)],
+        "items": [list(item) for item in shown_items(loaded, hold.items)],
         "range": None if hold.range is None else list(hold.range),
         "price": {"amount": hold.total, "currency": hold.currency},
         "status": hold.status,

@@ -127,7 +127,7 @@ class News:
         Raises UnknownResource or Unavailable.
         """
         loaded = await self._inventory.get(hold.resource, 0)
-        if any(item.index >= len(loaded.slots) for item in hold.items):
+        if loaded.calendar is None and any(item.index >= len(loaded.slots) for item in hold.items):
             loaded = await self._inventory.get(hold.resource, loaded.resource.layout + 1)
         return hold_view(hold, loaded)
 

@@ -6,6 +6,7 @@ from msgspec import UNSET
 
 from channels import protocol
 from server.errors import HoldfastError
+from server.holds.requests import shown_items
 from server.holds.rules import Cart, Hold, cart_of
 from server.holds.sources import Loaded
 
@@ -15,7 +16,7 @@ def hold_view(hold: Hold, loaded: Loaded) -> protocol.HoldView:
     return protocol.HoldView(
         id=hold.id,
         resource=hold.resource,
-        items=tuple((loaded.slots[item.index].id, item.quantity) for item in hold.items),
+        items=tuple(shown_items(loaded, hold.items)),
         range=hold.range,
         price=protocol.Money(hold.total, hold.currency),
         status=hold.status,

@@ -20,6 +20,7 @@ from server.holds.service import Holds
 from server.holds.sources import Booked
 from server.holds.taking import Held
 from server.inventory.blocks import Block, blocks_of
+from server.inventory.grid.calendar import Calendar
 from server.inventory.rules import HoldPolicy, Kind, Money, Resource, Slot
 from server.settings import Settings
 
@@ -56,6 +57,7 @@ class Hall:
     slots: tuple[Slot, ...]
     confirmed: dict[int, int] = field(default_factory=dict)
     pending: list[Hold] = field(default_factory=list)
+    calendar: Calendar | None = None
 
     @property
     def by_id(self) -> dict[str, int]:

@@ -399,10 +399,10 @@ def _spy(holds: "Holds") -> list[tuple[str, str, str]]:
     said: list[tuple[str, str, str]] = []
     run = holds.store.run
 
-    async def listen(name: str, resource: str, /, **content: Any) -> Answer:
+    async def listen(name: str, resource: str, /, *blobs: bytes, **content: Any) -> Answer:
         if name == "renew" or content.get("field") == holds.process:
             said.extend((name, resource, session) for session in content["sessions"])
-        return await run(name, resource, **content)
+        return await run(name, resource, *blobs, **content)
 
     holds.store.run = listen  # type: ignore[method-assign]  # a spy
     return said

@@ -1,5 +1,5 @@
 -- A pending booking ends without its holds going back: paying → free.
--- uses: resource loaded steady records commit holds keep
+-- uses: resource loaded steady days records commit holds keep
 --
 -- In:  holds [ids], booking, as (released or expired), reason
 -- Out: status ended: version · unloaded · loading

@@ -1,15 +1,17 @@
 -- Takes items, or the best places, for a session: all of them or none.
--- uses: resource loaded records commit holds keep due live ops cart best
+-- uses: resource loaded days records commit holds keep due live ops cart best
 --
 -- In:  id, session, resource, layout, op?
---      items [[index, quantity], …] (and range?), or best {quantity, category?, adjacent}
+--      items [[index, quantity], …], or best {quantity, category?, adjacent}
+--      of a grid: items [[index, quantity, price], …], range, days; ARGV[2]: these days' records (days.lua)
 --      reference and first_hold_at? of the cart if it is alive elsewhere; fresh, the reference of a new one
 --      pending: ids of the cart's holds here that may be on their way; joining: its reference if one is
 --      hold_ms, max_ms, limit (places a session may have here, 0: any), liveness (whether it counts)
 --      process and live_ms? (the session has a socket there)
 -- Out: status held: created, hold, holds (all live ones of the session here), version
 --      taken: slots (indices; none for best) · limit: has (places)
---      unloaded · outdated: an index is beyond what Redis knows · op_reused
+--      unloaded · outdated: an index is beyond what Redis knows, or a grid's layout is older here
+--      newer: layout (of a grid, the one that stands here) · op_reused
 
 local function quantity_of(hold)
   if hold.range then return 1 end
@@ -58,6 +60,7 @@ local function choose(cart)
 end
 
 local function knows_all_items()
+  if meta.chunk then return true end
   for _, item in ipairs(input.items or {}) do
     if item[1] >= meta.count then return false end
   end
@@ -86,6 +89,7 @@ local function cart_to_join(cart)
 end
 
 local function priced(items)
+  if meta.chunk then return items end
   local found = {}
   for _, item in ipairs(items) do
     local bytes = redis.call('GETRANGE', key('prices'), item[1] * 4, item[1] * 4 + 3)
@@ -124,6 +128,8 @@ end
 local before = remembered('hold')
 if before then return before end
 if not knows_all_items() then return answer({status = 'outdated'}) end
+local other = other_layout()
+if other then return other end
 
 local mine = holds_of(input.session)
 local known = read(input.id)

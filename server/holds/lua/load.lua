@@ -1,10 +1,12 @@
 -- Builds a resource anew under a new epoch: booked and paying from PostgreSQL, held from what Redis still has.
--- uses: resource records commit holds keep
+-- uses: resource days records commit holds keep
 --
 -- In:  token (the lease), resource, epoch, layout, width, count, currency, run_id
 --      best [[category, candidates], …], pending: the holds of pending bookings, whole
 --      ARGV[2]: the records, nothing held · ARGV[3]: prices, 4 bytes each
+--      of a grid besides: chunk, first, origin, step_ms, days; ARGV[2]: these days' records (days.lua)
 -- Out: status loaded: version · lease_lost: somebody else is at it, nothing changed
+--      needs: days, without which a grid's holds would be lost; nothing changed
 
 local function ids(set)
   return redis.call('ZRANGE', key(set), 0, -1)
@@ -20,6 +22,32 @@ local function put_meta()
   meta.epoch, meta.layout, meta.width, meta.count = input.epoch, input.layout, input.width, input.count
   redis.call('HSET', KEYS[1], 'epoch', meta.epoch, 'layout', meta.layout, 'width', meta.width, 'count', meta.count,
     'currency', input.currency, 'run_id', input.run_id)
+  if input.chunk then
+    meta.chunk, meta.first, meta.passed = input.chunk, input.first, steps_begun()
+    redis.call('HSET', KEYS[1], 'chunk', meta.chunk, 'first', meta.first, 'passed', meta.passed)
+  end
+end
+
+-- A grid's days that holds are in and that were not handed in.
+local function days_missing(holds)
+  local known, missing = {}, {}
+  meta.chunk = input.chunk
+  for _, number in ipairs(input.days) do known[number] = true end
+  for _, hold in ipairs(holds) do
+    for _, item in ipairs(hold.items) do
+      local number = math.floor(item[1] / input.chunk)
+      if not known[number] and number >= first_kept(input.first) then
+        known[number] = true
+        missing[#missing + 1] = number
+      end
+    end
+  end
+  return missing
+end
+
+local function put_days()
+  forget_days()
+  for _, number in ipairs(input.days) do put_day(number, handed_in(number)) end
 end
 
 local function put_slots()
@@ -58,7 +86,7 @@ end
 
 local function fits(hold)
   for _, item in ipairs(hold.items) do
-    if item[1] >= meta.count or record(item[1]).available < item[2] then return false end
+    if not (meta.chunk or item[1] < meta.count) or not has_room(item[1], item[2]) then return false end
   end
   return true
 end
@@ -75,25 +103,19 @@ local function keep_what_fits(pending, held)
   end
 end
 
--- The log of another epoch helps nobody; everybody reads the resource again.
-local function commit_reset()
-  local from = meta.version
-  meta.version = next_version()
-  redis.call('HSET', KEYS[1], 'version', string.format('%.0f', meta.version))
-  redis.call('DEL', key('log'), key('loading'))
-  redis.call('PUBLISH', 'holdfast:' .. tag .. ':changes',
-    '\148' .. cmsgpack.pack(meta.epoch) .. cmsgpack.pack(from) .. cmsgpack.pack(meta.version) .. '\192')
-  publish_events()
-end
-
 if redis.call('GET', key('loading')) ~= input.token then return answer({status = 'lease_lost'}) end
 
 local held, paying = stored_holds('deadlines'), stored_holds('paying')
 table.sort(held, by_age)
+if input.chunk then
+  local missing = days_missing(held)
+  if #missing > 0 then return answer({status = 'needs', days = missing}) end
+end
 put_meta()
-put_slots()
+if input.chunk then put_days() else put_slots() end
 local pending = put_pending()
 drop_paid(pending, paying)
 keep_what_fits(pending, held)
+redis.call('DEL', key('loading'))
 commit_reset()
 return answer({status = 'loaded', version = meta.version})

@@ -1,5 +1,5 @@
 -- Gives holds back, all of them or a part of one.
--- uses: resource loaded records commit holds keep live ops
+-- uses: resource loaded days records commit holds keep live ops
 --
 -- In:  session, holds [ids], items? [[index, quantity], …] (a part of the one hold), op?
 -- Out: status released: holds (as they are now; unknown ones are left out), version

@@ -1,8 +1,10 @@
 -- A payment came late: takes the same items again as paying, all of them or none.
--- uses: resource loaded steady records commit holds keep due
+-- uses: resource loaded steady days records commit holds keep due
 --
--- In:  holds (whole ones), booking, until_ms
+-- In:  holds (whole ones), booking, until_ms; of a grid: layout, days; ARGV[2]: these days' records (days.lua)
 -- Out: status paying: version · taken: slots (indices), nothing changed but what was due · unloaded · loading
+--      of a grid: outdated · newer: layout (the one that stands here)
+-- That a step has begun meanwhile is no reason against it.
 
 -- The hold as it stands, if nothing of it has to be taken again.
 local function standing(hold)
@@ -19,7 +21,7 @@ local function missing()
     end
   end
   for index, quantity in pairs(needed) do
-    if index >= meta.count or record(index).available < quantity then slots[#slots + 1] = index end
+    if not (meta.chunk or index < meta.count) or not has_room(index, quantity) then slots[#slots + 1] = index end
   end
   table.sort(slots)
   return slots
@@ -30,6 +32,8 @@ local function take_again(hold)
   return hold
 end
 
+local other = other_layout()
+if other then return other end
 local slots = missing()
 if #slots > 0 and end_all_due(true) then slots = missing() end
 if #slots > 0 then

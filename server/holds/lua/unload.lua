@@ -1,5 +1,5 @@
 -- Forgets a resource that is gone from the catalogue; its holds are told `lost`.
--- uses: resource records commit holds keep
+-- uses: resource days records commit holds keep
 --
 -- In:  –
 -- Out: status unloaded (always)
@@ -16,6 +16,7 @@ meta.version = next_version()
 publish_events()
 redis.call('PUBLISH', 'holdfast:' .. tag .. ':changes',
   '\148' .. cmsgpack.pack(meta.epoch) .. cmsgpack.pack(from) .. cmsgpack.pack(meta.version) .. '\192')
+forget_days()
 for _, name in ipairs({'slots', 'prices', 'best', 'log', 'deadlines', 'paying', 'lives'}) do
   redis.call('DEL', key(name))
 end

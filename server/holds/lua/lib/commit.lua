@@ -38,7 +38,20 @@ local function publish_events()
   redis.call('PUBLISH', 'holdfast:sessions', cmsgpack.pack(events))
 end
 
+-- The log of before helps nobody: everybody reads the resource again.
+local function commit_reset()
+  write_altered()
+  local from = meta.version
+  meta.version = next_version()
+  redis.call('HSET', KEYS[1], 'version', string.format('%.0f', meta.version))
+  redis.call('DEL', key('log'))
+  redis.call('PUBLISH', 'holdfast:' .. tag .. ':changes',
+    '\148' .. cmsgpack.pack(meta.epoch) .. cmsgpack.pack(from) .. cmsgpack.pack(meta.version) .. '\192')
+  publish_events()
+end
+
 local function commit()
+  write_altered()
   local flat = changes()
   if #flat > 0 then
     local from = meta.version
