@@ -7,16 +7,27 @@ import webbrowser
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
+from urllib.parse import quote
 
+from server.accounts.rules import Role
+from server.accounts.users import mint
 from server.database.migrate import migrate
 from server.embedded.home import Home
 from server.embedded.seed import Seeded, seed
+from server.http.times import now_milliseconds
 from server.loop import run
 from server.ops import logs
 from server.serve import listen, serve
 from server.settings import Settings, SettingsError, problems_of_payments
 
 FOLDER = Path(".holdfast")
+SIGNED_IN_SECONDS: Final = 30 * 24 * 3600
+PEOPLE: Final[tuple[tuple[str, str, str, Role], ...]] = (
+    ("its owner", "olivia", "Olivia", "owner"),
+    ("a driver", "dora", "Dora", "buyer"),
+)
+"""Who can be tried: what they are to the driveways, and their tokens' `sub`, `name` and role."""
 
 
 def demo(settings: Settings, *, reset: bool, environment: Mapping[str, str]) -> None:
@@ -84,8 +95,33 @@ Holdfast is up. {_who_takes_the_money(settings)}
   the hall      {address}/resources/{seeded.hall}
   wall screen   {address}/kiosk/{seeded.hall}
 
-Open the hall in two windows and take a seat. Ctrl-C stops it; `make demo ARGS=--reset` starts afresh.
+{sign_in_links(settings)}Open the hall in two windows and take a seat.
+Ctrl-C stops it; `make demo ARGS=--reset` starts afresh.
 """
+
+
+def sign_in_links(settings: Settings) -> str:
+    """For the sandbox alone, and where tokens are signed with a secret: a line for each of PEOPLE."""
+    if settings.payments != "sandbox" or not settings.jwt_secret:
+        return ""
+    lines = [f"  {what:<13} {sign_in_address(settings, *who)}\n" for what, *who in PEOPLE]
+    return (
+        "Sign in as somebody who has driveways, or needs one, each in a browser of their own:\n\n"
+        + "".join([*lines, "\n"])
+    )
+
+
+def sign_in_address(settings: Settings, user: str, name: str, role: Role, then: str = "/") -> str:
+    """Where a browser becomes this user's."""
+    token = mint(
+        settings.jwt_secret,
+        user=user,
+        name=name,
+        roles=[role],
+        now=now_milliseconds(),
+        seconds=SIGNED_IN_SECONDS,
+    )
+    return f"{settings.public_url}/sign-in#token={token}&next={quote(then, safe='')}"
 
 
 def _who_takes_the_money(settings: Settings) -> str:

@@ -14,9 +14,10 @@ from pathlib import Path
 from queue import Queue
 
 import httpx
+import jwt
 import pytest
 
-from server.demo import complete_settings, may_open_browser
+from server.demo import complete_settings, may_open_browser, sign_in_links
 from server.demo import demo as run_demo
 from server.embedded.home import Home
 from server.embedded.process import EmbeddedError
@@ -162,6 +163,16 @@ def test_it_prints_its_pages_and_opens_the_first(
     assert address.startswith("http://localhost:")
     assert all(f"{address}{page}\n" in printed.out for page in ("/", "/resources/hall", "/kiosk/hall"))
     assert "line 3: is wrong" in printed.err
+    tokens = re.findall(rf"{address}/sign-in#token=(\S+)&next=%2F\n", printed.out)
+    users = [jwt.decode(token, options={"verify_signature": False}) for token in tokens]
+    assert [(user["sub"], user["roles"]) for user in users] == [("olivia", ["owner"]), ("dora", ["buyer"])]
+
+
+def test_nobody_is_signed_in_where_real_money_may_move_or_others_sign() -> None:
+    sandbox = replace(GIVEN, jwt_secret="j" * 32, payments="sandbox")
+    assert sign_in_links(sandbox)
+    assert not sign_in_links(replace(sandbox, payments="stripe"))
+    assert not sign_in_links(replace(sandbox, jwt_secret="", jwt_jwks_url="https://id.example/keys"))
 
 
 async def test_a_catalogue_without_a_seat_map_is_an_error(

@@ -25,6 +25,7 @@ PAGES: Final = {
     "/booking": "booking.html",
     "/bookings/{id}": "booking-result.html",
     "/kiosk/{id}": "kiosk.html",
+    "/sign-in": "sign-in.html",
 }
 PAYMENT_PAGES: Final = {"/bookings/{id}/pay": "pay.html", "/pay/{id}": "share.html"}
 """Those with a card form: they alone may load and frame what is not ours."""

@@ -72,6 +72,20 @@ export class Connection extends EventTarget {
     this.#become(State.STOPPED);
   }
 
+  /** Somebody else is there now: another line, with credentials asked for anew. Nothing that was asked is asked again as them. */
+  renew() {
+    this.#needsCredentials = true;
+    if (this.state === State.STOPPED) return;
+    this.#requests.forget();
+    this.networkBack({ anew: true });
+  }
+
+  /** Newer credentials of the same: for this line, and for those after it. @param {{token?: string}} hello */
+  refresh(hello) {
+    this.#hello = hello;
+    if (hello.token) this.ask({ type: "refresh", token: hello.token }).catch(() => {});
+  }
+
   /** Tells the server something that has no answer. @returns {boolean} whether there was a line to say it on */
   tell(message) {
     if (!this.#welcomed) return false;
@@ -97,8 +111,8 @@ export class Connection extends EventTarget {
   }
 
   /** The network is back, or the page is: look whether the line still stands, and take a new one at once if not. */
-  networkBack() {
-    if (this.state === State.STOPPED || (this.state === State.LIVE && !this.#watch.overdue)) return;
+  networkBack({ anew = false } = {}) {
+    if (this.state === State.STOPPED || (!anew && this.state === State.LIVE && !this.#watch.overdue)) return;
     this.#attempt = 0;
     this.#drop();
     this.#become(State.RECONNECTING);
@@ -127,12 +141,24 @@ export class Connection extends EventTarget {
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     this.#watch.start(CONNECT_TIMEOUT);
-    socket.onopen = () => this.#send(this.#requests.add({ type: "hello", ...this.#hello }).message);
+    socket.onopen = () => this.#sayHello(socket);
     socket.onmessage = (event) => this.#receive(event.data);
     socket.onclose = (event) => {
       this.#delay ??= delayGiven(event.reason);
       this.#lost(event.code);
     };
+  }
+
+  #sayHello(socket) {
+    const { message, answer } = this.#requests.add({ type: "hello", ...this.#hello });
+    answer.catch((refusal) => socket === this.#socket && this.#unwelcome(refusal));
+    this.#send(message);
+  }
+
+  /** The server will not have this hello: with another token perhaps, else later. */
+  #unwelcome({ retry }) {
+    this.#drop();
+    this.#again(retry === "refresh" ? After.TOKEN : After.BACKOFF);
   }
 
   #send(message) {

@@ -6,6 +6,8 @@
  *     const availability = holdfast.follow(resource);
  *     await holdfast.holds.take({ resource: resource.id, items: [["A-12", 1]] });
  *
+ * Whoever is signed in (user.js) is shown to the server; when that changes, here or in another tab, the line begins anew.
+ *
  * Events: `state` (of the connection), `ended` with `{hold, reason}`, `booking` with the booking.
  */
 
@@ -15,6 +17,7 @@ import { ServerClock } from "./clock.js";
 import { Connection } from "./connection.js";
 import { Holds } from "./holds.js";
 import { Session } from "./session.js";
+import { user } from "./user.js";
 
 function socketAddress() {
   return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
@@ -26,6 +29,7 @@ export class Holdfast extends EventTarget {
   session = new Session();
   connection;
   holds;
+  #userId = user.id;
 
   /** @param {{url?: string, codec?: object, watching?: boolean}} [options] `watching`: a screen that never holds and never leaves */
   constructor({ url = socketAddress(), codec, watching = false } = {}) {
@@ -35,6 +39,7 @@ export class Holdfast extends EventTarget {
     this.connection.addEventListener("welcome", ({ detail }) => this.#welcomed(detail));
     this.connection.addEventListener("message", ({ detail }) => this.#hear(detail));
     this.connection.addEventListener("state", () => this.dispatchEvent(new CustomEvent("state")));
+    user.addEventListener("change", () => this.#userChanged());
     this.#followPage(watching);
   }
 
@@ -53,7 +58,19 @@ export class Holdfast extends EventTarget {
 
   async #credentials() {
     await this.session.open();
-    return {};
+    return this.session.hello;
+  }
+
+  /** A newer token of the same user is only told. Anybody else has another line; who signs in takes the cart along, who signs out does not. */
+  #userChanged() {
+    const before = this.#userId;
+    this.#userId = user.id;
+    if (before !== null && before === user.id && user.session?.session === this.session.id) {
+      this.connection.refresh(this.session.hello);
+      return;
+    }
+    if (before !== null) this.cart.welcomed({ cart: null, holds: [] });
+    this.connection.renew();
   }
 
   #welcomed(message) {

@@ -1,7 +1,11 @@
-/** HTTP as this API speaks it: JSON in and out, problems as `Refusal`, changes with CSRF token and Idempotency-Key. */
+/**
+ * HTTP as this API speaks it: JSON in and out, problems as `Refusal`, changes with CSRF token and Idempotency-Key, and whoever is
+ * signed in.
+ */
 
 import { Refusal } from "./refusal.js";
 import { ulid } from "./ulid.js";
+import { user } from "./user.js";
 
 const TIMEOUT = 15_000;
 
@@ -14,7 +18,7 @@ async function problemOf(response) {
   }
 }
 
-async function send(path, options, clock) {
+async function reach(path, options, clock) {
   let response;
   try {
     response = await fetch(path, { credentials: "same-origin", signal: AbortSignal.timeout(TIMEOUT), ...options });
@@ -26,6 +30,28 @@ async function send(path, options, clock) {
   return response.status === 204 ? null : response.json();
 }
 
+/**
+ * As who is signed in; once more with a newer token where the server wants one. Without one, what everybody may read is read as nobody; a
+ * change is never repeated as somebody else.
+ */
+async function send(path, options, { clock, anonymous = false } = {}) {
+  const { token, headers } = anonymous ? { token: null, headers: {} } : user;
+  try {
+    return await reach(path, { ...options, headers: { ...options.headers, ...headers } }, clock);
+  } catch (refusal) {
+    if (!token || !isOfTokens(refusal)) throw refusal;
+    if (await user.renew(token)) return reach(path, { ...options, headers: { ...options.headers, ...user.headers } }, clock);
+    if (refusal.code === "token_expired") user.signOut();
+    if (options.method) throw refusal;
+    return reach(path, options, clock);
+  }
+}
+
+/** @returns {boolean} whether the server wants another token */
+export function isOfTokens({ code }) {
+  return code === "unauthorized" || code === "token_expired";
+}
+
 /** @returns {Promise<any>} the decoded answer @throws {Refusal} */
 export function get(path) {
   return send(path, { headers: { Accept: "application/json" } });
@@ -33,13 +59,14 @@ export function get(path) {
 
 /**
  * @param {"POST" | "PUT" | "PATCH" | "DELETE"} method
- * @param {{csrf?: string, key?: string, clock?: ServerClock}} [marks] the session's CSRF token, the key under which this may be
- *   repeated (empty where every answer is to be of its moment), and a clock to set by the answer where no socket sets it
+ * @param {{csrf?: string, key?: string, clock?: ServerClock, anonymous?: boolean}} [marks] the session's CSRF token, the key under which
+ *   this may be repeated (empty where every answer is to be of its moment), a clock to set by the answer where no socket sets it, and
+ *   whether it is asked as nobody
  * @returns {Promise<any>} the decoded answer, null for 204 @throws {Refusal}
  */
-export function change(method, path, body, { csrf, key = ulid(), clock } = {}) {
+export function change(method, path, body, { csrf, key = ulid(), clock, anonymous } = {}) {
   const headers = { "Content-Type": "application/json" };
   if (key) headers["Idempotency-Key"] = key;
   if (csrf) headers["X-CSRF-Token"] = csrf;
-  return send(path, { method, headers, body: JSON.stringify(body ?? {}) }, clock);
+  return send(path, { method, headers, body: JSON.stringify(body ?? {}) }, { clock, anonymous });
 }

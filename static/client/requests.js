@@ -39,6 +39,11 @@ export class Requests {
     for (const [ref, { message }] of this.#waiting) if (!message.op) this.refuse(ref, Refusal.offline());
   }
 
+  /** Whoever asked is not there any more: nothing is asked again. */
+  forget() {
+    for (const ref of [...this.#waiting.keys()]) this.refuse(ref, Refusal.offline());
+  }
+
   /** @returns {object[]} what to send again over a new line */
   unanswered() {
     return Array.from(this.#waiting.values(), ({ message }) => message);

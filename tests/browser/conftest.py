@@ -14,6 +14,7 @@ from playwright.async_api import Browser, async_playwright
 from server.embedded.seed import seed
 from server.settings import Settings
 from tests.browser.visitor import Visitor, Visits
+from tests.support.door import JWT_SECRET
 from tests.support.house import House, open_house
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +54,7 @@ async def chromium(chromium_path: str) -> AsyncIterator[Browser]:
 @pytest.fixture
 def shop_settings(settings: Settings) -> Settings:
     """Quick heartbeats and a short grace, so that a test sees in seconds what takes a buyer minutes."""
-    return replace(settings, heartbeat_seconds=1, disconnect_grace_seconds=3)
+    return replace(settings, heartbeat_seconds=1, disconnect_grace_seconds=3, jwt_secret=JWT_SECRET)
 
 
 @pytest.fixture

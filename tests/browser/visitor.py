@@ -7,12 +7,16 @@
 Nothing here measures time: what is waited for comes, or the test fails after PATIENCE.
 """
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+
+from tests.support.door import jwt_of
 
 HALL = "meridian-hall"
 TOUR = "museum-tour"
@@ -68,6 +72,14 @@ class Visitor:
         await expect(self.page.locator("connection-state[data-level=live]").first).to_be_visible(
             timeout=PATIENCE
         )
+
+    async def signs_in(self, user: str, *, roles: Sequence[str] = ("buyer",), to: str = "/") -> None:
+        """Come from where one has an account, and go on to a page that is live."""
+        token = jwt_of(user, name=user.title(), roles=roles)
+        await self.page.goto("about:blank")  # else another fragment alone would load nothing
+        await self.page.goto(f"{self.base_url}/sign-in#token={token}&next={quote(to, safe='')}")
+        await self.page.wait_for_url(self.base_url + to)
+        await self.is_live()
 
     async def opens_tab(self, path: str) -> "Visitor":
         """Another tab of the same browser."""

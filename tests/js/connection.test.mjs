@@ -174,3 +174,43 @@ test("a delay in the reason of a close is kept", async () => {
   await world.pass(1);
   assert.equal(world.sockets.length, 2);
 });
+
+test("a hello that is not taken is said again, with new credentials where the server wants some", async () => {
+  connection.start();
+  await settled();
+  world.socket.onopen();
+  const { ref } = world.socket.last("hello");
+  world.socket.says({ type: "error", ref, code: "unauthorized", message: "", retry: "refresh" });
+  await settled();
+  assert.equal(connection.state, "reconnecting");
+  await world.pass(500);
+  assert.deepEqual([world.sockets.length, proofs], [2, 2]);
+  world.socket.onopen();
+  world.socket.says({ type: "error", ref: world.socket.last("hello").ref, code: "unavailable", message: "", retry: "later" });
+  await settled();
+  await world.pass(1000);
+  assert.deepEqual([world.sockets.length, proofs], [3, 2]);
+});
+
+test("somebody else begins anew at once, and nothing is asked again as them", async () => {
+  const socket = await started();
+  const asked = connection.ask({ type: "hold", op: "one", resource: "hall" });
+  connection.renew();
+  await assert.rejects(asked, { code: "offline" });
+  assert.equal(socket.closed, 1000);
+  await world.pass(0);
+  assert.deepEqual([world.sockets.length, proofs], [2, 2]);
+  world.socket.welcomes();
+  assert.deepEqual(world.socket.sent.map(({ type }) => type), ["hello"]);
+});
+
+test("newer credentials are told over this line and shown on the next", async () => {
+  const socket = await started();
+  connection.refresh({ token: "newer", session: "s" });
+  assert.equal(socket.last("refresh").token, "newer");
+  socket.breaks(1006);
+  await world.pass(500);
+  world.socket.welcomes();
+  const { token, session } = world.socket.last("hello");
+  assert.deepEqual([token, session, proofs], ["newer", "s", 1]);
+});

@@ -75,8 +75,10 @@ async def visit(app: Starlette, address: str = "192.0.2.1") -> AsyncIterator[htt
         yield client
 
 
-def jwt_of(user: str, *, roles: Sequence[Any] = ("buyer",), seconds: int = 3600) -> str:
-    return mint(JWT_SECRET, user=user, now=now_milliseconds(), roles=roles, seconds=seconds)
+def jwt_of(
+    user: str, *, name: str | None = None, roles: Sequence[Any] = ("buyer",), seconds: int = 3600
+) -> str:
+    return mint(JWT_SECRET, user=user, name=name, now=now_milliseconds(), roles=roles, seconds=seconds)
 
 
 def bearer(token: str, session: str | None = None) -> dict[str, str]:

@@ -1,0 +1,62 @@
+"""Who is signed in, in a real browser: brought by a link, known to all tabs, with the cart of before."""
+
+from playwright.async_api import expect
+
+from tests.browser.visitor import HALL, Visitor, Visits
+from tests.support.door import jwt_of
+
+HALL_PAGE = f"/resources/{HALL}"
+
+
+async def test_who_signs_in_keeps_their_cart_in_every_tab(ann: Visitor) -> None:
+    await ann.opens(HALL_PAGE)
+    await ann.takes("Stalls-C-12")
+    tab = await ann.opens_tab(HALL_PAGE)
+    await ann.signs_in("ann", to=HALL_PAGE)
+    await ann.sees("Stalls-C-12", "mine")
+    assert "token" not in ann.page.url
+    await tab.is_live()
+    await tab.sees("Stalls-C-12", "mine")
+    await tab.takes("Stalls-C-13")
+    await ann.sees("Stalls-C-13", "mine")
+    await ann.page.reload()
+    await ann.sees("Stalls-C-13", "mine")
+    cookies = await ann.context.cookies()
+    answer = await ann.context.request.get(f"{ann.base_url}/api/cart")  # with the cookie alone
+    assert cookies
+    assert answer.status == 401
+
+
+async def test_who_signs_out_leaves_their_cart_behind(ann: Visitor) -> None:
+    await ann.opens(HALL_PAGE)
+    await ann.takes("Stalls-C-12")
+    await ann.signs_in("ann", to=HALL_PAGE)
+    tab = await ann.opens_tab(HALL_PAGE)
+    await tab.sees("Stalls-C-12", "mine")
+    await ann.page.goto(f"{ann.base_url}/sign-in")
+    await ann.has_title("You are Ann")
+    assert await ann.violations() == []
+    await ann.clicks("Sign out")
+    await ann.has_title("You are not signed in")
+    assert await ann.violations() == []
+    await tab.is_live()
+    await tab.sees("Stalls-C-12", "held")
+    assert await ann.page.evaluate("() => localStorage.length") == 0
+
+
+async def test_a_link_makes_nobody_somebody_else_unasked(ann: Visitor, visits: Visits) -> None:
+    await ann.signs_in("ann")
+    await ann.page.goto("about:blank")
+    await ann.page.goto(f"{ann.base_url}/sign-in#token={jwt_of('eve', name='Eve')}&next=//evil.example/")
+    await ann.has_title("You are Ann")
+    assert ann.page.url == f"{ann.base_url}/sign-in"
+    await ann.reads("signs you in as Eve")
+    await ann.clicks("Become Eve")
+    await ann.page.wait_for_url(f"{ann.base_url}/")
+    kept = await ann.page.evaluate("() => localStorage.getItem('holdfast.user')")
+    assert jwt_of("eve").split(".")[0] in kept
+    stranger = await visits.enter()
+    stranger.forgives("401")
+    await stranger.page.goto(f"{stranger.base_url}/sign-in#token={jwt_of('ann', seconds=-60)}")
+    await stranger.has_title("That did not work")
+    await expect(stranger.page.get_by_role("button", name="Sign out")).to_be_hidden()
