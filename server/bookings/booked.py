@@ -11,9 +11,8 @@ from server.errors import UnknownResource
 from server.holds.rules import Hold
 from server.holds.sources import Booked
 
-
-# More than yesterday and today, however long their clocks make them.
-PAST_MS: Final = 3 * 86_400_000
+# More than Redis keeps: the chunks of two days before today's first, which began a day and an hour ago at most.
+PAST_MS: Final = 5 * 86_400_000
 
 
 class PostgresBooked:
@@ -28,7 +27,7 @@ class PostgresBooked:
 
         The resource's row is had alone: every change of a booking's lines holds a share of it, so each is
         either in this reading or is applied to Redis after it. Lines that are read are marked as applied.
-        Of a grid nothing is read that is over since PAST_MS: however many years it is booked, it is read at once.
+        Of a grid nothing is read that is over since PAST_MS: however long it was booked, it is read fast.
         """
         epoch = uuid4().hex
         async with self._database.transaction() as connection:
