@@ -18,6 +18,11 @@ export function formatWeekday(moment, timeZone) {
   return format({ weekday: "short", day: "numeric", month: "short" }, timeZone).format(new Date(moment)).replace(",", "");
 }
 
+/** @param {"long" | "short"} [length] @returns {string} such as `November` */
+export function formatMonth(moment, timeZone, length = "long") {
+  return format({ month: length }, timeZone).format(new Date(moment));
+}
+
 /** @returns {string} such as `19:30` */
 export function formatTime(moment, timeZone) {
   return format({ hour: "2-digit", minute: "2-digit" }, timeZone).format(new Date(moment));

@@ -5,6 +5,7 @@ import { momentAt, daysLater, dayAt } from "../../static/client/days.js";
 import { hourlyAt, indexAt, lengthWords, priceOf, rangeOf, rangeWords, startOf, stepsIn } from "../../static/client/grid.js";
 import { byDay, dayBoard, oddMinutes, oddWords, openPart, stepsOf, weekBoard } from "../../static/elements/time-grid/board.js";
 import { Look, lookOf, shortWordsOf, wordsOf } from "../../static/elements/time-grid/looks.js";
+import { moveBy } from "../../static/elements/time-grid/moves.js";
 import { Selection } from "../../static/elements/time-grid/selection.js";
 
 const MINUTE = 60_000;
@@ -190,4 +191,26 @@ test("steps, moments and prices are the server's", () => {
   assert.match(rangeWords(range, "Europe/Berlin"), /21.*09:00.*–.*10:30/);
   assert.match(rangeWords([range[0], "2026-11-22T08:00:00Z"], "Europe/Berlin"), /21.* – .*22/);
   assert.deepEqual([15, 60, 90, 1440, 2880].map(lengthWords), ["15 min", "1 h", "1 h 30 min", "24 h", "2 days"]);
+});
+
+test("arrow keys follow the board, and lead to other days at its edges", () => {
+  const berlin = place("Europe/Berlin");
+  const rows = boardOf(berlin, "2026-11-21");
+  const first = rows[0].cells[0].index;
+  const day = (key, after) => {
+    const to = moveBy(key, first + after, rows, false);
+    return typeof to === "number" ? to - first : to;
+  };
+  assert.deepEqual(["ArrowRight", "ArrowDown", "End", "Home", "PageDown", "a"].map((key) => day(key, 3)), [4, 7, 95, 0, "after", null]);
+  assert.deepEqual([day("ArrowLeft", 0), day("ArrowUp", 2), day("ArrowRight", 95), day("ArrowDown", 92)], ["before", "before", "after", "after"]);
+  const steps = stepsOf(slotsOf(berlin, "2026-10-24", 3), berlin.time_zone);
+  const week = weekBoard([...byDay(steps).values()]);
+  const go = (key, after) => {
+    const to = moveBy(key, steps[0].index + after, week, true);
+    return typeof to === "number" ? to - steps[0].index : to;
+  };
+  assert.deepEqual([go("ArrowDown", 0), go("ArrowRight", 0), go("ArrowUp", 0), go("ArrowLeft", 0), go("End", 0)], [1, 96, 0, "before", 95]);
+  assert.equal(go("ArrowRight", 96 + 12), "after", "02:00 for the second time is on this day alone");
+  assert.equal(go("ArrowDown", 11), 12, "past what only another day has");
+  assert.equal(moveBy("ArrowDown", 1, rows, false), null, "from what is not shown nothing leads anywhere");
 });

@@ -58,7 +58,7 @@ export class Selection {
   stretch(anchor, index) {
     if (!this.#rules.isFree(anchor)) return false;
     this.note = "";
-    this.#open = true;
+    this.#open = false;
     if (index >= anchor) this.#between(anchor, this.#reach(anchor, index + 1));
     else this.#between(this.#reachBack(anchor, index), anchor + 1);
     return true;
