@@ -320,6 +320,12 @@ class Notification(ServerMessage, tag="notification", frozen=True, kw_only=True)
     created_at: int
 
 
+class NotificationsRead(ServerMessage, tag="notifications_read", frozen=True, kw_only=True):
+    """The user has read these, here or in another tab."""
+
+    ids: tuple[str, ...]
+
+
 class Heartbeat(ServerMessage, tag="heartbeat", frozen=True, kw_only=True, omit_defaults=True):
     """The server lives. `stale` is there, and true, while Redis is away and maps may be old."""
 
@@ -363,6 +369,7 @@ SERVER_MESSAGES: tuple[type[ServerMessage], ...] = (
     CartChanged,
     BookingChanged,
     Notification,
+    NotificationsRead,
     Heartbeat,
     Ok,
     Error,

@@ -163,6 +163,7 @@ FROM_SERVER: dict[str, protocol.ServerMessage] = {
         data={"booking": "0199"},
         created_at=NOW,
     ),
+    "notifications read": protocol.NotificationsRead(ids=("n1", "n2")),
     "heartbeat": protocol.Heartbeat(server_time=NOW),
     "heartbeat while Redis is away": protocol.Heartbeat(server_time=NOW, stale=True),
     "ok": protocol.Ok(ref=2),
