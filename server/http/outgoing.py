@@ -116,7 +116,7 @@ class Outgoing:
     async def _send(self, request: httpx.Request) -> Reply:
         # One connection for one request: none is shared by two names that live at one address. A transport
         # follows no redirect and knows of no proxy.
-        trust = self._trust or _authorities()
+        trust = self._trust or authorities()
         async with httpx.AsyncHTTPTransport(verify=trust, trust_env=False) as transport:
             response = await transport.handle_async_request(request)
             try:
@@ -159,6 +159,6 @@ def _reason(error: Exception) -> str:
 
 
 @cache
-def _authorities() -> ssl.SSLContext:
-    """Read once: the authorities are a large file."""
+def authorities() -> ssl.SSLContext:
+    """Whom we trust to say who is who; read once, since it is a large file."""
     return httpx.create_ssl_context()

@@ -2,10 +2,11 @@
 
 import hashlib
 import html
+import re
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from typing import Final
 
 from server.notices.channel import Message, Permanent
@@ -14,6 +15,9 @@ from server.notices.push_store import moment
 SUBJECT_LENGTH: Final = 200
 _ADDRESS_LENGTH: Final = 254
 _POLICY: Final = SMTP.clone(cte_type="7bit")
+_MAILBOX: Final = re.compile(
+    r'(?:"?(?P<name>[^"<>]*?)"?\s*<)?(?P<local>[^\s@<>()\[\]\\,;:"?]+)@(?P<domain>[^\s@<>()\[\]\\,;:"?]+)(?(name)>)'
+)
 
 _PAGE: Final = """\
 <!doctype html>
@@ -32,12 +36,11 @@ _LINK: Final = '<p><a href="{0}" style="color:#0b5cad">{0}</a></p>'
 
 def read_address(text: str) -> Address:
     """One address, with or without a name; ValueError for none, several, or one that breaks its line."""
-    name, plain = parseaddr(text)
-    local, _, domain = plain.rpartition("@")
-    clean = plain.isprintable() and " " not in plain and "," not in plain
-    if not (local and domain and clean) or not text.isprintable() or len(plain) > _ADDRESS_LENGTH:
+    found = _MAILBOX.fullmatch(text)
+    if found is None or not text.isprintable() or len(text) > SUBJECT_LENGTH + _ADDRESS_LENGTH:
         raise ValueError("is one address; one looks like Tickets <tickets@example.org>")
-    return Address(name, local, domain.encode("idna").decode())
+    name, local = header_text(found["name"] or ""), found["local"]
+    return Address(name, local, found["domain"].encode("idna").decode())  # a bad domain is a ValueError too
 
 
 def compose(message: Message, sender: Address, public_url: str) -> EmailMessage:
@@ -48,10 +51,11 @@ def compose(message: Message, sender: Address, public_url: str) -> EmailMessage:
     except ValueError as error:
         raise Permanent("the address is none that mail goes to") from error
     title = one_line(message.title)[:SUBJECT_LENGTH]
+    name = header_text(message.recipient.name)[:SUBJECT_LENGTH]
     link = _link(message, public_url)
     mail["From"] = sender
-    mail["To"] = Address(one_line(message.recipient.name)[:SUBJECT_LENGTH], addr_spec=recipient.addr_spec)
-    mail["Subject"] = title
+    mail["To"] = Address(name, recipient.username, recipient.domain)
+    mail["Subject"] = header_text(title)
     mail["Date"] = format_datetime(moment(message.created_at))
     mail["Message-ID"] = f"<{hashlib.sha256(message.key.encode()).hexdigest()[:40]}@{sender.domain}>"
     mail["Auto-Submitted"] = "auto-generated"
@@ -63,6 +67,11 @@ def compose(message: Message, sender: Address, public_url: str) -> EmailMessage:
 def one_line(text: str) -> str:
     """The text without line breaks and whatever else moves a cursor: each becomes one space."""
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
+def header_text(text: str) -> str:
+    """One line that the library takes as it stands: it decodes `=?utf-8?q?…?=`, line breaks and all."""
+    return one_line(text).replace("=?", "= ?")
 
 
 def _html(title: str, text: str, link: str) -> str:

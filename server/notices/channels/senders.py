@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from server.database.pool import Database
-from server.http.outgoing import Outgoing
+from server.http.outgoing import Outgoing, authorities
 from server.http.times import now_milliseconds
 from server.notices.channel import Channel, Sender
 from server.notices.channels.circuit import Circuit
@@ -33,12 +33,13 @@ class Senders:
     by_channel: Mapping[Channel, Sequence[Sender]]
     outgoing: Outgoing
     vapid: VapidKey | None
-    _client: httpx.AsyncClient
+    _client: httpx.AsyncClient | None
 
     async def close(self) -> None:
         """Give the connections back."""
         self.outgoing.close()
-        await self._client.aclose()
+        if self._client is not None:
+            await self._client.aclose()
 
 
 def senders(
@@ -53,11 +54,11 @@ def senders(
     if problems:
         raise SettingsError(problems)
     out = outgoing or Outgoing(loopback=settings.outgoing_loopback == "allow")
-    client = httpx.AsyncClient(timeout=SECONDS)
+    client = httpx.AsyncClient(timeout=SECONDS, verify=authorities()) if settings.sms_urls else None
     vapid = VapidKey.read(settings.vapid_private_key) if settings.vapid_private_key else None
     found: dict[Channel, Sequence[Sender]] = {
         "email": [Circuit(each, clock) for each in _mail(settings)],
-        "sms": [Circuit(each, clock) for each in _sms(settings, client)],
+        "sms": [Circuit(each, clock) for each in _sms(settings, client)] if client else [],
         "webhook": [Webhooks(database, out, clock)],
     }
     if vapid is not None:

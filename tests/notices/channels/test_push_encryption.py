@@ -26,7 +26,7 @@ def test_the_reader_of_these_tests_reads_the_published_example() -> None:
     assert plain == b"When I grow up, I want to be a watermelon"
 
 
-@pytest.mark.parametrize("size", [1, 100, PLAIN_LIMIT])
+@pytest.mark.parametrize("size", [16, 100, PLAIN_LIMIT])
 def test_the_browser_reads_what_was_sealed_for_it(size: int) -> None:
     plain = secrets.token_bytes(size)
     sealed = BrowserKeys.read(**KEYS).encrypt(plain)
