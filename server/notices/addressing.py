@@ -1,0 +1,161 @@
+"""Where what happened goes outside: to which addresses of whom, and when; in the dispatcher's transaction."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from server.bookings.outbox import event_id
+from server.bookings.store import moment
+from server.bookings.worker import Clock
+from server.database.pool import Connection
+from server.database.queries import load
+from server.http.times import milliseconds
+from server.notices.batching import LATELY_MS, Lately, due
+from server.notices.channel import Channel
+from server.notices.preferences import read_preferences
+from server.notices.rules import USUAL, Event, Person, Preferences, channels_for
+from server.notices.wording import Words
+
+# A message that goes out this soon is joined by no other: another process' clock may be ahead.
+MARGIN_MS: Final = 200
+
+Told = Sequence[tuple[Event, Person, Words]]
+Address = tuple[Channel, str]
+
+_queries = load(__file__, "sql/dispatch.sql")
+
+
+@dataclass(slots=True)
+class Book:
+    """How to reach the users of a round."""
+
+    preferences: dict[str, Preferences] = field(default_factory=dict)
+    subscriptions: dict[str, list[str]] = field(default_factory=dict)
+    endpoints: dict[str, list[tuple[str, frozenset[str] | None]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One message to one address."""
+
+    to: Address
+    event: Event
+    person: Person
+    words: Words
+    preferences: Preferences
+
+    def row(self, leader: UUID | None, planned: int) -> tuple[Any, ...]:
+        """As the table has it."""
+        name = event_id("delivery", str(self.event.id), *self.to)
+        message = {
+            "kind": self.event.kind,
+            "title": self.words.title,
+            "text": self.words.message,
+            "data": self.words.data,
+            "side": self.person.side,
+            "name": self._name,
+            "created_at": self.event.at,
+        }
+        where = self.to[0], self.to[1]
+        return (name, self.event.id, self.person.user, *where, message, leader, moment(planned))
+
+    @property
+    def _name(self) -> str:
+        return str(self.event.facts.customer.get("name") or "") if self.person.side == "buyer" else ""
+
+
+class Addressing:
+    """`write` has the deliveries of a round written; `channels` are those that somebody serves."""
+
+    def __init__(self, channels: Collection[Channel], clock: Clock) -> None:
+        self._channels = frozenset(channels)
+        self._clock = clock
+
+    async def write(self, connection: Connection, told: Told) -> bool:
+        """Whether there are any."""
+        book = await self._book(connection, told)
+        sendings = [
+            Sending(to, event, person, words, book.preferences.get(person.user or "", USUAL))
+            for event, person, words in told
+            for to in _addresses(event, person, book)
+            if to[0] in self._channels
+        ]
+        if sendings:
+            await self._write(connection, sendings)
+        return bool(sendings)
+
+    async def _book(self, connection: Connection, told: Told) -> Book:
+        users, now = sorted({person.user for _, person, _ in told if person.user}), self._clock()
+        book = Book()
+        if not users:
+            return book
+        for row in await connection.fetch(_queries.preferences, users):
+            book.preferences[row["user_id"]] = read_preferences(row)
+        if "push" in self._channels:
+            for row in await connection.fetch(_queries.subscriptions, users, moment(now)):
+                book.subscriptions.setdefault(row["user_id"], []).append(str(row["id"]))
+        if "webhook" in self._channels:
+            for row in await connection.fetch(_queries.endpoints, users):
+                kinds = None if row["kinds"] is None else frozenset(row["kinds"])
+                book.endpoints.setdefault(row["user_id"], []).append((str(row["id"]), kinds))
+        return book
+
+    async def _write(self, connection: Connection, sendings: Sequence[Sending]) -> None:
+        now = self._clock()
+        batched = sorted({sending.to for sending in sendings if sending.to[0] != "webhook"})
+        lately, leaders = await _standing(connection, batched, now)
+        rows = []
+        for sending in sendings:
+            leader = leaders.get(sending.to)
+            if leader is not None:
+                rows.append(sending.row(leader[0], leader[1]))
+                continue
+            before = lately.get(sending.to, Lately())
+            planned = due(sending.to[0], now, before, sending.preferences)
+            row = sending.row(None, planned)
+            rows.append(row)
+            if sending.to[0] != "webhook":
+                lately[sending.to] = Lately(before.sent + 1, planned)
+                if planned > now + MARGIN_MS:
+                    leaders[sending.to] = row[0], planned
+        columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
+        await connection.execute(_queries.write_deliveries, *columns, moment(now))
+
+
+def _addresses(event: Event, person: Person, book: Book) -> list[Address]:
+    if person.user is None:
+        email = event.facts.customer.get("email")
+        return [("email", email)] if email else []
+    preferences = book.preferences.get(person.user, USUAL)
+    wanted = channels_for(preferences, event, person.side)
+    email = preferences.email or (event.facts.customer.get("email") if person.side == "buyer" else None)
+    found: list[Address] = []
+    if "email" in wanted and email:
+        found.append(("email", email))
+    if "sms" in wanted and preferences.phone:
+        found.append(("sms", preferences.phone))
+    if "push" in wanted:
+        found += [("push", name) for name in book.subscriptions.get(person.user, ())]
+    if person.side == "owner":
+        hooks = book.endpoints.get(person.user, ())
+        found += [("webhook", name) for name, kinds in hooks if kinds is None or event.kind in kinds]
+    return found
+
+
+async def _standing(
+    connection: Connection, addresses: Sequence[Address], now: int
+) -> tuple[dict[Address, Lately], dict[Address, tuple[UUID, int]]]:
+    """How often each was written to lately, and the messages that wait for company."""
+    if not addresses:
+        return {}, {}
+    channels, names = [to[0] for to in addresses], [to[1] for to in addresses]
+    lately: dict[Address, Lately] = {}
+    for row in await connection.fetch(_queries.lately, channels, names, moment(now - LATELY_MS)):
+        latest = None if row["latest"] is None else milliseconds(row["latest"])
+        lately[row["channel"], row["address"]] = Lately(row["sent"], latest)
+    leaders: dict[Address, tuple[UUID, int]] = {}
+    for row in await connection.fetch(_queries.open_leaders, channels, names, moment(now + MARGIN_MS)):
+        to = row["channel"], row["address"]
+        leaders[to] = row["id"], milliseconds(row["planned_at"])
+    return lately, leaders

@@ -1,0 +1,76 @@
+-- One process at a time takes from the outbox: so notices are written in order, and each is there once.
+
+-- name: alone
+-- → true where no other transaction is at it; until this one ends.
+select pg_try_advisory_xact_lock(hashtext('holdfast.notices'));
+
+-- name: untold
+-- $1 how many → what happened and was not told, in order.
+select id, kind, booking_id, facts, created_at from outbox where told_at is null order by position limit $1;
+
+-- name: told
+-- $1 ids, $2 why each could not be put into words, or null.
+update outbox o set told_at = clock_timestamp(), failed = new.failed
+from unnest($1::uuid[], $2::text[]) as new (id, failed) where o.id = new.id;
+
+-- name: places
+-- $1 ids → what resources are called and where their clocks are, deleted ones too.
+select id, title, time_zone from resource where id = any($1::text[]);
+
+-- name: write_notices
+-- One array for each column → those that are new, in this order.
+insert into notice (id, event_id, user_id, kind, title, message, data, booking_id, created_at)
+select id, event_id, user_id, kind, title, message, data, booking_id, created_at
+from unnest(
+  $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::uuid[],
+  $9::timestamptz[]
+) with ordinality
+  as new (id, event_id, user_id, kind, title, message, data, booking_id, created_at, place)
+order by place
+on conflict (event_id, user_id) do nothing
+returning user_id, position;
+
+-- name: preferences
+-- $1 users → how those want to be told who have said so.
+select user_id, email, phone, channels, batch_seconds, quiet from preference where user_id = any($1::text[]);
+
+-- name: subscriptions
+-- $1 users, $2 now → the browsers that take their pushes.
+select user_id, id from push_subscription
+where user_id = any($1::text[]) and (expires_at is null or expires_at > $2);
+
+-- name: endpoints
+-- $1 users → their webhooks; `kinds` null is all.
+select user_id, id, kinds from webhook_endpoint where user_id = any($1::text[]) and disabled_at is null;
+
+-- name: lately
+-- $1 channels, $2 addresses, $3 since when → how often each was written to, and when the latest was planned for.
+select w.channel, w.address, l.sent, l.latest
+from unnest($1::text[], $2::text[]) as w (channel, address)
+cross join lateral (
+  select count(*) as sent, max(d.planned_at) as latest from delivery d
+  where d.channel = w.channel and d.address = w.address and d.planned_at > $3 and d.leader is null
+) l;
+
+-- name: open_leaders
+-- $1 channels, $2 addresses, $3 now → messages that wait, which another one may join. Kept from being sent until
+-- this transaction ends; what is being sent just now is passed over.
+select d.id, d.channel, d.address, d.planned_at from delivery d
+join unnest($1::text[], $2::text[]) as w (channel, address) using (channel, address)
+where d.leader is null and d.state = 'waiting' and d.attempts = 0 and d.due_at > $3
+order by d.position
+for no key update of d skip locked;
+
+-- name: write_deliveries
+-- One array for each column; `leaders` null is a message of its own.
+insert into delivery (
+  id, event_id, user_id, channel, address, message, leader, state, created_at, planned_at, due_at
+)
+select id, event_id, user_id, channel, address, message, leader,
+  case when leader is null then 'waiting' else 'joined' end, $9, planned_at, planned_at
+from unnest(
+  $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::uuid[], $8::timestamptz[]
+) with ordinality
+  as new (id, event_id, user_id, channel, address, message, leader, planned_at, place)
+order by place
+on conflict do nothing;
