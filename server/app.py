@@ -37,7 +37,14 @@ from server.inventory import routes as inventory_routes
 from server.inventory.service import Inventory
 from server.live import routes as live_routes
 from server.live.layouts import InventoryLayouts
+from server.live.notices import LiveNotices
 from server.live.sessions import LiveSessions, NotificationsHook
+from server.notices import routes as notices_routes
+from server.notices.channels.senders import Senders, senders
+from server.notices.expired import ExpiredCarts
+from server.notices.news import CHANNEL as NOTICES_CHANNEL
+from server.notices.news import Newsman
+from server.notices.service import Notices
 from server.ops import fault_points, health, metrics
 from server.ops.fault_points import FaultPoints
 from server.ops.limits import Limits
@@ -71,6 +78,9 @@ class Parts:
     limits: Limits
     hub: Hub
     live: LiveSessions
+    notices: Notices
+    inbox: LiveNotices
+    expired: ExpiredCarts
     metrics: Metrics
 
     @property
@@ -141,6 +151,7 @@ def api_routes() -> list[BaseRoute]:
         *payments_routes.routes,
         *webhook.routes,
         *bookings_routes.routes,
+        *notices_routes.routes,
         *live_routes.routes,
         *health.routes,
         *metrics.routes,
@@ -159,7 +170,9 @@ async def open_parts(settings: Settings, figures: Metrics) -> AsyncIterator[Part
         stack.push_async_callback(redis.aclose)
         served = payment_providers(settings)
         stack.push_async_callback(served.close)
-        parts = wire(settings, database, redis, figures, faults=faults, served=served)
+        outside = senders(settings, database)
+        stack.push_async_callback(outside.close)
+        parts = wire(settings, database, redis, figures, faults=faults, served=served, outside=outside)
         await start(parts, stack)
         yield parts
 
@@ -172,6 +185,7 @@ def wire(
     *,
     faults: FaultPoints,
     served: Served,
+    outside: Senders,
 ) -> Parts:
     """Who knows whom. Nothing runs yet."""
     inventory = Inventory(database)
@@ -201,6 +215,11 @@ def wire(
         bus=bus,
         stale=lambda: hub.stale,
     )
+    notices = Notices(database, Newsman(redis), senders=outside.by_channel)
+    bookings.on_commit(notices.wake)
+    inbox = LiveNotices(live.table, notices)
+    live.inbox, notices.newsman.here = inbox, inbox.hear
+    sessions = Sessions(settings, redis)
     notifications = NotificationsHook(live.table)
     hub = Hub(holds, InventoryLayouts(inventory), bus, hooks={"notifications": notifications})
     parts = Parts(
@@ -222,10 +241,13 @@ def wire(
             figures=PaymentFigures(figures.registry),
             circuit=served.circuit,
         ),
-        sessions=Sessions(settings, redis),
+        sessions=sessions,
         limits=Limits(settings, redis),
         hub=hub,
         live=live,
+        notices=notices,
+        inbox=inbox,
+        expired=ExpiredCarts(database, inventory, sessions.bound_to, notices.wake),
         metrics=figures,
     )
     watch(parts)
@@ -244,6 +266,14 @@ def watch(parts: Parts) -> None:
         lambda: parts.payments.inbox.standing.dead,
     )
     parts.metrics.gauge(
+        "delivery_dead_letters",
+        "Messages that were given up and wait for a person.",
+        lambda: parts.notices.standing.dead,
+    )
+    parts.metrics.gauge(
+        "deliveries_waiting", "Messages that are to go out.", lambda: parts.notices.standing.waiting
+    )
+    parts.metrics.gauge(
         "provider_available", "0 while nobody can begin to pay.", lambda: parts.payments.provider_available
     )
     parts.hub.watch.on_stale(lambda _stale: parts.live.pulse.beat_soon())
@@ -256,13 +286,18 @@ async def start(parts: Parts, stack: AsyncExitStack) -> None:
         stack.push_async_callback(part.close)
     parts.bus.on_gap(parts.keeper.may_have_missed)
     await parts.bus.subscribe(SESSIONS_CHANNEL, parts.keeper.hear)
+    await parts.bus.subscribe(SESSIONS_CHANNEL, parts.expired.hear)
+    parts.bus.on_gap(parts.inbox.may_have_missed)
+    await parts.bus.subscribe(NOTICES_CHANNEL, parts.inbox.hear)
     stack.push_async_callback(parts.inventory.close)
     stack.push_async_callback(parts.sessions.close)
     loops: dict[str, Callable[[], Awaitable[None]]] = {
         "keeper": parts.keeper.run,
         "changes of resources": parts.inventory.run,
+        "notices of users": parts.inbox.run,
     }
     workers = [*parts.bookings.workers(), *parts.payments.workers()]
+    workers += [*parts.notices.workers(), parts.expired.worker]
     loops |= {worker.name: worker.run for worker in workers}
     for name, run in loops.items():
         stack.push_async_callback(stop, asyncio.create_task(supervise(name, run), name=name))

@@ -192,6 +192,7 @@ class Conversation:
                 holds=tuple(views),
             )
         )
+        self._live.greeted(tab)
 
     async def _subscribe(self, message: protocol.Subscribe) -> None:
         await self._parts.hub.subscribe(

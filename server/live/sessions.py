@@ -58,6 +58,16 @@ class Bus(Protocol):
         """Call back whenever messages may have been lost."""
 
 
+class Inbox(Protocol):
+    """server.live.notices.LiveNotices: what users' tabs are told of what happened to what is theirs."""
+
+    def enter(self, tab: Tab) -> None:
+        """The tab has its welcome."""
+
+    def leave(self, tab: Tab) -> None:
+        """The tab is gone, or speaks for somebody else."""
+
+
 class LiveSessions:
     """The table of sockets and the tasks that serve it. `stale` says whether maps may be old."""
 
@@ -77,6 +87,7 @@ class LiveSessions:
         self.table = Table(rates(settings)["commands"])
         self.news = News(self.table, holds, inventory, clock)
         self.addresses: Counter[str] = Counter()
+        self.inbox: Inbox | None = None
         self.pulse = Pulse(
             heartbeat_seconds=settings.heartbeat_seconds,
             liveness_seconds=settings.liveness_seconds,
@@ -151,6 +162,11 @@ class LiveSessions:
         """The tab's session is alive."""
         self._keeper.socket_opened(tab.caller.session, tab.id)
 
+    def greeted(self, tab: Tab) -> None:
+        """The tab has its welcome."""
+        if self.inbox is not None:
+            self.inbox.enter(tab)
+
     def left(self, tab: Tab) -> None:
         """The tab's page is going away: the grace starts, unless another of its session stays."""
         self._keeper.socket_left(tab.caller.session, tab.id)
@@ -158,6 +174,8 @@ class LiveSessions:
     def closed(self, tab: Tab) -> None:
         """The tab is gone, or speaks for somebody else from now on."""
         session = tab.caller.session
+        if self.inbox is not None:
+            self.inbox.leave(tab)
         self.table.remove(tab)
         if session:
             self._keeper.socket_closed(session, tab.id)
