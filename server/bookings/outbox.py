@@ -74,8 +74,8 @@ async def tell(
 
 async def tell_of_carts(connection: Connection, carts: Sequence[tuple[str, Facts]]) -> int:
     """Have signed-in buyers told that their carts ended; once for each name. Answers how many were new."""
-    rows = [(event_id("hold_expired", name), "hold_expired", None, facts) for name, facts in carts]
-    return await _write(connection, rows)
+    kind: NoticeKind = "hold_expired"
+    return await _write(connection, [(event_id(kind, name), kind, None, facts) for name, facts in carts])
 
 
 def event_id(*words: str) -> UUID:

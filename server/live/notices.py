@@ -1,8 +1,8 @@
 """Notices on their way to a user's tabs: each in order and once, and after each hello all that are unread.
 
-Of each tab is kept how far it has been told, one number, and nothing else waits here: what is to be told is in
-PostgreSQL, and a tab gets the next of it when it has read the last. What comes over Redis is only that there is
-something; without it everybody looks each second.
+Of each tab is kept how far it has been told, one number, and nothing else waits here: what is to be told is
+in PostgreSQL, and a tab gets the next of it when it has read the last. What comes over Redis is only that
+there is something; without it everybody looks each second.
 """
 
 import asyncio
