@@ -39,7 +39,12 @@ export class Cart extends EventTarget {
     return Math.max(0, (this.#quantities.get(key(resource, slot)) ?? 0) + (this.#pending.get(key(resource, slot)) ?? 0));
   }
 
-  /** @returns {{resource: string, items: [string, number][]}[]} what has been asked for and not been answered yet */
+  /** @returns {[string, string][]} the ranges of time of a resource that are this session's */
+  ranges(resource) {
+    return [...this.#holds.values()].filter((hold) => hold.resource === resource && hold.range).map(({ range }) => range);
+  }
+
+  /** @returns {{resource: string, items: [string, number][], range?: [string, string]}[]} what has been asked for and not been answered yet */
   get wishes() {
     return [...this.#asked.values()];
   }
@@ -101,9 +106,9 @@ export class Cart extends EventTarget {
     this.total = cart?.total ?? null;
   }
 
-  /** Shows a wish before it is granted: quantities to add, negative to give back. `op` takes the wish away again. */
-  wish(op, resource, items) {
-    this.#asked.set(op, { resource, items });
+  /** Shows a wish before it is granted: a range, or quantities to add, negative to give back. `op` takes the wish away again. */
+  wish(op, resource, items, range) {
+    this.#asked.set(op, { resource, items, range });
     this.#changed();
   }
 

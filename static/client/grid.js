@@ -33,12 +33,12 @@ export function rangeOf(resource, { start, end }) {
   return [start, end].map((index) => new Date(startOf(resource, index)).toISOString());
 }
 
-/** @returns {number} of minor units an hour of step `index` costs: the first rate that fits, else the usual price */
+/** @returns {number} minor units that an hour costs at step `index`: by the first rate that fits, else as usual */
 export function hourlyAt(resource, index) {
   const { grid, time_zone: zone } = resource;
   const { minute, weekday } = clockAt(startOf(resource, index), zone);
   const fits = ({ start, end, weekdays }) => minutesOf(start) <= minute && minute < minutesOf(end) && (!weekdays?.length || weekdays.includes(weekday));
-  return (grid.rates ?? []).find(fits)?.price_per_hour ?? grid.price_per_hour;
+  return (grid.rates.find(fits) ?? grid).price_per_hour.amount;
 }
 
 /** @returns {{amount: number, currency: string}} what steps from `start` to `end` (excluded) cost, rounded once and half up as the server does */
@@ -77,7 +77,24 @@ export function lengthWords(minutes) {
 
 /** @returns {string} such as `€2.50 an hour`, or `from €2.00 an hour` where rates differ */
 export function hourlyWords({ grid, currency }) {
-  const prices = [grid.price_per_hour, ...(grid.rates ?? []).map(({ price_per_hour: price }) => price)];
+  const prices = [grid, ...grid.rates].map(({ price_per_hour: price }) => price.amount);
   const least = formatMoney({ amount: Math.min(...prices), currency });
   return `${new Set(prices).size > 1 ? "from " : ""}${least} an hour`;
+}
+
+/**
+ * What steps are to this buyer: `mine` what they hold or pay, `waiting` what they have asked for, `kept` what stays free after theirs.
+ * @param {[string, string][]} ranges @param {[string, string][]} wishes @returns {Map<number, "mine" | "waiting" | "kept">} by index
+ */
+export function marksOf(resource, ranges, wishes) {
+  const marks = new Map();
+  const buffer = Math.ceil(resource.grid.buffer_minutes / resource.grid.step_minutes);
+  const mark = (range, word, after) => {
+    const { start, end } = stepsIn(resource, range);
+    for (let index = start; index < end; index += 1) marks.set(index, word);
+    for (let index = end; index < end + after; index += 1) if (!marks.has(index)) marks.set(index, "kept");
+  };
+  for (const range of wishes) mark(range, "waiting", 0);
+  for (const range of ranges) mark(range, "mine", buffer);
+  return marks;
 }

@@ -20,7 +20,7 @@ export class Holds {
    */
   async take(request) {
     const op = ulid();
-    this.#cart.wish(op, request.resource, request.items ?? []);
+    this.#cart.wish(op, request.resource, request.items ?? [], request.range);
     try {
       const answer = await this.#connection.ask({ type: "hold", op, ...request });
       this.#cart.took(answer);

@@ -22,6 +22,11 @@ export function resource(id) {
   return kept.get(id);
 }
 
+/** @returns {Promise<object>} a grid with the slots of other days than those that are shown unasked; both days included @throws {Refusal} */
+export function resourceOn(id, from, to) {
+  return get(`/api/resources/${encodeURIComponent(id)}?${new URLSearchParams({ from, to })}`);
+}
+
 /** Its layout has changed. */
 export function forget(id) {
   kept.delete(id);

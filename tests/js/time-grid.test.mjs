@@ -2,18 +2,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { momentAt, daysLater, dayAt } from "../../static/client/days.js";
-import { hourlyAt, indexAt, lengthWords, priceOf, rangeOf, rangeWords, startOf, stepsIn } from "../../static/client/grid.js";
+import { hourlyAt, hourlyWords, indexAt, lengthWords, marksOf, priceOf, rangeOf, rangeWords, startOf, stepsIn } from "../../static/client/grid.js";
 import { byDay, dayBoard, oddMinutes, oddWords, openPart, stepsOf, weekBoard } from "../../static/elements/time-grid/board.js";
 import { Look, lookOf, shortWordsOf, wordsOf } from "../../static/elements/time-grid/looks.js";
 import { moveBy } from "../../static/elements/time-grid/moves.js";
 import { Selection } from "../../static/elements/time-grid/selection.js";
 
 const MINUTE = 60_000;
+const EUR = (amount) => ({ amount, currency: "eur" });
 
 /** A place that is open all the time, or from `opens` to `closes` (hours of the wall). */
 function place(zone, length = 15, more = {}) {
   const origin = new Date(momentAt("2026-01-01", 0, zone)).toISOString();
-  return { id: "drive", time_zone: zone, currency: "eur", grid: { step_minutes: length, origin, price_per_hour: 240, rates: [], ...more } };
+  return { id: "drive", time_zone: zone, currency: "eur", grid: { step_minutes: length, origin, price_per_hour: EUR(240), rates: [], buffer_minutes: 30, ...more } };
 }
 
 function slotsOf(resource, from, count, [opens, closes] = [0, 24]) {
@@ -179,18 +180,30 @@ test("what somebody else takes is taken out of what is chosen", () => {
 });
 
 test("steps, moments and prices are the server's", () => {
-  const drive = place("Europe/Berlin", 15, { price_per_hour: 333, rates: [{ start: "18:00", end: "24:00", price_per_hour: 101, weekdays: ["sat"] }, { start: "18:00", end: "20:00", price_per_hour: 400 }] });
+  const drive = place("Europe/Berlin", 15, {
+    price_per_hour: EUR(333),
+    rates: [{ start: "18:00", end: "24:00", price_per_hour: EUR(101), weekdays: ["sat"] }, { start: "18:00", end: "20:00", price_per_hour: EUR(400), weekdays: [] }],
+  });
   const range = ["2026-11-21T08:00:00.000Z", "2026-11-21T09:30:00.000Z"];
   const steps = stepsIn(drive, range);
   assert.equal(steps.end - steps.start, 6);
   assert.deepEqual(rangeOf(drive, steps), range);
-  assert.deepEqual(priceOf(drive, steps), { amount: 500, currency: "eur" }, "499.5 is rounded half up");
+  assert.deepEqual(priceOf(drive, steps), EUR(500), "499.5 is rounded half up");
   assert.equal(hourlyAt(drive, indexAt(drive, Date.parse("2026-11-21T17:00:00Z"))), 101, "the first rate that fits");
   assert.equal(hourlyAt(drive, indexAt(drive, Date.parse("2026-11-20T17:00:00Z"))), 400);
   assert.equal(hourlyAt(drive, indexAt(drive, Date.parse("2026-11-20T19:00:00Z"))), 333);
+  assert.equal(hourlyWords({ ...drive, currency: "eur" }), "from €1.01 an hour");
   assert.match(rangeWords(range, "Europe/Berlin"), /21.*09:00.*–.*10:30/);
   assert.match(rangeWords([range[0], "2026-11-22T08:00:00Z"], "Europe/Berlin"), /21.* – .*22/);
   assert.deepEqual([15, 60, 90, 1440, 2880].map(lengthWords), ["15 min", "1 h", "1 h 30 min", "24 h", "2 days"]);
+});
+
+test("what is one's own is marked, with what is kept free after it", () => {
+  const drive = place("Europe/Berlin");
+  const [mine, wish] = [["2026-11-21T08:00:00.000Z", "2026-11-21T08:30:00.000Z"], ["2026-11-21T08:45:00.000Z", "2026-11-21T09:00:00.000Z"]];
+  const { start } = stepsIn(drive, mine);
+  const marks = marksOf(drive, [mine], [wish]);
+  assert.deepEqual([-1, 0, 1, 2, 3, 4].map((after) => marks.get(start + after) ?? null), [null, "mine", "mine", "kept", "waiting", null]);
 });
 
 test("arrow keys follow the board, and lead to other days at its edges", () => {
