@@ -374,3 +374,26 @@ async def test_the_shortest_of_several_places_deadlines_counts(house: House) -> 
     await ann.pays()
     assert (await ann.sees()).expires_at <= house.clock() + 600_000
     assert OWNER.user == (await ann.sees()).owner
+
+
+async def test_what_is_paid_by_another_page_while_the_first_is_closed_is_awaited(house: House) -> None:
+    """Its buyer cancels just then: the places are the owner's question by now, and not given up."""
+    await opens_drive(house)
+    ann = house.buyer("ann")
+    await ann.holds("P-1", resource=DRIVE)
+    await ann.books()
+
+    async def pays_elsewhere() -> None:
+        assert ann.attempt.intent is not None
+        first = await house.office.sandbox.fetch(ann.attempt.intent)
+        async with house.database.transaction() as connection:
+            await house.office.sandbox._charge_again(connection, first)
+        second = await house.value("select id from sandbox.intent where id <> $1", first.id)
+        await house.office.payments.heard("sandbox", second)
+
+    closing = house.opens_office(around("provider", "cancel", after=pays_elsewhere))
+    with pytest.raises(Conflict):
+        await closing.payments.cancel(ann.caller, str(ann.own.id), release=False)
+    assert (await ann.sees()).is_awaited
+    assert await house.booked_and_free("P-1", DRIVE) == (1, 0)
+    await house.is_whole(resources=[DRIVE])
