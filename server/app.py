@@ -33,24 +33,28 @@ from server.http.middleware import middleware
 from server.http.pages import Pages
 from server.http.problems import exception_handlers
 from server.http.static_files import StaticTree, static_routes
+from server.http.times import now_milliseconds
 from server.inventory import routes as inventory_routes
 from server.inventory.service import Inventory
 from server.live import routes as live_routes
 from server.live.layouts import InventoryLayouts
 from server.live.notices import LiveNotices
 from server.live.sessions import LiveSessions, NotificationsHook
+from server.notices import push_routes, webhook_routes
 from server.notices import routes as notices_routes
 from server.notices.channels.senders import Senders, senders
 from server.notices.expired import ExpiredCarts
 from server.notices.news import CHANNEL as NOTICES_CHANNEL
 from server.notices.news import Newsman
+from server.notices.pushes import Pushes
 from server.notices.service import Notices
+from server.notices.webhook_endpoints import WebhookEndpoints
 from server.ops import fault_points, health, metrics
 from server.ops.fault_points import FaultPoints
 from server.ops.limits import Limits
 from server.ops.metrics import MeasureRequests, Metrics
+from server.payments import earnings, webhook
 from server.payments import routes as payments_routes
-from server.payments import webhook
 from server.payments.figures import PaymentFigures
 from server.payments.links import PayLinks
 from server.payments.served import Served, payment_providers
@@ -81,6 +85,8 @@ class Parts:
     notices: Notices
     inbox: LiveNotices
     expired: ExpiredCarts
+    pushes: Pushes
+    webhooks: WebhookEndpoints
     metrics: Metrics
 
     @property
@@ -149,9 +155,12 @@ def api_routes() -> list[BaseRoute]:
         *inventory_routes.routes,
         *holds_routes.routes,
         *payments_routes.routes,
+        *earnings.routes,
         *webhook.routes,
         *bookings_routes.routes,
         *notices_routes.routes,
+        *push_routes.routes,
+        *webhook_routes.routes,
         *live_routes.routes,
         *health.routes,
         *metrics.routes,
@@ -248,6 +257,8 @@ def wire(
         notices=notices,
         inbox=inbox,
         expired=ExpiredCarts(database, inventory, sessions.bound_to, notices.wake),
+        pushes=Pushes(database, outside.outgoing, outside.vapid, now_milliseconds),
+        webhooks=WebhookEndpoints(database, outside.outgoing, now_milliseconds),
         metrics=figures,
     )
     watch(parts)

@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address
@@ -70,9 +71,15 @@ class Outgoing:
         """Resolve no more names."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def require(self, url: str) -> None:
-        """AddressRefused unless the URL could be called, by its form alone."""
-        read_url(url, loopback=self.loopback)
+    async def require(self, url: str) -> None:
+        """AddressRefused for a URL that would not be called: by its form, or by where its name leads now.
+
+        A name that leads nowhere yet is let pass; it is judged anew at each call.
+        """
+        target = read_url(url, loopback=self.loopback)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._addresses(target)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         """Send `body`; AddressRefused if the URL or where its name leads is none that we call, NoAnswer."""

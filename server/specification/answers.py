@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from server.bookings.outbox import NoticeKind
 from server.bookings.rules import Approval, BookingStatus, CancelReason, PaymentStatus
 from server.holds.rules import HoldStatus
 from server.inventory.grid.rules import GridRules
@@ -264,6 +265,14 @@ class BookingAndPayment(Answered, frozen=True):
     payment: Payment
 
 
+class Cancellation(Answered, frozen=True):
+    """What goes back to the buyer if the caller cancels before `until`; null: for good."""
+
+    refund: Price
+    percent: int
+    until: Time | None
+
+
 class Bookings(Answered, frozen=True):
     items: tuple[Booking, ...]
     next: str | None
@@ -300,6 +309,20 @@ class PayersBooking(Answered, frozen=True):
 class ShareAnswer(Answered, frozen=True):
     payment: Payment
     booking: PayersBooking
+
+
+class Month(Answered, frozen=True):
+    """What a month's bookings brought in, in one currency."""
+
+    month: str
+    bookings: int
+    taken: Price
+    refunded: Price
+    kept: Price
+
+
+class Earnings(Answered, frozen=True):
+    items: tuple[Month, ...]
 
 
 class RefundedBooking(Answered, frozen=True):
@@ -341,6 +364,53 @@ class QuoteAnswer(Answered, frozen=True):
     quote: Quote | None
 
 
+class PushSubscription(Answered, frozen=True):
+    """A browser that takes the user's pushes; `agent` is what it calls itself."""
+
+    id: str
+    agent: str
+    created_at: Time
+    expires_at: Time | None
+
+
+class PushSubscriptionAnswer(Answered, frozen=True):
+    push_subscription: PushSubscription
+
+
+class PushSubscriptions(Answered, frozen=True):
+    """`public_key`: what browsers subscribe with, in base64url; null where there are no pushes."""
+
+    items: tuple[PushSubscription, ...]
+    next: str | None
+    public_key: str | None
+
+
+class Webhook(Answered, frozen=True):
+    """An owner's own system; `kinds` null is all. `secret` is shown while it is new, and never again.
+
+    `failing_since`: it has taken nothing since; a disabled one is told nothing until it is enabled again.
+    """
+
+    id: str
+    url: str
+    kinds: tuple[NoticeKind, ...] | None
+    description: str
+    created_at: Time
+    failing_since: Time | None
+    disabled_at: Time | None
+    last_error: str | None
+    secret: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class WebhookAnswer(Answered, frozen=True):
+    webhook: Webhook
+
+
+class Webhooks(Answered, frozen=True):
+    items: tuple[Webhook, ...]
+    next: str | None
+
+
 ANSWERS: Final[Mapping[str, Mapping[int, Any]]] = {
     "POST /api/sessions": {201: Session},
     "GET /api/resources": {200: Resources},
@@ -365,16 +435,28 @@ ANSWERS: Final[Mapping[str, Mapping[int, Any]]] = {
     "PUT /api/bookings/{id}/confirm": {200: BookingAnswer},
     "PUT /api/bookings/{id}/cancel": {200: BookingAnswer},
     "DELETE /api/bookings/{id}": {200: BookingAnswer},
+    "GET /api/bookings/{id}/cancellation": {200: Cancellation},
     "GET /api/bookings/{id}/payments": {200: Payments},
     "POST /api/bookings/{id}/payments": {201: PaymentAnswer},
     "GET /api/bookings/{id}/refunds": {200: Refunds},
     "POST /api/bookings/{id}/refunds": {201: RefundedBooking},
+    "GET /api/earnings": {200: Earnings},
     "GET /api/payments/{id}": {200: PaymentAnswer},
     "DELETE /api/payments/{id}": {200: PaymentAnswer},
     "POST /api/payments/webhook": {200: None},
     "POST /api/payments/{id}/open": {200: ShareAnswer},
     "POST /api/payments/{id}/check": {200: PaymentAnswer},
     "POST /api/sandbox/payments/{id}": {200: PaymentAnswer},
+    "GET /api/push-subscriptions": {200: PushSubscriptions},
+    "POST /api/push-subscriptions": {201: PushSubscriptionAnswer},
+    "DELETE /api/push-subscriptions": {204: None},
+    "DELETE /api/push-subscriptions/{id}": {204: None},
+    "GET /api/webhooks": {200: Webhooks},
+    "POST /api/webhooks": {201: WebhookAnswer},
+    "GET /api/webhooks/{id}": {200: WebhookAnswer},
+    "DELETE /api/webhooks/{id}": {204: None},
+    "POST /api/webhooks/{id}/secret": {200: WebhookAnswer},
+    "POST /api/webhooks/{id}/enable": {200: WebhookAnswer},
     "POST /api/maintenance/expire": {200: Released},
     "GET /healthz": {200: Alive},
     "GET /readyz": {200: Ready, 503: Ready},
