@@ -28,6 +28,7 @@ from server.holds import routes as holds_routes
 from server.holds.client import connect
 from server.holds.events import SESSIONS_CHANNEL
 from server.holds.keeper import Keeper
+from server.holds.passing import Passing
 from server.holds.service import Holds
 from server.http.middleware import middleware
 from server.http.pages import Pages
@@ -304,6 +305,7 @@ async def start(parts: Parts, stack: AsyncExitStack) -> None:
     stack.push_async_callback(parts.sessions.close)
     loops: dict[str, Callable[[], Awaitable[None]]] = {
         "keeper": parts.keeper.run,
+        "time of grids": Passing(parts.holds.loader, parts.inventory, lambda: parts.hub.resources).run,
         "changes of resources": parts.inventory.run,
         "notices of users": parts.inbox.run,
     }
