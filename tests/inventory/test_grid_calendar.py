@@ -92,7 +92,7 @@ def spoken(slot: Slot) -> str:
 )
 def test_hours_are_what_clocks_show(zone: str, day: str, hours: list[list[str]], spans: list[str]) -> None:
     for rules in ({"opening_hours": dict.fromkeys(WEEKDAYS, hours)}, {"exceptions": {day: hours}}):
-        assert spans_of(calendar_of(zone, **rules), day) == spans  # type: ignore[arg-type]  # either is rules
+        assert spans_of(calendar_of(zone, **rules), day) == spans
 
 
 @pytest.mark.parametrize(
