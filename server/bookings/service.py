@@ -17,9 +17,10 @@ from server.bookings.cursors import read_cursor, write_cursor
 from server.bookings.details import BookingRequest
 from server.bookings.live import LiveHolds
 from server.bookings.outbox import tell
-from server.bookings.places import Step, places_of
+from server.bookings.places import Places, Step, places_of
 from server.bookings.quotes import DEFAULT_TOLERANCE_PERCENT, Quotes, Refuses
 from server.bookings.rates import RateSource
+from server.bookings.refund_policy import Terms
 from server.bookings.rules import (
     Booking,
     CancelReason,
@@ -271,10 +272,15 @@ class Bookings:
         return min([await self._dispute_policy(name) for name in booking.resources], key=_PATIENCE.index)
 
     async def approval_ms(self, booking: Booking) -> int | None:
-        """How long its owner has to approve of it; of several resources, the shortest. None: nobody is asked."""
+        """How long its owner has to approve of it, of several resources the shortest; None: nobody is asked."""
         loaded = [await self._loaded(name) for name in booking.resources]
         asked = [each.resource.policy.approval_seconds for each in loaded if each is not None]
         return min((1000 * seconds for seconds in asked if seconds is not None), default=None)
+
+    async def refund_terms(self, booking: Booking) -> list[Terms]:
+        """What the policies of its resources say, each over its part of the booking."""
+        places = await places_of(self._inventory, booking.lines)
+        return [_terms(places, booking, name) for name in booking.resources]
 
     async def titles(self, booking: Booking) -> list[str]:
         """The titles of what is booked, each once; without those that are gone from the catalogue."""
@@ -445,6 +451,15 @@ class Bookings:
         for resource, epoch in wanted.items():
             if await self._holds.epoch(resource) != epoch:
                 raise Superseded
+
+
+def _terms(places: Places, booking: Booking, resource: str) -> Terms:
+    lines = [line for line in booking.lines if line.resource == resource]
+    return Terms(
+        value=sum(line.quantity * line.price for line in lines),
+        starts_at=places.times(lines).starts_at,
+        tiers=places.by_resource[resource].resource.policy.refund,
+    )
 
 
 def _in_currency(booking: Booking, request: BookingRequest) -> Booking:

@@ -235,9 +235,7 @@ async def postpone_release(connection: Connection, booking_id: UUID, until: int)
     await connection.execute(_queries.postpone_release, booking_id, moment(until))
 
 
-async def bump_epoch(
-    connection: Connection, resource: str, epoch: str, since: int
-) -> tuple[int, int] | None:
+async def bump_epoch(connection: Connection, resource: str, epoch: str, since: int) -> tuple[int, int] | None:
     """Give the resource a new epoch, alone with it until the transaction ends.
 
     Answers its layout, and the first index that matters: a grid's step at `since` (ms), else 0.

@@ -64,7 +64,7 @@ def _booking(rows: list[asyncpg.Record]) -> BookingRow:
 
 
 def _payment(row: asyncpg.Record) -> PaymentRow:
-    named = ("payment_status", "accepted", "amount", "paid_in", "refunded", "given", "owed", "age")
+    named = ("payment_status", "accepted", "amount", "paid_in", "refunded", "given", "owed", "age", "kept")
     return PaymentRow(str(row["payment"]), *(row[name] for name in named))
 
 

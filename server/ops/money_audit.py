@@ -22,7 +22,8 @@ _TAKEN: Final = frozenset({"paid", "partially_refunded", "refunded", "disputed"}
 class PaymentRow:
     """Amounts in minor units; `given` by refunds of ours that ended, `owed` by those that have not.
 
-    `refunded` is what its provider says went back, `age` (seconds) how long it has been as it is.
+    `refunded` is what its provider says went back, `age` (seconds) how long it has been as it is, `kept` what
+    stays of it by its resource's policy though its booking was cancelled.
     """
 
     id: str
@@ -34,6 +35,7 @@ class PaymentRow:
     given: int
     owed: int
     age: float
+    kept: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def _kept(booking: BookingRow) -> Iterator[str]:
         if belongs or payment.age <= LATE_SECONDS:
             continue
         left = payment.amount - payment.refunded
-        if payment.status in {"paid", "partially_refunded"} and left > payment.owed:
+        if payment.status in {"paid", "partially_refunded"} and left > payment.owed + payment.kept:
             yield f"is {booking.status}, and {left} of payment {payment.id} is kept, {payment.owed} owed"
         if payment.status == "authorized" and booking.status == "cancelled":
             yield f"is cancelled, and payment {payment.id} is still promised"
@@ -106,3 +108,5 @@ def _given_back(booking: BookingRow) -> Iterator[str]:
         back = max(payment.refunded, payment.given)
         if back > payment.amount or payment.given + payment.owed > payment.amount:
             yield f"payment {payment.id} of {payment.amount} gives back {back}, and owes {payment.owed} more"
+        elif payment.given + payment.owed > payment.amount - payment.kept:
+            yield f"payment {payment.id} gives back {payment.given}, though {payment.kept} of it is to stay"

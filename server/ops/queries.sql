@@ -28,7 +28,7 @@ select booking.id, booking.reference,
   payment.currency as paid_in, payment.refunded,
   coalesce(sum(refund.amount) filter (where refund.status = 'succeeded'), 0)::bigint as given,
   coalesce(sum(refund.amount) filter (where refund.status in ('requested', 'pending')), 0)::bigint as owed,
-  extract(epoch from now() - payment.updated_at)::float8 as age
+  extract(epoch from now() - payment.updated_at)::float8 as age, payment.kept
 from booking
 left join payment on payment.booking_id = booking.id and payment.status not in ('pending', 'failed')
   or payment.booking_id = booking.id and payment.accepted

@@ -142,12 +142,23 @@ class Ledger:
         payment, now = case.payment, self._clock()
         number = await refund_store.count(connection, payment.id)
         purpose = "full" if not number else f"full:{number + 1}"
-        reason, left = _why_refunded(payment, case.booking), left_of(case.money)
-        await refund_store.owe(connection, payment.id, purpose, left, reason=reason, now=now)
+        reason, left = _why_refunded(payment, case.booking), await self._to_go_back(connection, case)
+        if left > 0:
+            await refund_store.owe(connection, payment.id, purpose, left, reason=reason, now=now)
         revives = case.booking.may_revive() and case.approval_ms is None
         if reason == OVERSOLD and revives:  # it would stand again if nobody had its places
             self._figures.oversold()
         return Written()
+
+    async def _to_go_back(self, connection: Connection, case: Case) -> int:
+        """All that is left but what stays. No provider refuses to give that back too, so we look ourselves
+        whether a refund has succeeded since it was asked.
+        """
+        payment, left = case.payment, left_of(case.money)
+        if not payment.kept:
+            return left
+        own = (await refund_store.sums(connection, payment.booking)).get(payment.id, refund_store.Sums())
+        return min(left, case.money.captured - own.given - own.under_way) - payment.kept
 
     async def _confirm(self, connection: Connection, case: Case) -> Written:
         payment, booking, now = case.payment, case.booking, self._clock()

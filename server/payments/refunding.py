@@ -1,5 +1,6 @@
 """What an owner gives back of a confirmed booking, in full or in part."""
 
+from collections.abc import Sequence
 from math import lcm
 from typing import Final
 from uuid import UUID, uuid4
@@ -36,7 +37,7 @@ class Refunding:
             locked = await self._bookings.lock(connection, booking.id)
             if locked.status != "confirmed":
                 return []
-            _refuse_disputed(locked)
+            refuse_disputed(locked)
             await self._bookings.cancel(connection, locked, "refunded", locked.payment_status)
             await refund_store.supersede(connection, booking.id, self._clock())
             unwanted = await store.unwant_all(connection, booking.id, self._clock())
@@ -51,9 +52,9 @@ class Refunding:
         """
         async with self._database.transaction() as connection:
             locked = await self._bookings.lock(connection, booking.id)
-            _refuse_disputed(locked)
+            refuse_disputed(locked)
             payments = await self._accepted(connection, locked)
-            left = await self._left(connection, locked, payments)
+            left = await left_of_each(connection, locked.id, payments)
             if not 0 < amount <= sum(left):
                 raise _wrong(f"is {amount}; it is at least 1 and at most what is left, {sum(left)}")
             if amount == sum(left) and amount == locked.total and locked.status == "confirmed":
@@ -77,15 +78,6 @@ class Refunding:
             raise Conflict("the money is being taken just now", retry_after=2)
         return payments
 
-    async def _left(self, connection: Connection, booking: Booking, payments: list[Payment]) -> list[int]:
-        """What can still be given back of each payment; a refund may have succeeded and not be noted yet."""
-        sums = await refund_store.sums(connection, booking.id)
-        ours = [sums.get(each.id, Sums()) for each in payments]
-        return [
-            max(each.amount - max(each.refunded, own.given) - own.under_way, 0)
-            for each, own in zip(payments, ours, strict=True)
-        ]
-
     async def _owe(
         self, connection: Connection, payments: list[Payment], parts: list[int], note: str
     ) -> None:
@@ -97,7 +89,18 @@ class Refunding:
                 )
 
 
-def _refuse_disputed(booking: Booking) -> None:
+async def left_of_each(connection: Connection, booking: UUID, payments: Sequence[Payment]) -> list[int]:
+    """What can still be given back of each payment; a refund may have succeeded and not be noted yet."""
+    sums = await refund_store.sums(connection, booking)
+    ours = [sums.get(each.id, Sums()) for each in payments]
+    return [
+        max(each.amount - max(each.refunded, own.given) - own.under_way, 0)
+        for each, own in zip(payments, ours, strict=True)
+    ]
+
+
+def refuse_disputed(booking: Booking) -> None:
+    """Conflict while the buyer's bank asks for the money."""
     if booking.payment_status == "disputed":
         raise Conflict("a dispute is open: the bank decides about the money first")
 

@@ -10,6 +10,7 @@ from server.bookings.views import booking_view
 from server.errors import FieldError, InvalidFields
 from server.http.addresses import address_of
 from server.http.endpoint import Answer, Call, endpoint
+from server.http.times import rfc3339
 from server.payments.providers import Via
 from server.payments.views import payers_booking_view, payment_view, refund_view
 
@@ -75,7 +76,7 @@ async def book(call: Call) -> Answer:
 
 
 async def cancel(call: Call) -> Answer:
-    """Cancel one's booking."""
+    """Cancel a booking: by its buyer with what its policy gives back, by its owner with all of the money."""
     booking = await call.parts.payments.cancel(call.caller, call.path["id"], release=call.body.release)
     return Answer({"booking": booking_view(booking)})
 
@@ -84,6 +85,14 @@ async def confirm(call: Call) -> Answer:
     """The owner approves of a booking."""
     booking = await call.parts.payments.approving.confirm(call.caller, call.path["id"])
     return Answer({"booking": booking_view(booking)})
+
+
+async def cancellation(call: Call) -> Answer:
+    """What goes back if the caller cancels now: `percent` of it, as long as it is before `until`."""
+    terms, booking = await call.parts.payments.cancellation(call.caller, call.path["id"])
+    refund = {"amount": terms.refund, "currency": booking.currency}
+    until = None if terms.until is None else rfc3339(terms.until)
+    return Answer({"refund": refund, "percent": terms.percent, "until": until})
 
 
 async def attempt(call: Call) -> Answer:
@@ -186,6 +195,7 @@ routes = [
     Route("/api/bookings/{id}/confirm", endpoint(confirm, access="user"), methods=["PUT"]),
     Route("/api/bookings/{id}/cancel", endpoint(cancel, body=CancelRequest), methods=["PUT"]),
     Route("/api/bookings/{id}", endpoint(cancel, body=CancelRequest), methods=["DELETE"]),
+    Route("/api/bookings/{id}/cancellation", endpoint(cancellation), methods=["GET"]),
     Route("/api/bookings/{id}/payments", endpoint(attempt, body=AttemptRequest), methods=["POST"]),
     Route("/api/bookings/{id}/payments", endpoint(list_payments), methods=["GET"]),
     Route(

@@ -25,6 +25,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     payment of the same share has brought its money already. `stopping_until`: somebody stops it at its
     provider, and so long nobody accepts its money, for the call may take it away; once the provider has
     cancelled it, the moment of that. `closed`: at its provider nobody can ever pay by it any more.
+    `kept` is what stays of it though its booking was cancelled.
     """
 
     id: UUID
@@ -52,6 +53,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     rivalled: bool = False
     stopping_until: int | None = None
     closed: bool = False
+    kept: int = 0
 
     @property
     def is_live(self) -> bool:
@@ -345,7 +347,7 @@ def _of_the_unwanted(payment: Payment, intent: Intent) -> Step:
         return Step.NOTE
     if intent.dispute == "open" or payment.outstanding:
         return Step.WAIT
-    return Step.REFUND if left_of(intent) > 0 else Step.DONE
+    return Step.REFUND if left_of(intent) > payment.kept else Step.DONE
 
 
 def _is_news(payment: Payment, intent: Intent) -> bool:

@@ -10,6 +10,7 @@ import structlog
 
 from server.accounts.rules import Caller
 from server.bookings.details import BookingRequest
+from server.bookings.refund_policy import Terminable
 from server.bookings.rules import Booking
 from server.bookings.service import Bookings
 from server.bookings.worker import Clock, Worker, wall_clock
@@ -20,6 +21,7 @@ from server.payments.adoption import Adoption
 from server.payments.approving import Approving
 from server.payments.attempts import Attempts
 from server.payments.breaker import Circuit
+from server.payments.cancelling import Cancelling
 from server.payments.closing import Closing, PaidMeanwhile
 from server.payments.figures import PaymentFigures
 from server.payments.free import Free
@@ -93,6 +95,7 @@ class Payments:
         )
         self._adoption = Adoption(database, bookings, self._providers, clock)
         self._refunding = Refunding(database, bookings, self._providers, clock)
+        self._cancelling = Cancelling(database, bookings, self._providers, clock)
         self.refunds = Refunds(database, self._providers, self.settle, clock, self.figures)
         self.reconciler = Reconciler(database, self._providers, self.settle, self.heard, clock)
         self._checked: dict[UUID, float] = {}
@@ -195,7 +198,8 @@ class Payments:
         return await self._read(payment.id), is_buyer
 
     async def cancel(self, caller: Caller, booking_id: str, *, release: bool) -> Booking:
-        """Cancel one's booking: a pending one once nobody can pay it, a confirmed one with a full refund.
+        """Cancel a booking: a pending one once nobody can pay it, a confirmed one with what its policy gives
+        back, or with all of it where its owner cancels.
 
         The holds of a pending one go back to the cart, or with `release` to everybody. While its owner's word
         is awaited either side may end it, and all of the money goes back. Conflict if it was paid or approved
@@ -205,14 +209,20 @@ class Payments:
         if booking.approval is not None and booking.status in {"pending", "cancelled"}:
             await self.approving.cancel(caller, booking)
             return await self._bookings.get(booking.id)
-        booking = await self._bookings.find_own(caller, booking_id)
         if booking.status == "pending":
+            if not booking.is_of(caller):
+                raise Forbidden("the booking is still being paid: only its buyer can give it up")
             await self._cancel_pending(booking, release=release)
-        elif booking.status == "confirmed":
-            await self._cancel_confirmed(booking)
-        elif booking.status == "completed":
-            raise Conflict("the booking is completed")
+        else:
+            await self._settle_all(booking, await self._cancelling.cancel(caller, booking))
         return await self._bookings.get(booking.id)
+
+    async def cancellation(self, caller: Caller, booking_id: str) -> tuple[Terminable, Booking]:
+        """What would go back if the caller cancelled now; Conflict where that is not possible (any more)."""
+        booking = await self._bookings.find(caller, booking_id)
+        if booking.is_open and not booking.is_of(caller):
+            raise Conflict("the booking is still being paid")
+        return await self._cancelling.terms(caller, booking), booking
 
     async def refund(
         self, caller: Caller, booking_id: str, amount: int | None, note: str
@@ -304,7 +314,10 @@ class Payments:
             raise Conflict("the booking was paid meanwhile")
 
     async def _cancel_confirmed(self, booking: Booking) -> None:
-        for payment in await self._refunding.full(booking):
+        await self._settle_all(booking, await self._refunding.full(booking))
+
+    async def _settle_all(self, booking: Booking, payments: list[UUID]) -> None:
+        for payment in payments:
             try:
                 await self.settle(payment)
             except Unavailable as error:

@@ -159,6 +159,11 @@ async def set_unwanted(connection: Connection, payment_id: UUID, now: int) -> No
     await connection.execute(_queries.set_unwanted, payment_id, moment(now))
 
 
+async def keep(connection: Connection, payment_id: UUID, amount: int) -> None:
+    """So much of it stays, whatever else goes back."""
+    await connection.execute(_queries.keep, payment_id, amount)
+
+
 async def check_later(connection: Connection, payment: Payment, when: int | None) -> None:
     """When the reconciler looks at it next, unless it changed since it was read."""
     await connection.execute(
@@ -208,5 +213,6 @@ def _payment(row: asyncpg.Record) -> Payment:
         outstanding=row["outstanding"],
         rivalled=row["rivalled"],
         closed=row["closed"],
+        kept=row["kept"],
         stopping_until=None if stopping_until is None else milliseconds(stopping_until),
     )

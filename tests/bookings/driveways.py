@@ -1,4 +1,4 @@
-"""Driveways for tests of bookings: grids, and drivers whose holds are values. Redis is not asked of any of it."""
+"""Driveways for tests of bookings: grids, and drivers whose holds are values. Redis is never asked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 
 import asyncpg
 import msgspec
@@ -18,6 +19,8 @@ from server.errors import HoldExpired, InvalidFields, SlotTaken
 from server.inventory.rules import Money, Resource, ResourceDraft, Slot, SlotDraft
 from tests.bookings.driveways import DRIVEWAY, Street, at, rules
 from tests.payments.house import FORM, House
+
+SPAN = "09:00–10:00"  # noqa: RUF001  # as spans are written
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ async def test_a_range_is_booked_as_its_steps_and_its_buffer_and_shown_as_one_th
         {
             "resource": DRIVEWAY,
             "slot": at("09:00").replace(".000", ""),
-            "label": f"{day:%a} {day.day} {day:%b}, 09:00–10:00",
+            "label": f"{day:%a} {day.day} {day:%b}, {SPAN}",
             "quantity": 1,
             "price": {"amount": 400, "currency": "gbp"},
             "hold": booking.lines[0].hold,
@@ -68,7 +71,7 @@ async def test_a_quote_has_the_range_as_one_thing_at_what_all_of_it_comes_to(str
     quoted = await street.office.bookings.quotes.present(ann.caller)
     assert quoted is not None
     (item,) = item_views(quoted.lines, "gbp")
-    assert (item["price"]["amount"], item["label"].split(", ")[1]) == (400, "09:00–10:00")
+    assert (item["price"]["amount"], item["label"].split(", ")[1]) == (400, SPAN)
 
 
 async def test_no_step_of_a_range_is_sold_twice_and_nothing_of_it_is_left_behind(street: Street) -> None:
@@ -106,7 +109,8 @@ async def test_the_constraint_keeps_ranges_apart_where_the_count_would_not(stree
     assert await street.house.value("select count(*) from booking") == 1
     with pytest.raises(asyncpg.ExclusionViolationError):
         await street.house.execute(
-            "insert into booking_range select booking_id, 'another', resource_id, during, true from booking_range"
+            "insert into booking_range"
+            " select booking_id, 'another', resource_id, during, true from booking_range"
         )
 
 
@@ -127,17 +131,20 @@ async def test_a_car_park_that_grew_or_shrank_sells_what_it_has_now(street: Stre
     ann, ben, cleo, dan = (street.driver(name) for name in ("ann", "ben", "cleo", "dan"))
     await street.books(ann, "09:00", "10:00")
     await street.books(ben, "09:00", "10:00")
-    await street.house.execute(
-        "update resource set grid = jsonb_set(grid, '{capacity}', '3'), layout = layout + 1 where kind = 'grid'"
-    )
-    await street.office.inventory.get(DRIVEWAY, 2)
+    await _has_room_for(street, 3, layout=2)
     await street.books(cleo, "09:00", "10:00")
-    await street.house.execute(
-        "update resource set grid = jsonb_set(grid, '{capacity}', '1'), layout = layout + 1 where kind = 'grid'"
-    )
-    await street.office.inventory.get(DRIVEWAY, 3)
+    await _has_room_for(street, 1, layout=3)
     with pytest.raises(SlotTaken):
         await street.books(dan, "09:00", "10:00")
+
+
+async def _has_room_for(street: Street, places: int, *, layout: int) -> None:
+    await street.house.execute(
+        "update resource set layout = $1, grid = jsonb_set(grid, '{capacity}', $2) where kind = 'grid'",
+        layout,
+        places,
+    )
+    await street.office.inventory.get(DRIVEWAY, layout)
 
 
 async def test_drivers_who_race_for_overlapping_ranges_never_overlap(street: Street) -> None:
@@ -151,7 +158,7 @@ async def test_drivers_who_race_for_overlapping_ranges_never_overlap(street: Str
     assert all(not isinstance(each, BaseException) or isinstance(each, SlotTaken) for each in outcomes)
     found = await street.ranges()
     assert found
-    assert all(before[2] <= after[1] for before, after in zip(found, found[1:], strict=False))
+    assert all(before[2] <= after[1] for before, after in pairwise(found))
 
 
 async def test_steps_are_given_back_with_their_range_and_come_back_with_a_late_payment(
@@ -173,7 +180,7 @@ async def test_steps_are_given_back_with_their_range_and_come_back_with_a_late_p
 
 
 @pytest.mark.parametrize("counted", [True, False])
-async def test_a_late_payment_takes_no_range_that_somebody_has_by_now(street: Street, counted: bool) -> None:  # noqa: FBT001  # as parametrized
+async def test_a_late_payment_takes_no_range_that_somebody_has_by_now(street: Street, counted: bool) -> None:
     await street.sells()
     ann, ben = street.driver("ann"), street.driver("ben")
     await street.books(ann, "09:00", "10:00")

@@ -80,6 +80,14 @@ def test_nothing_is_found_where_money_is_where_it_belongs(found: BookingRow) -> 
             booking(paid(given=300, refunded=300, owed=300)),
             "payment p1 of 500 gives back 300, and owes 300 more",
         ),
+        (
+            booking(paid(status="partially_refunded", refunded=300, given=300, kept=250), status="cancelled"),
+            "payment p1 gives back 300, though 250 of it is to stay",
+        ),
+        (
+            booking(paid(status="partially_refunded", refunded=100, given=100, kept=250), status="cancelled"),
+            "is cancelled, and 400 of payment p1 is kept, 0 owed",
+        ),
         (booking(paid(amount=400), status="awaited"), "is awaited for 500, and 400 is promised"),
         (booking(paid(status="refunded"), status="granted"), "is granted for 500, and 0 is promised"),
         (booking(paid(refunded=600), keeps=True), "payment p1 of 500 gives back 600, and owes 0 more"),

@@ -308,7 +308,7 @@ class House:
                 """
                 select i.id, i.metadata->>'booking' as booking, p.accepted, p.amount, b.status,
                   coalesce(sum(m.amount) filter (where m.kind = 'capture'), 0) as captured,
-                  coalesce(sum(m.amount) filter (where m.kind <> 'capture'), 0) as given_back,
+                  coalesce(sum(m.amount) filter (where m.kind <> 'capture'), 0) as given_back, p.kept,
                   i.status as intent, p.refunded, p.status as paid, p.unwanted,
                   b.status = 'pending' and b.approval is not null as asked
                 from sandbox.intent i
@@ -319,14 +319,15 @@ class House:
                 """
             )
             confirmed = await connection.fetch(
-                "select id, total, payment_status from booking where status = 'confirmed'"
+                "select id, total, payment_status from booking where status in ('confirmed', 'completed')"
             )
         for row in rows:
             if row["asked"] and not row["unwanted"] and row["paid"] in {"authorized", "paid"}:
                 assert row["captured"] in {0, row["amount"]}, dict(row)
                 continue
-            keeps = row["status"] == "confirmed" and row["accepted"]
-            assert row["captured"] == (row["amount"] if keeps else row["given_back"]), dict(row)
+            stands = row["status"] in {"confirmed", "completed"} and row["accepted"]
+            whole = row["amount"] if stands else row["given_back"] + (row["kept"] or 0)
+            assert row["captured"] == whole, dict(row)
             assert row["given_back"] <= row["captured"], dict(row)
             assert row["given_back"] == (row["refunded"] or 0), dict(row)
             assert row["intent"] != "authorised", dict(row)

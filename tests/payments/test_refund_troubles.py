@@ -6,7 +6,7 @@ import pytest
 
 from server.accounts.rules import Caller
 from server.errors import InvalidFields
-from server.inventory.rules import HoldPolicy, ResourceDraft, SlotDraft
+from server.inventory.rules import HoldPolicy, RefundTier, ResourceDraft, SlotDraft
 from server.payments import refund_store
 from server.payments.refunds import ALERT_AFTER
 from tests.payments.between import around
@@ -45,6 +45,21 @@ async def test_all_of_it_that_comes_back_days_later_is_given_back_again(stripe_h
     assert await _rows(house) == [(PRICE, "failed"), (PRICE, "succeeded")]
     assert await ann.status() == ("cancelled", "refunded")
     await house.is_whole()
+
+
+async def test_of_what_stays_nothing_goes_back_though_a_refund_came_back(stripe_house: StripeHouse) -> None:
+    house = stripe_house
+    policy = HoldPolicy(refund=(RefundTier(hours=0, percent=60),))
+    await house.sells(["P-1"], resource="policy", policy=policy)
+    ann = await _paid(house, "P-1", "policy")
+    await ann.cancels()
+    await _ends(house)
+
+    await _comes_back(house)
+
+    assert await _rows(house) == [(1_500, "failed"), (1_500, "succeeded")]
+    assert await ann.status() == ("cancelled", "partially_refunded")
+    assert house.stripe.ledger[ann.intent].kept == PRICE - 1_500
 
 
 async def test_of_two_refunds_only_the_one_that_came_back_is_made_again(stripe_house: StripeHouse) -> None:

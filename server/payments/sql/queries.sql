@@ -116,6 +116,10 @@ update payment set flag = $2, updated_at = $3 where id = $1;
 -- name: set_unwanted
 update payment set unwanted = true, updated_at = $2, check_at = $2 where id = $1;
 
+-- name: keep
+-- $1 payment, $2 what stays of it though its booking is cancelled.
+update payment set kept = $2 where id = $1;
+
 -- name: check_later
 -- $1 payment, $2 when it is looked at next (null: not again), $3 status, $4 unwanted: unless it is another by now.
 update payment set check_at = $2 where id = $1 and status = $3 and unwanted = $4;
