@@ -1,0 +1,93 @@
+"""What is free in many grids is asked all at once, and nothing is read that is known."""
+
+from typing import Any
+
+from server.holds.finding import Wish
+from tests.holds.conftest import MakeWorld
+from tests.holds.grids import MORNINGS, Driveway, books, driveway, takes
+from tests.holds.world import Hall, World
+
+
+def wish(drive: Driveway, start: str, end: str, *, days: int = 1) -> Wish:
+    return Wish(drive.steps, drive.step(start, days), drive.step(end, days))
+
+
+async def test_the_least_that_is_free_of_all_the_steps(make_world: MakeWorld) -> None:
+    drives = {
+        name: driveway(name, **rules)
+        for name, rules in {
+            "taken": {},
+            "booked": {},
+            "park": {"capacity": 300},
+            "mornings": {"opening_hours": MORNINGS},
+            "far": {"zone": "Asia/Kathmandu"},
+            "untouched": {},
+        }.items()
+    }
+    books(drives["booked"], "16:30", "18:00")
+    world = make_world(*drives.values())
+    await takes(world.buyer("ann"), drives["taken"], "08:00", "09:30")
+    await takes(world.buyer("ben"), drives["park"], "09:00", "10:00")
+    await takes(world.buyer("cleo"), drives["park"], "16:00", "17:00")
+    wanted = {name: wish(drive, "09:00", "17:00") for name, drive in drives.items()}
+    assert await world.main.free(wanted) == {
+        "taken": 0,
+        "booked": 0,
+        "park": 299,
+        "mornings": 0,
+        "far": 1,
+        "untouched": 1,
+    }
+    afternoons = {name: wish(drive, "10:00", "12:00") for name, drive in drives.items()}
+    assert await world.main.free(afternoons) == {name: 300 if name == "park" else 1 for name in drives}
+
+
+async def test_over_midnight_and_past_steps(make_world: MakeWorld) -> None:
+    drive = driveway()
+    world = make_world(drive)
+    await takes(world.buyer("ann"), drive, "00:00", "00:30", days=2)
+
+    def night(end: str) -> dict[str, Wish]:
+        return {"drive": Wish(drive.steps, drive.step("22:00"), drive.step(end, 2))}
+
+    assert await world.main.free(night("00:00")) == {"drive": 1}
+    assert await world.main.free(night("00:30")) == {"drive": 0}
+    assert await world.main.free({"drive": wish(drive, "08:30", "10:00", days=0)}) == {"drive": 1}
+    assert await world.main.free({"drive": wish(drive, "08:00", "10:00", days=0)}) == {"drive": 0}
+
+
+def spied(world: World) -> list[str]:
+    """The resources that the inventory is asked for from here on."""
+    asked: list[str] = []
+    truly = world.catalogue.get
+
+    async def get(resource_id: str, layout: int | None = None) -> Hall:
+        asked.append(resource_id)
+        return await truly(resource_id, layout)
+
+    world.catalogue.get = get  # type: ignore[method-assign]  # a spy
+    return asked
+
+
+async def test_only_what_redis_does_not_know_is_loaded(make_world: MakeWorld, monkeypatch: Any) -> None:
+    drives = [driveway(f"drive-{number}") for number in range(40)]
+    world = make_world(*drives)
+    wanted = {drive.resource.id: wish(drive, "09:00", "17:00") for drive in drives}
+    asked = spied(world)
+    gone = Wish(drives[0].steps, drives[0].step("09:00"), drives[0].step("10:00"))
+    assert await world.main.free({**wanted, "gone": gone}) == {**dict.fromkeys(wanted, 1), "gone": 0}
+    assert {drive.resource.id for drive in drives} < set(asked)
+    asked.clear()
+    batches = 0
+    send = world.main.store._scripts._batcher._send
+
+    async def count(commands: list[Any]) -> list[Any]:
+        nonlocal batches
+        batches += 1
+        return await send(commands)
+
+    monkeypatch.setattr(world.main.store._scripts._batcher, "_send", count)
+    assert await world.main.free(wanted) == dict.fromkeys(wanted, 1)
+    assert asked == []
+    assert batches <= 4
+    assert await world.main.free({}) == {}
