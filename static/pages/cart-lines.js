@@ -1,5 +1,6 @@
 /** A cart as lines to show. Pure. */
 
+import { priceOf, rangeWords, stepsIn } from "../client/grid.js";
 import { placeOf } from "../elements/seat-map/plan.js";
 import { formatDay, formatTime } from "../client/times.js";
 
@@ -15,6 +16,11 @@ function detailOf(slot, resource, here) {
   return [resource?.id === here ? null : resource?.title, slot?.category].filter(Boolean).join(" · ");
 }
 
+/** @returns {string} a range of time in words; without its place's zone, in the viewer's */
+export function rangeTitle(range, resource) {
+  return rangeWords(range, resource?.time_zone);
+}
+
 function lineOf(hold, [slotId, quantity], resources, here) {
   const resource = resources.get(hold.resource);
   const slot = resource?.slots.find(({ id }) => id === slotId);
@@ -23,7 +29,7 @@ function lineOf(hold, [slotId, quantity], resources, here) {
     key: `${hold.id} ${slotId}`,
     hold,
     slot: slotId,
-    title: slotTitle(slot, resource),
+    title: hold.range ? rangeTitle(hold.range, resource) : slotTitle(slot, resource),
     detail: detailOf(slot, resource, here),
     quantity,
     price: { amount, currency: hold.price.currency },
@@ -42,6 +48,11 @@ function wishLine(resource, [slotId, quantity], here) {
   };
 }
 
+function wishedRange(resource, range, here) {
+  const price = resource && priceOf(resource, stepsIn(resource, range));
+  return resource && { key: `wish ${range[0]}`, title: rangeTitle(range, resource), detail: detailOf(null, resource, here), quantity: 1, price, waiting: true };
+}
+
 /**
  * @param {Cart} cart
  * @param {Map<string, object>} resources those of its holds, as far as they are known
@@ -51,9 +62,11 @@ function wishLine(resource, [slotId, quantity], here) {
 export function linesOf(cart, resources, here) {
   const held = cart.held.flatMap((hold) => hold.items.map((item) => lineOf(hold, item, resources, here)));
   for (const line of held) line.waiting = cart.waiting(line.hold.resource, line.slot);
-  const wished = cart.wishes.flatMap(({ resource, items }) =>
-    items.filter(([, quantity]) => quantity > 0).map((item) => wishLine(resources.get(resource), item, here)),
-  );
+  const wished = cart.wishes.flatMap(({ resource, items, range }) => {
+    const known = resources.get(resource);
+    if (range) return [wishedRange(known, range, here)];
+    return items.filter(([, quantity]) => quantity > 0).map((item) => wishLine(known, item, here));
+  });
   return [...held, ...wished.filter(Boolean)];
 }
 

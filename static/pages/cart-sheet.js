@@ -6,6 +6,9 @@ import { find } from "./shell.js";
 export class CartSheet {
   #side;
 
+  /** What the bar says while nothing is held. */
+  invitation = "Find the best places";
+
   constructor(side) {
     this.#side = side;
     find("grip").addEventListener("click", () => this.#toggle());
@@ -13,7 +16,7 @@ export class CartSheet {
 
   show(lines, total) {
     const places = lines.reduce((sum, { quantity }) => sum + quantity, 0);
-    find("grip-title").textContent = places === 0 ? "Find the best places" : `${places} ${places === 1 ? "place" : "places"} held`;
+    find("grip-title").textContent = places === 0 ? this.invitation : `${places} ${places === 1 ? "place" : "places"} held`;
     find("grip-sum").textContent = total ? formatMoney(total) : "";
     find("grip-checkout").hidden = places === 0;
   }

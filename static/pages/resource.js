@@ -11,16 +11,17 @@ import { CartView } from "./cart-view.js";
 import { placeOf } from "../elements/seat-map/plan.js";
 import { notify } from "../elements/notices.js";
 import { CartSheet } from "./cart-sheet.js";
+import { Driveway } from "./driveway.js";
 import { find, idOfPage, startPage } from "./shell.js";
 
 const id = idOfPage();
 let availability = null;
 let element = null;
 let shown = null;
-
+let driveway = null;
 let mine = new Set();
 
-const holdfast = startPage({ availability: () => availability });
+const holdfast = startPage({ availability: () => driveway?.availability ?? availability });
 const sheet = new CartSheet(find("side"));
 const cart = new CartView(holdfast, find("cart"), {
   here: id,
@@ -31,6 +32,7 @@ const cart = new CartView(holdfast, find("cart"), {
 
 function cartChanged(lines, total) {
   sheet.show(lines, total);
+  driveway?.cartChanged();
   if (!shown) return;
   const now = holdfast.cart.slots(id);
   const places = new Map(shown.slots.map((slot) => [slot.id, slot.index]));
@@ -140,6 +142,16 @@ function problem(refusal) {
   find("places").replaceWith(message);
 }
 
+/** What is booked by time is shown as a board of it. */
+async function showTime(fetched) {
+  sheet.invitation = "Choose your time";
+  describe(fetched);
+  driveway = new Driveway(holdfast, fetched, problem);
+  await driveway.open();
+  place(driveway.element);
+  cart.know(fetched);
+}
+
 async function load() {
   const waiting = make("seat-map");
   place(waiting);
@@ -147,6 +159,10 @@ async function load() {
   try {
     const fetched = await resource(id);
     element = null;
+    if (fetched.kind === "grid") {
+      await showTime(fetched);
+      return;
+    }
     show(fetched);
     follow(fetched);
   } catch (refusal) {
