@@ -104,7 +104,9 @@ def sign_in_links(settings: Settings) -> str:
     """For the sandbox alone, and where tokens are signed with a secret: a line for each of PEOPLE."""
     if settings.payments != "sandbox" or not settings.jwt_secret:
         return ""
-    lines = [f"  {what:<13} {sign_in_address(settings, *who)}\n" for what, *who in PEOPLE]
+    lines = [
+        f"  {what:<13} {sign_in_address(settings, user, name, role)}\n" for what, user, name, role in PEOPLE
+    ]
     return (
         "Sign in as somebody who has driveways, or needs one, each in a browser of their own:\n\n"
         + "".join([*lines, "\n"])

@@ -36,7 +36,7 @@ def cookie(token: str, settings: Settings) -> str:
 routes = [
     Route(
         "/api/sessions",
-        endpoint(_open, body=_Nothing, access="open", csrf=False, idempotent=False),
+        endpoint(_open, body=_Nothing, access="open", csrf=False, idempotent=False, displays=True),
         methods=["POST"],
     )
 ]

@@ -24,6 +24,11 @@ class Caller:
     by_cookie: bool = False
     expires_at: int = field(default=0, compare=False)
 
+    @property
+    def only_watches(self) -> bool:
+        """A wall screen: it reads and subscribes and changes nothing."""
+        return self.roles == {"display"}
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:

@@ -16,6 +16,7 @@ from server.errors import (
     Conflict,
     HoldExpired,
     NotFound,
+    SelfBooking,
     Unauthorized,
 )
 from server.holds import finding, live_state, requests
@@ -82,11 +83,17 @@ class Holds:
         """Take what the request names, all or nothing; `connected` says that the session has a socket here.
 
         Raises SlotTaken with the slots that cannot be had (none for `best`), Conflict for a cart of another
-        owner or currency, LimitExceeded, and what requests.py refuses.
+        owner or currency, LimitExceeded, SelfBooking, and what requests.py refuses.
         """
         session = _session_of(caller)
+        await self._refuse_owner(caller, request.resource)
         process = self.process if connected else None
         return await self._taking.hold(session, request, op=op, process=process)
+
+    async def _refuse_owner(self, caller: Caller, resource: str) -> None:
+        """Nobody takes what is their own; who signs in only later is refused when it is booked."""
+        if caller.user is not None and (await self._inventory.get(resource)).resource.owner == caller.user:
+            raise SelfBooking
 
     # Giving back, prolonging.
 

@@ -67,6 +67,7 @@ class Rules:
     idempotent: bool
     body_limit: int
     missing: type[HoldfastError]
+    displays: bool
     beacon: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,6 +88,7 @@ def endpoint(
     idempotent: bool = True,
     body_limit: int = BODY_LIMIT,
     missing: type[HoldfastError] = NotFound,
+    displays: bool = False,
 ) -> Callable[[Request], Awaitable[Response]]:
     """A Starlette endpoint around `handler`.
 
@@ -95,9 +97,10 @@ def endpoint(
     `csrf` may carry the CSRF token there and comes as text too (`sendBeacon`). `csrf=False` is for routes
     that a page calls before it has a token; the Origin is checked all the same. `idempotent=False` ignores
     Idempotency-Key beyond its form (`Call.op` still has it). `missing` is what the handler raises for an id
-    of nothing, and a malformed id gets likewise. An absent body is `{}`. Refusals leave as problem+json.
+    of nothing, and a malformed id gets likewise. `displays` is for changes that wall screens make too, who
+    otherwise only read. An absent body is `{}`. Refusals leave as problem+json.
     """
-    rules = Rules(body, access, limit, frozenset(roles), csrf, idempotent, body_limit, missing)
+    rules = Rules(body, access, limit, frozenset(roles), csrf, idempotent, body_limit, missing, displays)
 
     async def run(request: Request) -> Response:
         try:
@@ -125,6 +128,8 @@ async def _admit(request: Request, handler: Handler, rules: Rules) -> Response:
     caller = await _caller(request, parts, rules)
     if changes:
         cross_site.require_own_origin(request, parts.settings, caller)
+    if changes and caller.only_watches and not rules.displays:
+        raise Forbidden("a wall screen only watches")
     token = request.headers.get("x-csrf-token")
     guarded = changes and rules.csrf and caller.by_cookie
     if guarded and not (rules.beacon and token is None):

@@ -26,6 +26,7 @@ from server.errors import (
     Internal,
     Overloaded,
     RateLimited,
+    Unauthorized,
 )
 from server.holds.rules import Best, HoldRequest
 from server.http.times import now_milliseconds
@@ -36,6 +37,9 @@ from server.live.views import cart_changed, cart_view, error_message
 HELLO_SECONDS: Final = 10
 QUEUE_LIMIT: Final = 64
 """Commands of one socket that wait; one more is answered with `overloaded`."""
+
+CHANGES: Final = (protocol.Hold, protocol.Release, protocol.Extend)
+"""What a wall screen may not ask for."""
 
 FLOOD_RETRY_SECONDS: Final = 5
 WELCOME_TRIES: Final = 5
@@ -137,15 +141,30 @@ class Conversation:
                 self._refuse(message, Internal())
 
     async def _answer(self, message: Message) -> None:
-        if not self._tab.caller.session and not isinstance(message, protocol.Hello):
-            raise BadRequest("say hello first")
+        if not isinstance(message, protocol.Hello):
+            self._require_right(message)
         await self._handlers[type(message)](message)
+
+    def _require_right(self, message: Message) -> None:
+        """Whoever this tab speaks for may say such things, still."""
+        if not self._tab.caller.session:
+            raise BadRequest("say hello first")
+        self._require_session()
+        if self._tab.caller.only_watches and isinstance(message, CHANGES):
+            raise Forbidden("a wall screen only watches")
+
+    def _require_session(self) -> None:
+        """It may have become a user's a moment ago."""
+        if self._live.is_revoked(self._tab):
+            raise Unauthorized("this session belongs to a user now; say hello with the user's token")
 
     async def _hello(self, message: protocol.Hello) -> None:
         caller, token = await self._identify(message)
         tab = self._tab
+        waiting = tab.waiting if tab.caller.session == caller.session else []
         if tab.caller.session and (tab.caller.session, tab.caller.user) != (caller.session, caller.user):
             self._live.closed(tab)
+            tab.waiting = waiting
         if tab.caller.session:
             tab.caller = caller
         else:
@@ -175,6 +194,7 @@ class Conversation:
             views = [await self._live.news.view(hold) for hold in standing.live]
             if not tab.missed:
                 break
+        self._require_session()
         session.holds = {hold.id: hold for hold in standing.live}
         held = [
             (hold, view) for hold, view in zip(standing.live, views, strict=True) if hold.status == "held"

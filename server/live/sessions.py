@@ -151,10 +151,17 @@ class LiveSessions:
             tab.tell(BookingChanged(fields=event.booking))
 
     def hear_bound(self, data: bytes) -> None:
-        """A session that belongs to a user now: its sockets have a moment to say so too."""
-        session, _user = msgspec.msgpack.decode(data, type=tuple[str, str])
-        if self.table.session(session) is not None:
-            self._revoked[session] = time.monotonic() + REVOKE_SECONDS
+        """A session is a user's now: its sockets hear nothing more, and have a moment to be theirs too."""
+        name, _user = msgspec.msgpack.decode(data, type=tuple[str, str])
+        self._revoked[name] = time.monotonic() + REVOKE_SECONDS
+        session = self.table.session(name)
+        for tab in () if session is None else session.tabs:
+            if tab.caller.user is None:
+                tab.greeted = False
+
+    def is_revoked(self, tab: Tab) -> bool:
+        """Whether the tab's session has become a user's, and the tab has not."""
+        return tab.caller.user is None and tab.caller.session in self._revoked
 
     # How they are kept.
 
