@@ -40,6 +40,7 @@ create table notice (
 create index notice_user on notice (user_id, position);
 create index notice_unread on notice (user_id, position) where read_at is null;
 create index notice_read on notice (read_at) where read_at is not null;
+create index notice_read_lately on notice (user_id, read_at) where read_at is not null;
 
 -- One way of telling one of it: an e-mail, a text message, a push, a call of an owner's own system. `id` is its
 -- idempotency key at whoever delivers it, and follows from the event, the channel and the address: nothing goes
