@@ -19,10 +19,12 @@ from channels.supervisor import stop, supervise
 from server.accounts import routes as accounts_routes
 from server.accounts.sessions import Sessions
 from server.bookings import routes as bookings_routes
+from server.bookings import transfers_routes
 from server.bookings.announcer import Announcer
 from server.bookings.booked import PostgresBooked
 from server.bookings.rates_file import FileRates
 from server.bookings.service import Bookings
+from server.bookings.transfers import Transfers
 from server.database.pool import Database
 from server.holds import routes as holds_routes
 from server.holds.client import connect
@@ -79,6 +81,7 @@ class Parts:
     keeper: Keeper
     bookings: Bookings
     payments: Payments
+    transfers: Transfers
     sessions: Sessions
     limits: Limits
     hub: Hub
@@ -159,6 +162,7 @@ def api_routes() -> list[BaseRoute]:
         *earnings.routes,
         *webhook.routes,
         *bookings_routes.routes,
+        *transfers_routes.routes,
         *notices_routes.routes,
         *push_routes.routes,
         *webhook_routes.routes,
@@ -251,6 +255,7 @@ def wire(
             figures=PaymentFigures(figures.registry),
             circuit=served.circuit,
         ),
+        transfers=Transfers(database, bookings),
         sessions=sessions,
         limits=Limits(settings, redis),
         hub=hub,

@@ -166,6 +166,25 @@ create table booking_range (
   constraint booking_range_apart exclude using gist (resource_id with =, during with &&) where (exclusive)
 );
 
+-- A booking offered to another user: to `to_user`, or where that is null to whoever has the link. Of its secret only
+-- the hash is here. One offer of a booking stands at a time.
+create table transfer (
+  id uuid primary key,
+  booking_id uuid not null references booking (id),
+  secret_hash text not null unique,
+  to_user text check (to_user <> ''),
+  state text not null default 'offered' check (state in ('offered', 'accepted', 'withdrawn')),
+  created_at timestamptz not null,
+  expires_at timestamptz not null check (expires_at > created_at),
+  ended_at timestamptz,
+  accepted_by text,
+  check ((state = 'offered') = (ended_at is null)),
+  check ((state = 'accepted') = (accepted_by is not null))
+);
+
+create unique index transfer_offered on transfer (booking_id) where state = 'offered';
+create index transfer_to_user on transfer (to_user, created_at) where state = 'offered' and to_user is not null;
+
 -- What a cart costs in a currency, locked. `prices` is hold:index → the price of one in minor units; `rate_at`
 -- the moment of the rates that `rate` is out of; `asked_at` tells the one that its cart was last asked for in.
 -- A row outlives its cart until `keep_until`, and then goes when the next quote is written.

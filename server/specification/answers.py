@@ -8,7 +8,7 @@ import msgspec
 from server.bookings.outbox import NoticeKind
 from server.bookings.rules import Approval, BookingStatus, CancelReason, PaymentStatus
 from server.holds.rules import HoldStatus
-from server.inventory.grid.rules import GridRules
+from server.inventory.grid.rules import Hours, Weekday
 from server.inventory.rules import Category, HoldPolicy, Kind, PriceList, Slot
 
 Time = Annotated[str, msgspec.Meta(description="RFC 3339, UTC, milliseconds")]
@@ -119,6 +119,12 @@ class ResourceSummary(Answered, frozen=True):
     categories: tuple[Category, ...]
     capacity: int
     price_from: Price | None
+    address: str
+    step_minutes: int | msgspec.UnsetType = msgspec.UNSET
+    price_per_hour: Price | msgspec.UnsetType = msgspec.UNSET
+    range: tuple[Time, Time] | msgspec.UnsetType = msgspec.UNSET
+    price: Price | msgspec.UnsetType = msgspec.UNSET
+    free: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Resources(Answered, frozen=True):
@@ -126,8 +132,49 @@ class Resources(Answered, frozen=True):
     next: str | None
 
 
+class Rate(Answered, frozen=True):
+    """Another price of an hour while clocks show `start` to `end`; no weekdays are all."""
+
+    start: str
+    end: str
+    price_per_hour: Price
+    weekdays: tuple[Weekday, ...]
+
+
+class Grid(Answered, frozen=True):
+    """When a place can be booked and what an hour of it costs; lengths in minutes."""
+
+    step_minutes: int
+    origin: Time
+    opening_hours: dict[Weekday, Hours]
+    exceptions: dict[str, Hours]
+    price_per_hour: Price
+    rates: tuple[Rate, ...]
+    capacity: int
+    buffer_minutes: int
+    min_minutes: int
+    max_minutes: int
+    notice_minutes: int
+    horizon_days: int
+
+
+class Length(Answered, frozen=True):
+    """A usual length of a range; `reason` says why one cannot be booked."""
+
+    minutes: int
+    end: Time
+    price: Price | None
+    available: bool
+    reason: str | None
+
+
+class Lengths(Answered, frozen=True):
+    start: Time
+    lengths: tuple[Length, ...]
+
+
 class WholeResource(Answered, frozen=True):
-    """A resource with its slots in index order."""
+    """A resource with its slots in index order, of a grid those of some days."""
 
     id: str
     kind: Kind
@@ -144,7 +191,7 @@ class WholeResource(Answered, frozen=True):
     ends_at: Time | None
     price_lists: dict[str, PriceList]
     address: str
-    grid: GridRules | None
+    grid: Grid | None
     slots: tuple[Slot, ...]
 
 
@@ -222,6 +269,55 @@ class Booking(Answered, frozen=True):
     cancel_reason: CancelReason | None
     approval: BookingApproval | None
     payment: str | None
+
+
+class Transfer(Answered, frozen=True):
+    """An offer of a booking: to `user`, or to whoever has the link. `token` and `url` are answered once."""
+
+    id: str
+    booking: str
+    user: str | None
+    status: Literal["offered", "accepted", "withdrawn", "expired"]
+    created_at: Time
+    expires_at: Time
+    token: str | msgspec.UnsetType = msgspec.UNSET
+    url: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class TransferAnswer(Answered, frozen=True):
+    transfer: Transfer
+
+
+class LastTransfer(Answered, frozen=True):
+    transfer: Transfer | None
+
+
+class OfferedItem(Answered, frozen=True):
+    """What is handed on, without its price."""
+
+    resource: str
+    slot: str
+    label: str
+    quantity: int
+    range: tuple[str, str] | None
+
+
+class OfferedBooking(Answered, frozen=True):
+    """What one may know of a booking before one takes it over."""
+
+    reference: str
+    status: BookingStatus
+    items: tuple[OfferedItem, ...]
+
+
+class TransferAndBooking(Answered, frozen=True):
+    transfer: Transfer
+    booking: OfferedBooking
+
+
+class Transfers(Answered, frozen=True):
+    items: tuple[TransferAndBooking, ...]
+    next: str | None
 
 
 class Payment(Answered, frozen=True):
@@ -418,6 +514,7 @@ ANSWERS: Final[Mapping[str, Mapping[int, Any]]] = {
     "GET /api/resources/{id}": {200: WholeResource, 304: None},
     "PATCH /api/resources/{id}": {200: WholeResource},
     "DELETE /api/resources/{id}": {204: None},
+    "GET /api/resources/{id}/lengths": {200: Lengths},
     "GET /api/resources/{id}/availability": {200: Availability},
     "POST /api/holds": {201: HeldAnswer, 200: HeldAnswer},
     "GET /api/holds/{id}": {200: HoldAnswer},
@@ -434,8 +531,15 @@ ANSWERS: Final[Mapping[str, Mapping[int, Any]]] = {
     "GET /api/bookings/{id}": {200: BookingAnswer},
     "PUT /api/bookings/{id}/confirm": {200: BookingAnswer},
     "PUT /api/bookings/{id}/cancel": {200: BookingAnswer},
+    "PATCH /api/bookings/{id}": {200: BookingAnswer},
     "DELETE /api/bookings/{id}": {200: BookingAnswer},
     "GET /api/bookings/{id}/cancellation": {200: Cancellation},
+    "POST /api/bookings/{id}/transfer": {201: TransferAnswer},
+    "GET /api/bookings/{id}/transfer": {200: LastTransfer},
+    "DELETE /api/bookings/{id}/transfer": {204: None},
+    "GET /api/transfers": {200: Transfers},
+    "GET /api/transfers/{token}": {200: TransferAndBooking},
+    "POST /api/transfers/{token}/accept": {200: BookingAnswer},
     "GET /api/bookings/{id}/payments": {200: Payments},
     "POST /api/bookings/{id}/payments": {201: PaymentAnswer},
     "GET /api/bookings/{id}/refunds": {200: Refunds},
@@ -467,14 +571,30 @@ ANSWERS: Final[Mapping[str, Mapping[int, Any]]] = {
 """Method and path → status → type; None has no body."""
 
 _PAGE: Final = {"after": "`next` of the page before", "limit": "how many, at the most"}
+_DAYS: Final = {"from": "of a grid the first day, 2026-11-21", "to": "the last day, 62 at the most"}
 QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
     "GET /api/resources": {
         "kind": "seats, sessions or grid",
         "owner": "a user's id",
-        "q": "words of the title or place",
+        "q": "words of the title, description or address",
         "date": "a day, 2026-11-21",
+        "from": "RFC 3339: grids that are free from then on …",
+        "to": "… until then",
         **_PAGE,
     },
-    "GET /api/bookings": _PAGE,
+    "GET /api/resources/{id}": _DAYS,
+    "GET /api/resources/{id}/availability": _DAYS,
+    "GET /api/resources/{id}/lengths": {"start": "RFC 3339, when the range begins"},
+    "GET /api/bookings": {
+        "role": "buyer: what one booked; owner: what others booked of one's own",
+        "status": "one, or some with commas between",
+        "payment_status": "one, or some with commas between",
+        "approval": "one, or some with commas between",
+        "resource": "a resource's id",
+        "from": "what takes place then or later: a day in UTC, 2026-11-21, or RFC 3339 …",
+        "to": "… until then, the day included",
+        "q": "a part of the reference or of the customer's name",
+        **_PAGE,
+    },
 }
 """What a query may say."""
