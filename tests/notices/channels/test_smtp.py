@@ -60,9 +60,13 @@ class Postmaster:
 
 @asynccontextmanager
 async def post_office(
-    tls: ssl.SSLContext | None = None, *, at_once: bool = False, auth: bool = False, **answers: str
+    tls: ssl.SSLContext | None = None,
+    *,
+    at_once: bool = False,
+    auth: bool = False,
+    answers: dict[str, str] | None = None,
 ) -> AsyncIterator[Postmaster]:
-    postmaster = Postmaster(answers)
+    postmaster = Postmaster(answers or {})
     loop = asyncio.get_running_loop()
 
     def protocol() -> aiosmtpd.SMTP:
@@ -160,7 +164,7 @@ async def test_a_wrong_password_is_the_servers_trouble_and_is_not_quoted() -> No
 async def test_what_a_server_says_tells_whose_trouble_it_is(
     stage: str, answer: str, kind: type[Exception]
 ) -> None:
-    async with post_office(**{stage: answer}) as office:
+    async with post_office(answers={stage: answer}) as office:
         with pytest.raises((Permanent, Temporary)) as caught:
             await smtp(f"smtp://127.0.0.1:{office.port}").send(message())
     assert type(caught.value) is kind
