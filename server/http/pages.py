@@ -21,9 +21,12 @@ from server.settings import Settings
 
 PAGES: Final = {
     "/": "index.html",
+    "/driveways": "driveways.html",
     "/resources/{id}": "resource.html",
     "/booking": "booking.html",
     "/bookings/{id}": "booking-result.html",
+    "/my-bookings": "my-bookings.html",
+    "/owner": "owner.html",
     "/kiosk/{id}": "kiosk.html",
     "/sign-in": "sign-in.html",
 }

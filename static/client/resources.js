@@ -4,14 +4,14 @@ import { get } from "./http.js";
 
 const kept = new Map();
 
-/** @returns {Promise<object[]>} all resources, without their slots @throws {Refusal} */
-export async function listResources() {
+/** @param {Record<string, string>} [wanted] such as `{owner}` @returns {Promise<object[]>} resources, without their slots @throws {Refusal} */
+export async function listResources(wanted = {}) {
   const items = [];
-  let next = "/api/resources";
-  while (next) {
-    const page = await get(next);
+  let after = {};
+  while (after) {
+    const page = await get(`/api/resources?${new URLSearchParams({ ...wanted, ...after })}`);
     items.push(...page.items);
-    next = page.next && (page.next.startsWith("/") ? page.next : `/api/resources?after=${encodeURIComponent(page.next)}`);
+    after = page.next && { after: page.next };
   }
   return items;
 }

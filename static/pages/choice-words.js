@@ -9,9 +9,9 @@ export function chosenWords(resource, range) {
   return { when: rangeWords(rangeOf(resource, range), resource.time_zone), length: lengthWords(minutes) };
 }
 
-/** @returns {string} what a quick length is called, such as `2 h · €5.00` */
-export function lengthLabel({ minutes, price }) {
-  return `${lengthWords(minutes)} · ${formatMoney(price)}`;
+/** @param {{amount: number, currency: string} | null} price @returns {string} what a quick length is called, such as `2 h · €5.00` */
+export function lengthLabel(minutes, price) {
+  return price ? `${lengthWords(minutes)} · ${formatMoney(price)}` : lengthWords(minutes);
 }
 
 /** @returns {string} the sentence of the page before anything is chosen */

@@ -12,9 +12,9 @@ const OFFERS = { seats: "Choose your seats", sessions: "Choose a time", grid: "C
 const MANY = 6;
 
 function card(resource) {
-  const { id, kind, title, description, starts_at: start, time_zone: zone, price_from: price } = resource;
+  const { id, kind, title, description, address, starts_at: start, time_zone: zone, price_from: price } = resource;
   const offer = make("span.offer", {}, make("span", {}, OFFERS[kind] ?? "Book"), price && make("span", {}, "from ", make("b", {}, formatMoney(price))));
-  const when = make("p.when", {}, formatMoment(start, zone));
+  const when = make("p.when", {}, kind === "grid" ? address : formatMoment(start, zone));
   const body = make("div.body", {}, make("h2", {}, title), when, make("p.about", {}, description ?? ""), offer);
   return make("li", {}, make("a.card", { href: `/resources/${encodeURIComponent(id)}` }, poster(id, kind), body));
 }
@@ -45,6 +45,7 @@ async function load() {
   try {
     const resources = await listResources();
     show(resources);
+    find("parking").hidden = !resources.some(({ kind }) => kind === "grid");
     find("find").hidden = resources.length <= MANY;
     find("query").addEventListener("input", (event) => filterBy(resources, event.target.value));
   } catch (refusal) {

@@ -1,8 +1,10 @@
 /** What every page does first: the line to the server, its state in the header, the ribbon of a test shop. */
 
 import { Holdfast } from "../client/holdfast.js";
+import { user } from "../client/user.js";
 import { ending, sentence } from "../client/wording.js";
 import "../elements/connection-state.js";
+import { make } from "../elements/make.js";
 import { notify } from "../elements/notices.js";
 
 /** @returns {HTMLElement} by its id */
@@ -24,9 +26,24 @@ function showSandbox() {
   for (const hint of document.querySelectorAll("[data-sandbox]")) hint.hidden = !isSandbox;
 }
 
+/** The ways to what is one's own; screens on walls have no header. */
+function showWays() {
+  const brand = document.querySelector(".top .brand");
+  if (!brand) return;
+  const ways = make("nav.ways", { "aria-label": "Yours" });
+  const draw = () => {
+    const list = [["/my-bookings", "My bookings"], user.has("owner") && ["/owner", "My places"]].filter(Boolean);
+    ways.replaceChildren(...list.map(([href, name]) => make("a", { href, "aria-current": location.pathname === href ? "page" : null }, name)));
+  };
+  draw();
+  user.addEventListener("change", draw);
+  brand.after(ways);
+}
+
 /** @returns {Holdfast} started; holds that end are told @param {{watching?: boolean, availability?: () => object}} [options] */
 export function startPage({ watching = false, availability } = {}) {
   showSandbox();
+  showWays();
   const holdfast = new Holdfast({ watching });
   for (const element of document.querySelectorAll("connection-state")) element.follow(holdfast, availability);
   holdfast.addEventListener("ended", ({ detail }) => tellEnding(detail));

@@ -1,7 +1,7 @@
 /** The panel beside a driveway's board: what is chosen, the quick lengths with their prices, and the button that holds it. */
 
 import { get } from "../client/http.js";
-import { priceOf, startOf, stepsIn } from "../client/grid.js";
+import { indexAt, priceOf, startOf } from "../client/grid.js";
 import { formatMoney } from "../client/money.js";
 import { sentence } from "../client/wording.js";
 import { make } from "../elements/make.js";
@@ -87,9 +87,11 @@ export class TimeChoice {
   }
 
   #length(length) {
-    const steps = stepsIn(this.#resource, length.range);
-    const facts = { type: "button", disabled: !length.free, "data-end": String(steps.end), onclick: () => this.#choose(steps) };
-    return make("button.chip", facts, lengthLabel(length), !length.free && make("span.hush", {}, ", not free"));
+    const { minutes, end, price, available, reason } = length;
+    const { start } = this.#range;
+    const steps = { start, end: indexAt(this.#resource, Date.parse(end)) };
+    const facts = { type: "button", disabled: !available, "data-end": String(steps.end), onclick: () => this.#choose(steps) };
+    return make("button.chip", facts, lengthLabel(minutes, price), reason && make("span.hush", {}, `: ${reason}`));
   }
 
   #mark() {

@@ -1,0 +1,54 @@
+/** What an owner's page and a list of bookings make of what they are told. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { isOver, sorted, standing } from "../../static/pages/bookings-words.js";
+import { spansOf, spansText } from "../../static/pages/owner-hours.js";
+import { awaited } from "../../static/pages/owner-requests.js";
+import { visitsOn } from "../../static/pages/owner-week.js";
+
+const LONDON = { id: "drive", time_zone: "Europe/London" };
+
+function booking(facts) {
+  return { id: "b", status: "confirmed", payment_status: "paid", items: [], starts_at: null, ends_at: null, created_at: "2026-11-01T00:00:00Z", ...facts };
+}
+
+test("hours are read as people write them, and written as they are read", () => {
+  assert.deepEqual(spansOf("7:00-12.00, 13:00 – 24:00"), [["07:00", "12:00"], ["13:00", "24:00"]]);
+  assert.equal(spansText(spansOf("07:00–12:00, 13:00–24:00")), "07:00–12:00, 13:00–24:00");
+  assert.deepEqual(spansOf("  "), []);
+  assert.equal(spansOf("nine to five"), null);
+  assert.equal(spansOf("07:00"), null);
+});
+
+test("what comes first stands first, and what is over the latest first", () => {
+  const now = Date.parse("2026-11-21T12:00:00Z");
+  const soon = booking({ id: "soon", starts_at: "2026-11-21T13:00:00Z", ends_at: "2026-11-21T14:00:00Z" });
+  const later = booking({ id: "later", starts_at: "2026-12-21T13:00:00Z", ends_at: "2026-12-21T14:00:00Z" });
+  const concert = booking({ id: "concert" });
+  const gone = booking({ id: "gone", ends_at: "2026-11-21T12:00:00Z" });
+  const cancelled = booking({ id: "cancelled", status: "cancelled", created_at: "2026-11-02T00:00:00Z" });
+  const { coming, over } = sorted([cancelled, concert, later, gone, soon], now);
+  assert.deepEqual(coming.map(({ id }) => id), ["soon", "later", "concert"]);
+  assert.deepEqual(over.map(({ id }) => id), ["cancelled", "gone"]);
+  assert.ok(!isOver(soon, now));
+});
+
+test("a booking that waits for its owner says so, and the most urgent is asked first", () => {
+  const waits = (id, at) => booking({ id, status: "pending", payment_status: "authorized", approval: { state: "awaited", expires_at: at } });
+  const [late, urgent] = [waits("late", "2026-11-22T00:00:00Z"), waits("urgent", "2026-11-21T13:00:00Z")];
+  assert.equal(standing(late).text, "Waits for the owner");
+  assert.deepEqual(awaited([late, booking({}), urgent]).map(({ id }) => id), ["urgent", "late"]);
+  assert.equal(standing(booking({ status: "pending", payment_status: "failed" })).text, "Payment failed");
+});
+
+test("a visit stands on each day of the place's own clock that it touches", () => {
+  const night = booking({ items: [{ resource: "drive", range: ["2026-06-21T22:30:00.000Z", "2026-06-22T06:00:00.000Z"] }] });
+  const until = booking({ id: "until", items: [{ resource: "drive", range: ["2026-06-21T10:00:00.000Z", "2026-06-21T23:00:00.000Z"] }] });
+  const others = booking({ items: [{ resource: "other", range: ["2026-06-21T10:00:00.000Z", "2026-06-21T12:00:00.000Z"] }] });
+  const days = (day) => visitsOn([night, until, others], LONDON, day).map((visit) => visit.booking.id);
+  assert.deepEqual(days("2026-06-21"), ["until", "b"]);
+  assert.deepEqual(days("2026-06-22"), ["b"]);
+  assert.deepEqual(visitsOn([{ ...night, status: "cancelled" }], LONDON, "2026-06-21"), []);
+});
