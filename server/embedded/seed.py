@@ -6,9 +6,9 @@ from pathlib import Path
 from server.database.pool import Database
 from server.embedded.process import EmbeddedError
 from server.inventory.importer import import_file
+from server.inventory.listing import Wanted
 from server.inventory.reports import ImportOptions
 from server.inventory.service import Inventory
-from server.inventory.store import Wanted
 
 CATALOGUE = Path(__file__).parent / "demo" / "catalogue.yaml"
 

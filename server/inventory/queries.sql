@@ -1,15 +1,16 @@
 -- name: list_resources
 -- in: kind, owner, pattern of ILIKE (each null for any), date (null for any), position after which, how many
--- answers: one row a resource, in the order of creation
+-- answers: one row a resource, in the order of creation; of grids all, for their days are not here
 select id, position, kind, title, owner, time_zone, currency, layout, description, categories, capacity, price_from,
   to_char(starts_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as starts_at,
-  to_char(ends_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as ends_at
+  to_char(ends_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as ends_at, address, grid
 from resource
 where deleted_at is null
   and ($1::text is null or kind = $1)
   and ($2::text is null or owner = $2)
-  and ($3::text is null or title ilike $3 or description ilike $3)
+  and ($3::text is null or title ilike $3 or description ilike $3 or address ilike $3)
   and ($4::date is null
+    or kind = 'grid'
     or $4 between (starts_at at time zone time_zone)::date and (coalesce(ends_at, starts_at) at time zone time_zone)::date
     or exists (
       select from slot

@@ -1,6 +1,5 @@
 """`/api/resources…`: what can be booked, for everybody to read and for owners and operators to change."""
 
-from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -9,12 +8,15 @@ from starlette.routing import Route
 
 from channels.codec import numbers
 from server.accounts.rules import Caller
-from server.errors import BadRequest, FieldError, Forbidden, InvalidFields, UnknownResource
+from server.errors import BadRequest, FieldError, Forbidden, InvalidFields, InvalidRange, UnknownResource
 from server.http.answers import accepts_gzip
 from server.http.endpoint import Answer, Call, endpoint
 from server.inventory.edits import changed_by, new_draft
+from server.inventory.grid.finding import read_range
+from server.inventory.grid.lengths import lengths_from, lengths_view, steps_of
+from server.inventory.grid.showing import read_day, read_days
+from server.inventory.listing import Wanted
 from server.inventory.rules import Resource, ResourceDraft, Slot
-from server.inventory.store import Wanted
 from server.inventory.views import Body, position_of
 
 BODY_LIMIT = 2 * 1024 * 1024
@@ -66,33 +68,59 @@ class ResourceChanges(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 async def list_resources(call: Call) -> Answer:
-    """`GET /api/resources?kind&owner&q&date&after&limit` → `{items, next}`."""
+    """`GET /api/resources?kind&owner&q&date&from&to&after&limit` → `{items, next}`.
+
+    With `from` and `to`, times with an offset, those grids that are free for the whole of it, by live state.
+    """
     query = call.query
     wanted = Wanted(
         kind=_one_of(query.get("kind"), _KINDS),
         owner=query.get("owner") or None,
         text=_short(query.get("q")),
-        day=_day(query.get("date")),
+        day=read_day(query, "date"),
         after=position_of(query["after"]) if query.get("after") else 0,
+        range=read_range(query.get("from"), query.get("to")),
     )
-    page = await call.parts.inventory.page(wanted, _limit(query.get("limit")))
+    if wanted.range is not None and wanted.kind not in {None, "grid"}:
+        raise BadRequest("`from` and `to` are for resources of the kind grid")
+    page = await call.parts.inventory.page(wanted, _limit(query.get("limit")), call.parts.holds)
     return Answer({"items": page.items, "next": page.next})
 
 
 async def read_resource(call: Call) -> Answer:
-    """`GET /api/resources/{id}` → the resource with its slots, from a cache of ready bytes."""
-    body: Body = await call.parts.inventory.body(call.path["id"])
+    """`GET /api/resources/{id}?from&to` → the resource with its slots, from a cache of ready bytes.
+
+    Of a grid the slots of some days: those from `from` to `to`, or of today and the next six.
+    """
+    body: Body = await call.parts.inventory.body(call.path["id"], read_days(call.query))
     headers = {"ETag": body.etag, "Vary": "Accept-Encoding"}
     if accepts_gzip(call.request.headers.get("accept-encoding", "")):
         return Answer(body.gzipped, headers={**headers, "Content-Encoding": "gzip"})
     return Answer(body.plain, headers=headers)
 
 
+async def read_lengths(call: Call) -> Answer:
+    """`GET /api/resources/{id}/lengths?start` → 30 minutes, 1, 2, 4 and 8 hours from then, with prices.
+
+    `available` is by live state; `reason` says why one cannot be booked.
+    """
+    inventory, resource_id, start = call.parts.inventory, call.path["id"], call.query.get("start") or ""
+    calendar = (await inventory.get(resource_id)).calendar
+    if calendar is None:
+        raise InvalidRange("This resource is booked by its slots, not by a range of time")
+    lengths = lengths_from(calendar, start, inventory.now)
+    first, count = steps_of(lengths)
+    state = await call.parts.holds.read(resource_id, lambda _calendar, _first: (first, count))
+    free = numbers(state.available, state.width).tolist()
+    available = {state.first + place: places for place, places in enumerate(free)}
+    return Answer(lengths_view(calendar, start, lengths, available))
+
+
 async def read_availability(call: Call) -> Answer:
-    """`GET /api/resources/{id}/availability` → the live arrays."""
-    resource_id = call.path["id"]
+    """`GET /api/resources/{id}/availability?from&to` → the live arrays, of a grid those of some days."""
+    resource_id, days = call.path["id"], read_days(call.query)
     await call.parts.inventory.get(resource_id)
-    state = await call.parts.holds.read(resource_id)
+    state = await call.parts.holds.read(resource_id, days.steps)
     return Answer(
         {
             "layout": state.layout,
@@ -162,15 +190,6 @@ def _short(given: str | None) -> str | None:
     return given or None
 
 
-def _day(given: str | None) -> date | None:
-    if not given:
-        return None
-    try:
-        return date.fromisoformat(given if len(given) == len("2026-11-21") else "")
-    except ValueError:
-        raise InvalidFields(errors=[FieldError("date", "is no date; one looks like 2026-11-21")]) from None
-
-
 def _limit(given: str | None) -> int:
     if not given:
         return _PAGE
@@ -197,6 +216,7 @@ routes = [
         methods=["PATCH"],
     ),
     Route("/api/resources/{id}", endpoint(delete_resource, **_WRITERS, **_ONE), methods=["DELETE"]),
+    Route("/api/resources/{id}/lengths", endpoint(read_lengths, access="open", **_ONE), methods=["GET"]),
     Route(
         "/api/resources/{id}/availability",
         endpoint(read_availability, access="open", **_ONE),

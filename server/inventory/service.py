@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -13,10 +13,13 @@ from server.errors import HoldfastError, Unavailable, UnknownResource
 from server.inventory import store
 from server.inventory.blocks import Block, blocks_of
 from server.inventory.grid.calendar import Calendar
+from server.inventory.grid.finding import Live
+from server.inventory.grid.showing import Days
+from server.inventory.listing import Page, Wanted, page
 from server.inventory.recent import Recent
 from server.inventory.rules import Resource, ResourceDraft, Slot, lay_out
-from server.inventory.store import Stored, Wanted, Written
-from server.inventory.views import Body, body_of, cursor_after, summary_view
+from server.inventory.store import Stored, Written
+from server.inventory.views import Body, body_of
 
 # A resource that was looked at this long ago is looked at again before it is answered.
 FRESH_SECONDS = 1.0
@@ -28,6 +31,7 @@ WATCH_SECONDS = 2.0
 
 _MOST_SLOTS = 500_000
 _MOST_BYTES = 64 * 1024 * 1024
+_GRID_WEIGHT = 500  # in slots: the days of its calendar that it remembers
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -56,14 +60,6 @@ class LoadedResource:
 class _Entry:
     loaded: LoadedResource
     looked_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some of a list; `next` is None on its last page."""
-
-    items: Sequence[Mapping[str, Any]]
-    next: str | None
 
 
 class _DryRun(Exception):
@@ -113,10 +109,12 @@ class Inventory:
         *,
         on_change: OnChange | None = None,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self.on_change = on_change
         self._clock = clock
+        self._wall = wall
         self._entries: Recent[_Entry] = Recent(_MOST_SLOTS)
         self._bodies: Recent[Body] = Recent(_MOST_BYTES)
         self._loading = _Work()
@@ -142,21 +140,26 @@ class Inventory:
         entry.looked_at = self._clock()  # one caller a second waits, not each
         return entry.loaded
 
-    async def body(self, resource_id: str) -> Body:
-        """A resource as JSON for HTTP, made once for each version."""
+    @property
+    def now(self) -> int:
+        """The time by which steps are past, in ms since the Unix epoch."""
+        return round(self._wall() * 1000)
+
+    async def body(self, resource_id: str, days: Days = Days()) -> Body:  # noqa: B008  # a value
+        """A resource as JSON for HTTP, made once for each version; of a grid the slots of some days."""
         loaded = await self.get(resource_id)
-        key = f"{resource_id} {loaded.version}"
+        calendar, steps = loaded.calendar, (0, 0)
+        if calendar is not None:
+            steps = days.steps(calendar, calendar.today(self.now))
+        key = f"{resource_id} {loaded.version} {steps}"
         body = self._bodies.get(key)
         if body is None:
-            body = await asyncio.shield(self._writing.start(key, lambda: self._write(key, loaded)))
+            body = await asyncio.shield(self._writing.start(key, lambda: self._write(key, loaded, steps)))
         return body
 
-    async def page(self, wanted: Wanted, limit: int) -> Page:
-        """At most `limit` resources in the order of creation."""
-        rows = await store.list_resources(self._database, wanted, limit + 1)
-        more = len(rows) > limit
-        last = rows[limit - 1]["position"] if more else 0
-        return Page([summary_view(dict(row)) for row in rows[:limit]], cursor_after(last) if more else None)
+    async def page(self, wanted: Wanted, limit: int, live: Live | None = None) -> Page:
+        """At most `limit` resources in the order of creation; `live` says which grids are free."""
+        return await page(self._database, wanted, limit, self.now, live)
 
     async def create(self, draft: ResourceDraft, *, dry_run: bool = False) -> Written:
         """A new resource; Conflict if its id is in use or was."""
@@ -231,7 +234,8 @@ class Inventory:
             if (
                 self._loading.tasks.get(resource_id) is asyncio.current_task()
             ):  # else it has changed meanwhile
-                self._entries.put(resource_id, entry, len(entry.loaded.slots) + 1)
+                weight = _GRID_WEIGHT if entry.loaded.calendar else len(entry.loaded.slots) + 1
+                self._entries.put(resource_id, entry, weight)
         entry.looked_at = started
         return entry.loaded
 
@@ -240,8 +244,8 @@ class Inventory:
             stored = await store.read(connection, resource_id)
         return await asyncio.to_thread(_loaded, stored)
 
-    async def _write(self, key: str, loaded: LoadedResource) -> Body:
-        body = await asyncio.to_thread(body_of, loaded.resource, loaded.slots, loaded.version)
+    async def _write(self, key: str, loaded: LoadedResource, steps: tuple[int, int]) -> Body:
+        body = await asyncio.to_thread(_body, loaded, steps)
         self._bodies.put(key, body, len(body.plain) + len(body.gzipped))
         return body
 
@@ -284,6 +288,11 @@ class Inventory:
             await store.announced(self._database, resource_id, version)
         except HoldfastError as error:
             logger.warning("Redis was not told of the change of %s: %s", resource_id, error)
+
+
+def _body(loaded: LoadedResource, steps: tuple[int, int]) -> Body:
+    slots = loaded.slots if loaded.calendar is None else loaded.calendar.slots(*steps)
+    return body_of(loaded.resource, slots, loaded.version)
 
 
 def _roll_back_if(dry_run: bool, written: Written) -> None:

@@ -4,7 +4,6 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from itertools import islice
 from typing import Any, Literal
 
@@ -47,17 +46,6 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which resources a list is of; None is any. `after` is the position of the last one seen."""
-
-    kind: str | None = None
-    owner: str | None = None
-    text: str | None = None
-    day: date | None = None
-    after: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Written:
     """What a change did: counts of slots, and the version it left."""
 
@@ -65,15 +53,6 @@ class Written:
     version: str
     appended: int = 0
     changed: int = 0
-
-
-async def list_resources(database: Database, wanted: Wanted, limit: int) -> list[asyncpg.Record]:
-    """At most `limit` rows in the order of creation."""
-    pattern = None if wanted.text is None else f"%{_escaped(wanted.text)}%"
-    async with database.connection() as connection:
-        return await connection.fetch(
-            queries.list_resources, wanted.kind, wanted.owner, pattern, wanted.day, wanted.after, limit
-        )
 
 
 async def read_version(database: Database, resource_id: str) -> str | None:
@@ -328,8 +307,3 @@ def _slot(row: asyncpg.Record, currency: str, prices: dict[int, Money]) -> Slot:
         accessible=row["accessible"],
         blocked=row["blocked"],
     )
-
-
-def _escaped(text: str) -> str:
-    """A text in which ILIKE finds no wildcard."""
-    return text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from server.errors import BadRequest
+from server.inventory.grid.ranges import RangeWanted
+from server.inventory.grid.rules import GridRules
 from server.inventory.grid.views import grid_view
 from server.inventory.rules import Resource, Slot
 
@@ -56,7 +58,23 @@ def summary_view(row: Mapping[str, Any]) -> dict[str, Any]:
         "categories": row["categories"],
         "capacity": row["capacity"],
         "price_from": None if price is None else {"amount": price, "currency": row["currency"]},
+        "address": row["address"],
+        **_grid_summary(row),
     }
+
+
+def found_view(row: Mapping[str, Any], found: RangeWanted, free: int) -> dict[str, Any]:
+    """A grid that is free for a range: the range, its price, and how many can have it."""
+    price = {"amount": found.price, "currency": row["currency"]}
+    return {**summary_view(row), "range": list(found.range), "price": price, "free": free}
+
+
+def _grid_summary(row: Mapping[str, Any]) -> dict[str, Any]:
+    if row["grid"] is None:
+        return {}
+    rules = msgspec.convert(row["grid"], GridRules)
+    price = {"amount": rules.price_per_hour, "currency": row["currency"]}
+    return {"step_minutes": rules.step_minutes, "price_per_hour": price}
 
 
 def cursor_after(position: int) -> str:

@@ -23,6 +23,7 @@ class Parts:
     sessions: Any
     limits: Any
     inventory: Inventory
+    holds: Any = None
 
 
 @pytest.fixture

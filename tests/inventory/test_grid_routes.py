@@ -179,3 +179,90 @@ async def test_tiers_of_a_refund_stay_where_something_else_is_changed(ann: httpx
     await ann.post("/api/resources", json={**DRIVEWAY, "policy": {"refund": tiers}}, headers=as_owner())
     answer = await changed(ann, title="Mill Lane")
     assert answer.json()["policy"]["refund"] == tiers
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"from": "2026-11-31"}, "from"),
+        ({"from": "20261121"}, "from"),
+        ({"from": "0001-01-01"}, "from"),
+        ({"from": "9999-12-31"}, "from"),
+        ({"from": "2026-11-21", "to": "x"}, "to"),
+        ({"from": "2026-11-21", "to": "2026-11-20"}, "to"),
+        ({"from": "2026-11-21", "to": "2027-01-22"}, "to"),
+        ({"to": "2026-11-21"}, "from"),
+    ],
+)
+async def test_days_are_days(ann: httpx.AsyncClient, query: dict[str, str], field: str) -> None:
+    for path in ("/api/resources/drive", "/api/resources/drive/availability"):
+        answer = await ann.get(path, params=query)
+        assert fields(answer) == [field]
+
+
+async def test_what_is_shown_is_known_by_its_tag(ann: httpx.AsyncClient) -> None:
+    await opened(ann)
+    today = f"{datetime.now(UTC).date() + timedelta(days=1)}"
+    week = await ann.get("/api/resources/drive")
+    day = await ann.get("/api/resources/drive", params={"from": today, "to": today})
+    assert (len(week.json()["slots"]), len(day.json()["slots"])) == (7 * 48, 48)
+    assert week.headers["ETag"] != day.headers["ETag"]
+    for seen, query in ((week, {}), (day, {"from": today, "to": today})):
+        again = await ann.get(
+            "/api/resources/drive", params=query, headers={"If-None-Match": seen.headers["ETag"]}
+        )
+        assert again.status_code == 304
+    await changed(ann, grid={"price_per_hour": 400})
+    again = await ann.get("/api/resources/drive", headers={"If-None-Match": week.headers["ETag"]})
+    assert again.status_code == 200
+
+
+async def listed(ann: httpx.AsyncClient, **query: str) -> list[dict[str, Any]]:
+    answer = await ann.get("/api/resources", params=query)
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+async def test_a_list_shows_what_a_grid_is(ann: httpx.AsyncClient) -> None:
+    await opened(ann, capacity=12)
+    [item] = await listed(ann, kind="grid")
+    assert (item["address"], item["step_minutes"], item["capacity"]) == ("12 Mill Lane, London", 30, 12)
+    assert item["price_per_hour"] == {"amount": 300, "currency": "gbp"}
+    assert item["price_from"] == {"amount": 200, "currency": "gbp"}
+    assert await listed(ann, kind="seats") == []
+
+
+async def test_a_grid_is_found_by_its_address(ann: httpx.AsyncClient) -> None:
+    await opened(ann)
+    assert [item["id"] for item in await listed(ann, q="mill lane, lon")] == ["drive"]
+    assert await listed(ann, q="mill_lane") == []
+
+
+async def test_a_grid_is_listed_on_days_on_which_it_is_open(ann: httpx.AsyncClient) -> None:
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    await opened(ann, exceptions={tomorrow.isoformat(): []}, horizon_days=5)
+    for days, found in ((1, 0), (2, 1), (5, 1), (6, 0), (-1, 0)):
+        day = tomorrow - timedelta(days=1) + timedelta(days=days)
+        assert len(await listed(ann, date=day.isoformat())) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ({"from": "2026-11-21T09:00:00Z"}, 422, "invalid_range"),
+        ({"to": "2026-11-21T09:00:00Z"}, 422, "invalid_range"),
+        ({"from": "2026-11-21T09:00:00Z", "to": "2026-11-21T09:00:00Z"}, 422, "invalid_range"),
+        ({"from": "2026-11-21T09:00:00Z", "to": "2026-11-21T09:00:60Z"}, 422, "invalid_range"),
+        ({"from": "2026-11-21T09:00:00", "to": "2026-11-21T10:00:00"}, 422, "invalid_range"),
+        ({"from": "2026-11-21", "to": "2026-11-22"}, 422, "invalid_range"),
+        ({"kind": "seats", "from": "2026-11-21T09:00:00Z", "to": "2026-11-21T10:00:00Z"}, 400, "bad_request"),
+        ({"date": "2026-02-29"}, 422, "invalid"),
+    ],
+)
+async def test_a_search_for_no_time_is_refused(
+    ann: httpx.AsyncClient, query: dict[str, str], status: int, code: str
+) -> None:
+    answer = await ann.get("/api/resources", params=query)
+    assert answer.status_code == status
+    assert code in answer.json()["code"]

@@ -11,9 +11,9 @@ from server.database.migrate import MigrationError
 from server.database.pool import Database
 from server.inventory.generate import stadium
 from server.inventory.importer import import_file, write_drafts
+from server.inventory.listing import Wanted
 from server.inventory.reports import ImportOptions, ImportReport, parse_price
 from server.inventory.service import Inventory
-from server.inventory.store import Wanted
 from tests.inventory.examples import draft, seat_draft
 
 FILES = Path(__file__).parent / "files"

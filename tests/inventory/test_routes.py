@@ -23,7 +23,7 @@ from tests.support.door import app_of, bearer, jwt_of, parts_of, visit
 class Holds:
     """The live arrays of one resource."""
 
-    async def read(self, resource_id: str) -> State:
+    async def read(self, resource_id: str, _choose: object) -> State:
         if resource_id != "hall":
             raise UnknownResource
         return State("e1", 7, 1, 2, 0, 2, b"\x01\x00\x2c\x01", b"\x00\x00\x05\x00")

@@ -11,6 +11,7 @@ import pytest
 from server.database.pool import Database
 from server.errors import Conflict, InvalidFields, Unavailable, UnknownResource
 from server.inventory import service, store
+from server.inventory.listing import Wanted
 from server.inventory.rules import (
     Category,
     HoldPolicy,
@@ -24,7 +25,6 @@ from server.inventory.rules import (
     put_in,
 )
 from server.inventory.service import Edit, Inventory
-from server.inventory.store import Wanted
 from server.inventory.views import position_of
 from tests.inventory.examples import EUR, draft, seat_draft
 from tests.support.servers import PostgreSQL, freeze, thaw

@@ -35,12 +35,16 @@ def wanted_range(calendar: Calendar, start: str, end: str, now: int) -> RangeWan
 
     Raises InvalidRange whose sentence says what would be right.
     """
-    begins, ends = _moment(start, "start"), _moment(end, "end")
+    begins, ends = moment_of(start, "start"), moment_of(end, "end")
+    return steps_between(calendar, begins, ends, now)
+
+
+def steps_between(calendar: Calendar, begins: int, ends: int, now: int) -> RangeWanted:
+    """The same of moments in ms."""
     if ends <= begins:
         raise InvalidRange("The range ends when it begins or before; its end is after its start")
-    first, stop = _boundary(calendar, begins), _boundary(calendar, ends)
+    first, stop = beginning(calendar, begins, now), _boundary(calendar, ends)
     _check_length(calendar, ends - begins)
-    _check_time(calendar, begins, now)
     _check_open(calendar, first, stop - first)
     items = [*_priced(calendar, first, stop - first), *_buffer(calendar, stop)]
     last = items[-1][0] + 1
@@ -59,7 +63,15 @@ def _priced(calendar: Calendar, first: int, count: int) -> list[tuple[int, int, 
     return [(first + place, 1, price) for place, price in enumerate(calendar.prices(first, count))]
 
 
-def _moment(text: str, name: str) -> int:
+def beginning(calendar: Calendar, begins: int, now: int) -> int:
+    """The step that begins at a moment, if a range can begin there; else InvalidRange."""
+    first = _boundary(calendar, begins)
+    _check_time(calendar, begins, now)
+    return first
+
+
+def moment_of(text: str, name: str) -> int:
+    """RFC 3339 as ms since the Unix epoch; InvalidRange names what it should be."""
     try:
         return milliseconds(datetime.fromisoformat(parse_instant(text)))
     except ValueError as error:
@@ -88,13 +100,14 @@ def _check_length(calendar: Calendar, length: int) -> None:
 
 
 def _check_time(calendar: Calendar, begins: int, now: int) -> None:
+    """A step that has begun can no longer be had, nor one that begins too soon."""
     notice = calendar.rules.notice_minutes
-    earliest = now + notice * 60_000
+    earliest = max(now + 1, now + notice * 60_000)
     if begins >= earliest:
         return
     first = calendar.index_at(earliest + calendar.step_ms - 1)
     told = f"; from {_clock(calendar, calendar.starts_at(first))} on it can be booked"
-    if begins < now:
+    if begins <= now:
         raise InvalidRange(f"{_clock(calendar, begins)} is past{told}")
     raise InvalidRange(f"It is booked {notice} minutes ahead at least{told}")
 
