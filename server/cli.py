@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 
@@ -18,28 +18,22 @@ from server.demo import FOLDER, demo
 from server.embedded.process import EmbeddedError
 from server.errors import HoldfastError
 from server.holds.client import connect
-from server.http.times import now_milliseconds
 from server.inventory.generate import FEWEST_SEATS, MOST_SEATS, stadium
 from server.inventory.importer import import_file, write_drafts
 from server.inventory.reports import ImportOptions, ImportReport, parse_price
 from server.inventory.seating_plan import SeatId
 from server.inventory.service import Inventory
+from server.letter_commands import NOTICES, WEBHOOKS, Letters, add_actions
 from server.loop import run
+from server.notices.channels.senders import problems_of_channels
+from server.notices.channels.vapid import new_private_key
 from server.ops import fault_points, logs
 from server.ops.audit import Finding
 from server.ops.auditor import audit
 from server.ops.preflight import problems_of_servers
-from server.payments import letters
-from server.payments.inbox_store import State
 from server.serve import CannotServe, serve
 from server.settings import Settings, SettingsError, from_environment, problems_for_run
 
-STATES: dict[str, list[State]] = {
-    "unfinished": ["due", "dead"],
-    "dead": ["dead"],
-    "due": ["due"],
-    "all": ["due", "dead", "done"],
-}
 LONG_SECONDS = 60.0
 DAY_SECONDS = 24 * 3600
 FAILURES = (CannotServe, EmbeddedError, HoldfastError, MigrationError)
@@ -84,7 +78,12 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("audit", help="name every broken invariant; ends with 1 where there is any")
     one.set_defaults(command=run_audit)
     _add_token(commands.add_parser("token", help="mint a token for a user, role or display"))
-    _add_webhooks(commands.add_parser("webhooks", help="the payment provider's events: list, show, replay"))
+    one = commands.add_parser("webhooks", help="the payment provider's events: list, show, replay")
+    _add_letters(one, WEBHOOKS)
+    one = commands.add_parser("notices", help="what goes outside: list, show, replay; a key for pushes")
+    actions = _add_letters(one, NOTICES)
+    two = actions.add_parser("key", help="make a VAPID_PRIVATE_KEY, which signs pushes to browsers")
+    two.set_defaults(command=run_key)
     return whole
 
 
@@ -116,13 +115,6 @@ def seat_count(text: str) -> int:
     raise argparse.ArgumentTypeError(f"a stadium has {FEWEST_SEATS} to {MOST_SEATS} seats, not {text}")
 
 
-def count(text: str) -> int:
-    """--limit, or the error that argparse shows."""
-    if text.isascii() and text.isdigit() and 0 < int(text[:9]) == int(text):
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no number of events")
-
-
 def price(text: str) -> tuple[str, int]:
     """One --price, or the error that argparse shows."""
     try:
@@ -141,24 +133,9 @@ def _add_token(one: argparse.ArgumentParser) -> None:
     one.set_defaults(command=run_token, refuse=one.error)
 
 
-def _add_webhooks(one: argparse.ArgumentParser) -> None:
-    actions = one.add_subparsers(dest="action", metavar="ACTION", required=True)
-    two = actions.add_parser("list", help="the latest that are not worked off, and how many there are")
-    states = two.add_mutually_exclusive_group()
-    for name, meaning in (("dead", "given up"), ("due", "still tried"), ("all", "and those worked off")):
-        states.add_argument(
-            f"--{name}", action="store_const", const=STATES[name], dest="states", help=meaning
-        )
-    two.add_argument("--limit", type=count, default=50, help="how many at most (50)")
-    two.set_defaults(command=run_webhooks, work=_list_webhooks, states=STATES["unfinished"])
-    two = actions.add_parser("show", help="one event with its body, without secrets")
-    two.add_argument("event", metavar="ID")
-    two.set_defaults(command=run_webhooks, work=_show_webhook)
-    two = actions.add_parser("replay", help="have events worked off once more; that is always safe")
-    which = two.add_mutually_exclusive_group(required=True)
-    which.add_argument("events", nargs="*", metavar="ID", default=[])
-    which.add_argument("--dead", action="store_true", help="every dead letter")
-    two.set_defaults(command=run_webhooks, work=_replay_webhooks)
+def _add_letters(one: argparse.ArgumentParser, letters: Letters) -> Any:
+    one.set_defaults(command=run_letters)
+    return add_actions(one, letters)
 
 
 def run_demo(options: argparse.Namespace, settings: Settings) -> int:
@@ -167,7 +144,13 @@ def run_demo(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def run_server(_options: argparse.Namespace, settings: Settings) -> int:
-    refuse([*problems_for_run(settings), *fault_points.problems(os.environ, settings)])
+    refuse(
+        [
+            *problems_for_run(settings),
+            *problems_of_channels(settings),
+            *fault_points.problems(os.environ, settings),
+        ]
+    )
     run(_run_server(settings))
     return 0
 
@@ -281,13 +264,13 @@ def demo_secret() -> str:
     return path.read_text() if path.exists() else ""
 
 
-def run_webhooks(options: argparse.Namespace, settings: Settings) -> int:
-    for text in run(_run_webhooks(options, database_url(settings))):
+def run_letters(options: argparse.Namespace, settings: Settings) -> int:
+    for text in run(_run_letters(options, database_url(settings))):
         print(text)
     return 0
 
 
-async def _run_webhooks(options: argparse.Namespace, url: str) -> list[str]:
+async def _run_letters(options: argparse.Namespace, url: str) -> list[str]:
     database = await Database.connect(url, size=1, command_seconds=LONG_SECONDS)
     try:
         found: list[str] = await options.work(database, options)
@@ -296,18 +279,6 @@ async def _run_webhooks(options: argparse.Namespace, url: str) -> list[str]:
         await database.close()
 
 
-async def _list_webhooks(database: Database, options: argparse.Namespace) -> list[str]:
-    return await letters.listed(database, options.states, options.limit)
-
-
-async def _show_webhook(database: Database, options: argparse.Namespace) -> list[str]:
-    return [await letters.shown(database, options.event)]
-
-
-async def _replay_webhooks(database: Database, options: argparse.Namespace) -> list[str]:
-    now = now_milliseconds()
-    if options.dead:
-        found = await letters.replayed_dead(database, now)
-    else:
-        found = await letters.replayed(database, options.events, now)
-    return [f"{len(found)} will be worked off once more"]
+def run_key(_options: argparse.Namespace, _settings: Settings) -> int:
+    print(f"VAPID_PRIVATE_KEY={new_private_key()}")
+    return 0

@@ -1,11 +1,11 @@
 """Push subscriptions in PostgreSQL: one row for each browser, at most a few for each user."""
 
-from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import msgspec
 
+from server.bookings.store import moment
 from server.database.pool import Connection
 from server.database.queries import load
 from server.http.times import milliseconds
@@ -77,11 +77,6 @@ async def gone(connection: Connection, subscription_id: str) -> None:
 async def used(connection: Connection, subscription_id: str, now: int) -> None:
     """A push was taken."""
     await connection.execute(_queries.subscription_used, UUID(subscription_id), moment(now))
-
-
-def moment(at_ms: int) -> datetime:
-    """Milliseconds as PostgreSQL takes them."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC)
 
 
 def _subscription(row: Any) -> Subscription:

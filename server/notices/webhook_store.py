@@ -5,10 +5,10 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from server.bookings.store import moment
 from server.database.pool import Connection
 from server.database.queries import load
 from server.http.times import milliseconds
-from server.notices.push_store import moment
 
 _queries = load(__file__, "sql/addresses.sql")
 

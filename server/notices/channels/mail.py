@@ -3,6 +3,7 @@
 import hashlib
 import html
 import re
+from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -10,7 +11,6 @@ from email.utils import format_datetime
 from typing import Final
 
 from server.notices.channel import Message, Permanent
-from server.notices.push_store import moment
 
 SUBJECT_LENGTH: Final = 200
 _ADDRESS_LENGTH: Final = 254
@@ -56,7 +56,7 @@ def compose(message: Message, sender: Address, public_url: str) -> EmailMessage:
     mail["From"] = sender
     mail["To"] = Address(name, recipient.username, recipient.domain)
     mail["Subject"] = header_text(title)
-    mail["Date"] = format_datetime(moment(message.created_at))
+    mail["Date"] = format_datetime(datetime.fromtimestamp(message.created_at / 1000, UTC))
     mail["Message-ID"] = f"<{hashlib.sha256(message.key.encode()).hexdigest()[:40]}@{sender.domain}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content("\n\n".join(filter(None, (message.text, link))) + "\n")
