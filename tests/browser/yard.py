@@ -69,7 +69,7 @@ def place(
 @asynccontextmanager
 async def yards(settings: Settings, *places: ResourceDraft) -> AsyncIterator[House]:
     """A running shop that has these places."""
-    quick = replace(settings, heartbeat_seconds=1)
+    quick = replace(settings, heartbeat_seconds=1, disconnect_grace_seconds=30)  # a reload may take its time
     async with open_house(quick) as house:
         for draft in places or (place(),):
             await house.parts.inventory.create(draft)

@@ -149,8 +149,21 @@ test("the shortest length is chosen at once, the longest is not exceeded", () =>
   assert.deepEqual(chosen(selection), [4, 8, ""]);
   selection.set(4, 19);
   assert.deepEqual(chosen(selection), [4, 12, "long"]);
-  selection.tap(18);
-  assert.deepEqual(chosen(selection), [18, 20, "short"], "there is not enough before what is taken");
+  assert.ok(selection.tap(18));
+  assert.deepEqual(chosen(selection), [null, null, "short"], "there is not enough before what is taken");
+});
+
+test("a range leaves as much before the next one as is kept free after it", () => {
+  const taken = [10, 11, 30];
+  const selection = new Selection({ isFree: free(...taken), blocks: (index) => taken.includes(index), after: 2 });
+  selection.set(4, 10);
+  assert.deepEqual(chosen(selection), [4, 8, "blocked"]);
+  selection.set(4, 8);
+  assert.deepEqual(chosen(selection), [4, 8, ""]);
+  selection.tap(9);
+  assert.deepEqual(chosen(selection), [null, null, "short"]);
+  selection.stretch(14, 34);
+  assert.deepEqual(chosen(selection), [14, 28, "blocked"]);
 });
 
 test("dragging and Shift go both ways from where they began", () => {

@@ -59,7 +59,12 @@ export function leftWords(available, capacity) {
   return capacity > 1 ? `${available} left` : WORDS[Look.FREE][0];
 }
 
-/** Whether a range may go through this step; what is too soon may not be its beginning, but nothing begins before it. */
+/** Whether a range may take this step. */
 export function canBook(look) {
   return look === Look.FREE;
+}
+
+/** Whether this step has somebody's time in it, so that nothing may end close before it. */
+export function isInUse(look) {
+  return look === Look.HELD || look === Look.TAKEN || look === Look.MINE || look === Look.WAITING || look === Look.KEPT;
 }

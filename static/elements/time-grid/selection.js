@@ -1,7 +1,8 @@
 /**
  * What is being chosen: a run of free steps. A tap begins, a second one ends, a third begins anew. Pure.
  *
- * `isFree(index)` says what may be booked now; `least` and `most` are lengths in steps. What does not fit is cut, and `note` says why.
+ * `isFree(index)` says what may be booked now; `least` and `most` are lengths in steps; `after` is how many steps behind the end must
+ * not be another's, which `blocks(index)` says. What does not fit is cut, and `note` says why.
  */
 
 export class Selection {
@@ -11,9 +12,9 @@ export class Selection {
   #open = false;
   #rules;
 
-  /** @param {{isFree: (index: number) => boolean, least?: number, most?: number}} rules */
+  /** @param {{isFree: (index: number) => boolean, blocks?: (index: number) => boolean, least?: number, most?: number, after?: number}} rules */
   constructor(rules) {
-    this.#rules = { least: 1, most: Infinity, ...rules };
+    this.#rules = { least: 1, most: Infinity, after: 0, blocks: () => false, ...rules };
   }
 
   /** @returns {number} steps chosen; `end` is excluded */
@@ -50,7 +51,7 @@ export class Selection {
     this.start = index;
     this.end = this.#reach(index, index + this.#rules.least);
     this.#open = true;
-    if (this.length < this.#rules.least) this.note = "short";
+    this.#judge();
     return true;
   }
 
@@ -78,7 +79,7 @@ export class Selection {
     const [start, end] = [this.start, this.end];
     const reached = this.#rules.isFree(start) ? this.#reach(start, end) : start;
     if (reached === end) return false;
-    if (reached === start) this.clear();
+    if (reached - start < this.#rules.least) this.clear();
     else this.end = reached;
     this.note = "taken";
     return true;
@@ -95,15 +96,33 @@ export class Selection {
     this.start = start;
     this.end = end;
     if (this.length < this.#rules.least) this.end = this.#reach(start, start + this.#rules.least);
-    if (this.length < this.#rules.least) this.note = "short";
+    this.#judge();
+  }
+
+  /** What is shorter than the least cannot be booked at all. */
+  #judge() {
+    if (this.length >= this.#rules.least) return;
+    this.clear();
+    this.note = "short";
   }
 
   #reach(start, wanted) {
     const { isFree, most } = this.#rules;
     let end = start;
     while (end < wanted && end - start < most && isFree(end)) end += 1;
-    if (end < wanted) this.note = end - start >= most ? "long" : "blocked";
-    return end;
+    const long = end - start >= most;
+    const kept = this.#leaving(start, end);
+    if (kept < wanted) this.note = long && kept === end ? "long" : "blocked";
+    return kept;
+  }
+
+  /** @returns {number} the latest end after which there is room for what is kept free */
+  #leaving(start, end) {
+    const { blocks, after } = this.#rules;
+    const isTight = (at) => Array.from({ length: after }, (_, place) => at + place).some(blocks);
+    let kept = end;
+    while (kept > start && isTight(kept)) kept -= 1;
+    return kept;
   }
 
   #reachBack(anchor, wanted) {

@@ -21,7 +21,7 @@ import { drawDay, drawWeek } from "./boards.js";
 import { Cells } from "./cells.js";
 import { Drag } from "./drag.js";
 import { GridBar } from "./grid-bar.js";
-import { KEY, Look, canBook, lookOf, shortWordsOf } from "./looks.js";
+import { KEY, Look, canBook, isInUse, lookOf, shortWordsOf } from "./looks.js";
 import { moveBy } from "./moves.js";
 import { Selection } from "./selection.js";
 import { styles } from "./time-grid.styles.js";
@@ -118,9 +118,10 @@ export class TimeGrid extends HTMLElement {
   }
 
   #forget() {
-    const { min_minutes: least = 0, max_minutes: most = 1440, step_minutes: length } = this.#resource.grid;
-    const rules = { least: Math.max(1, Math.ceil(least / length)), most: Math.floor(most / length) };
-    this.#selection = new Selection({ isFree: (index) => canBook(this.#looks.get(index)), ...rules });
+    const { min_minutes: least, max_minutes: most, buffer_minutes: after, step_minutes: length } = this.#resource.grid;
+    const rules = { least: Math.max(1, Math.ceil(least / length)), most: Math.floor(most / length), after: Math.floor(after / length) };
+    const looks = { isFree: (index) => canBook(this.#looks.get(index)), blocks: (index) => isInUse(this.#looks.get(index)) };
+    this.#selection = new Selection({ ...looks, ...rules });
     this.#steps.clear();
     this.#looks.clear();
     this.#day = null;
@@ -189,7 +190,7 @@ export class TimeGrid extends HTMLElement {
   /** Works out how steps look now. @returns {number[]} those that look different */
   #look(indices) {
     const now = this.#source.now();
-    const notice = (this.#resource.grid.notice_minutes ?? 0) * MINUTE;
+    const notice = this.#resource.grid.notice_minutes * MINUTE;
     return indices.filter((index) => {
       const step = this.#steps.get(index);
       if (!step) return false;

@@ -18,7 +18,7 @@ export function stepNames(resource, step) {
 /** @returns {{mark: string, rest: string}} the word that stands in a step, and what is said beside it */
 export function stateWords(resource, look, available, chosen) {
   if (chosen) return { mark: "Chosen", rest: "" };
-  const capacity = resource.grid.capacity ?? 1;
+  const capacity = resource.grid.capacity;
   const mark = look === Look.FREE ? leftWords(available, capacity) : shortWordsOf(look);
   const said = wordsOf(look);
   return { mark, rest: said.toLowerCase() === mark.toLowerCase() ? "" : `, ${said}` };
@@ -38,7 +38,7 @@ export function noteWords(resource, { note, end }) {
   return {
     blocked: `It is free until ${until} only.`,
     long: `At most ${lengthWords(most)} can be booked at once.`,
-    short: `At least ${lengthWords(least)} are booked here, and less than that is free from then on.`,
+    short: `At least ${lengthWords(least)} can be booked here, and less than that is free from then on.`,
     taken: "Somebody was faster: some of that has just been taken.",
   }[note] ?? "";
 }
