@@ -11,7 +11,7 @@ from server.errors import UnknownResource
 from server.holds.rules import Hold
 from server.holds.sources import Booked
 
-# More than Redis keeps: the chunks of two days before today's first, which began a day and an hour ago at most.
+# More than Redis keeps: the chunks of two days before today's first, which began a day or so ago at most.
 PAST_MS: Final = 5 * 86_400_000
 
 

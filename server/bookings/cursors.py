@@ -17,6 +17,7 @@ def read_cursor(cursor: str) -> int:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (ValueError, binascii.Error):
         raise BadRequest("there is no such page") from None
-    if not (text[:1] == "b" and text[1:].isdigit() and len(text) < 20):
+    known = text[:1] == "b" and text[1:].isdigit() and len(text) < 20
+    if not known or write_cursor(int(text[1:])) != cursor:
         raise BadRequest("there is no such page")
     return int(text[1:])

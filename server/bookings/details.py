@@ -5,14 +5,18 @@ import unicodedata
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from server.errors import FieldError, InvalidFields
+from server.bookings.rules import Booking, room_of_lines
+from server.errors import Conflict, FieldError, InvalidFields
 
 NAME_LENGTH: Final = 200
 EMAIL_LENGTH: Final = 254
 PHONE_LENGTH: Final = 32
 TEXT_LENGTH: Final = 2000
 PLACE_LENGTH: Final = 300
+# Metres; whoever knows less than this knows nothing.
+ACCURACY_LIMIT: Final = 100_000
 
 # Line breaks of every kind, and the marks that make text read in another order than it is written.
 _FORBIDDEN: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -39,10 +43,11 @@ class Attendee(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class DriverLocation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a driver comes from, in degrees (WGS 84); a plain string is an address."""
+    """Where a driver is, in degrees (WGS 84), to so many metres; a plain string is an address."""
 
     latitude: float
     longitude: float
+    accuracy: float | None = None
     address: str | None = None
 
 
@@ -57,6 +62,17 @@ class BookingRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     special_requests: str | None = None
     driver_location: DriverLocation | str | None = None
     currency: str | None = None
+
+
+class BookingPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `PATCH /api/bookings/{id}`, as far as no place and no money is moved: what is absent stays.
+
+    `driver_location` null: not shown any more.
+    """
+
+    attendees: tuple[Attendee | str, ...] | UnsetType = UNSET
+    special_requests: str | UnsetType | None = UNSET
+    driver_location: DriverLocation | str | UnsetType | None = UNSET
 
 
 class Details(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +96,23 @@ def check(request: BookingRequest, *, places: int) -> Details:
     if problems.found:
         raise InvalidFields("some fields do not hold", errors=problems.found)
     return details
+
+
+def patched(booking: Booking, patch: BookingPatch) -> Booking:
+    """The booking with what the patch has, checked; Conflict where it is over."""
+    if booking.status not in {"pending", "confirmed"}:
+        raise Conflict(f"the booking is {booking.status}")
+    problems = Problems()
+    changes: dict[str, Any] = {}
+    if patch.attendees is not UNSET:
+        changes["attendees"] = _attendees(patch.attendees, room_of_lines(booking.lines), problems)
+    if patch.special_requests is not UNSET:
+        changes["special_requests"] = problems.text("special_requests", patch.special_requests, TEXT_LENGTH)
+    if patch.driver_location is not UNSET:
+        changes["driver_location"] = _driver_location(patch.driver_location, problems)
+    if problems.found:
+        raise InvalidFields("some fields do not hold", errors=problems.found)
+    return msgspec.structs.replace(booking, **changes)
 
 
 class Problems:
@@ -171,7 +204,11 @@ def _driver_location(location: DriverLocation | str | None, problems: Problems) 
         problems.add("driver_location.latitude", "is not between -90 and 90")
     if not -180 <= location.longitude <= 180:
         problems.add("driver_location.longitude", "is not between -180 and 180")
+    if location.accuracy is not None and not 0 <= location.accuracy <= ACCURACY_LIMIT:
+        problems.add("driver_location.accuracy", f"is not between 0 and {ACCURACY_LIMIT} metres")
     kept: dict[str, Any] = {"latitude": location.latitude, "longitude": location.longitude}
+    if location.accuracy is not None:
+        kept["accuracy"] = location.accuracy
     if location.address is not None:
         kept["address"] = problems.line("driver_location.address", location.address, PLACE_LENGTH)
     return kept

@@ -19,7 +19,11 @@ from server.bookings.rules import (
     PaymentStatus,
 )
 
-_LINES: Final[dict[BookingStatus, LineState]] = {"confirmed": "confirmed", "cancelled": "released"}
+_LINES: Final[dict[BookingStatus, LineState]] = {
+    "confirmed": "confirmed",
+    "cancelled": "released",
+    "completed": "confirmed",
+}
 # How the owner's answer ends with a booking that was given up while it was awaited.
 _UNAPPROVED: Final[dict[CancelReason, Approval]] = {"declined": "declined", "unanswered": "lapsed"}
 
@@ -100,6 +104,12 @@ def granted(booking: Booking) -> Booking:
     return msgspec.structs.replace(booking, approval=_next_approval(booking, "granted"))
 
 
+def completed(booking: Booking) -> Booking:
+    """The booking that has taken place."""
+    _require(booking, "completed")
+    return msgspec.structs.replace(booking, status="completed", driver_location=None)
+
+
 def paid(booking: Booking, status: PaymentStatus) -> Booking:
     """The booking with another payment status and nothing else changed."""
     return msgspec.structs.replace(
@@ -111,7 +121,8 @@ def _require(booking: Booking, status: BookingStatus) -> None:
     if status not in BOOKING_MOVES[booking.status]:
         raise IllegalMove("booking", booking.status, status)
     wanted = _LINES[status]
-    stays: LineState | None = "confirmed" if booking.approval == "granted" else None
+    has_them = booking.approval == "granted" or status == "completed"
+    stays: LineState | None = "confirmed" if has_them else None
     for line in booking.lines:
         if wanted not in LINE_MOVES[line.state] and not wanted == line.state == stays:
             raise IllegalMove("line", line.state, wanted)

@@ -3,13 +3,11 @@
 import msgspec
 from starlette.routing import Route
 
-from server.bookings.details import BookingRequest
+from server.bookings.details import BookingPatch, BookingRequest
+from server.bookings.listing import read_wanted
 from server.bookings.quote_view import quote_view
 from server.bookings.views import booking_view
-from server.errors import BadRequest
 from server.http.endpoint import Answer, Call, endpoint
-
-PAGE = 50
 
 
 class QuoteRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,15 +25,20 @@ async def validate(call: Call) -> Answer:
 
 
 async def list_bookings(call: Call) -> Answer:
-    """`?after&limit` → the caller's own, and owners those on their resources; newest first."""
-    limit = _limit(call.query.get("limit", str(PAGE)))
-    page = await call.parts.bookings.page(call.caller, call.query.get("after"), limit)
+    """The caller's own, and owners those on their resources; newest first."""
+    page = await call.parts.bookings.page(call.caller, read_wanted(call.query))
     return Answer({"items": [booking_view(booking) for booking in page.items], "next": page.next})
 
 
 async def get_booking(call: Call) -> Answer:
     """One that the caller may read."""
     return Answer({"booking": booking_view(await call.parts.bookings.find(call.caller, call.path["id"]))})
+
+
+async def patch_booking(call: Call) -> Answer:
+    """Other attendees, special requests or driver's place."""
+    booking = await call.parts.bookings.patch(call.caller, call.path["id"], call.body)
+    return Answer({"booking": booking_view(booking)})
 
 
 async def ask_quote(call: Call) -> Answer:
@@ -51,12 +54,6 @@ async def read_quote(call: Call) -> Answer:
     return Answer({"quote": None if quoted is None else quote_view(quoted)})
 
 
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 6):
-        raise BadRequest("limit is a whole number")
-    return int(text)
-
-
 routes = [
     Route(
         "/api/bookings/validate",
@@ -67,4 +64,7 @@ routes = [
     Route("/api/cart/quote", endpoint(read_quote), methods=["GET"]),
     Route("/api/bookings", endpoint(list_bookings), methods=["GET"]),
     Route("/api/bookings/{id}", endpoint(get_booking), methods=["GET"]),
+    Route(
+        "/api/bookings/{id}", endpoint(patch_booking, body=BookingPatch, limit="commands"), methods=["PATCH"]
+    ),
 ]

@@ -1,6 +1,6 @@
 """Bookings as values, and the table of what may follow what. Pure: time is an argument, in milliseconds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -235,6 +235,12 @@ def lines_of(holds: Sequence[Hold]) -> tuple[Line, ...]:
 def room_of(cart: Cart) -> int:
     """For how many there is room in it; a range of time is one place."""
     return sum(1 if hold.range else sum(item.quantity for item in hold.items) for hold in cart.holds)
+
+
+def room_of_lines(lines: Iterable[Line]) -> int:
+    """The same of a booking's lines."""
+    places = {line.hold if line.range else (line.hold, line.index): line for line in lines}
+    return sum(1 if line.range else line.quantity for line in places.values())
 
 
 def is_buffer(line: Line) -> bool:

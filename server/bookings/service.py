@@ -13,8 +13,10 @@ import structlog
 from server.accounts.rules import Caller
 from server.bookings import details, moves, range_store, store, taking
 from server.bookings.applier import Announce, Applier, release
-from server.bookings.cursors import read_cursor, write_cursor
-from server.bookings.details import BookingRequest
+from server.bookings.completing import Completing
+from server.bookings.cursors import write_cursor
+from server.bookings.details import BookingPatch, BookingRequest, patched
+from server.bookings.listing import Wanted
 from server.bookings.live import LiveHolds
 from server.bookings.outbox import tell
 from server.bookings.places import Places, Step, places_of
@@ -33,7 +35,6 @@ from server.bookings.rules import (
 from server.bookings.worker import Clock, Worker, wall_clock
 from server.database.pool import Connection, Database
 from server.errors import (
-    BadRequest,
     Conflict,
     HoldExpired,
     NotFound,
@@ -48,12 +49,9 @@ from server.inventory.rules import DisputePolicy
 
 Within = Callable[[Connection, Booking], Awaitable[None]]
 
-PAGE: Final = 50
-PAGE_LIMIT: Final = 200
 RETAKE_MS: Final = 60_000
 # What a buyer has for another try after a late decline.
 EXTENSION_MS: Final = 120_000
-_FIRST: Final = 2**62
 _PATIENCE: Final[Sequence[DisputePolicy]] = ("keep", "release_when_lost", "release_at_once")
 
 _log = structlog.get_logger(__name__)
@@ -93,6 +91,7 @@ class Bookings:
         self._payment_seconds = payment_seconds
         self._clock = clock
         self._applier = Applier(database, holds, announce, clock)
+        self._completing = Completing(database, inventory, self.apply, clock)
         self.quotes = Quotes(
             database,
             holds,
@@ -109,7 +108,7 @@ class Bookings:
 
     def workers(self) -> list[Worker]:
         """The loops to be run beside the server."""
-        return [self._applier.worker]
+        return [self._applier.worker, self._completing.worker]
 
     async def open(self, caller: Caller, request: BookingRequest, within: Within) -> tuple[Booking, bool]:
         """The pending booking of the caller's cart, and whether it is new; `within` joins its transaction.
@@ -169,15 +168,32 @@ class Bookings:
                 "the cart has things of another owner by now: book or release those, or give these up"
             )
 
-    async def page(self, caller: Caller, after: str | None, limit: int = PAGE) -> Page:
-        """The caller's bookings and those on the caller's resources; BadRequest for a cursor of no ours."""
-        below = _FIRST if after is None else read_cursor(after)
-        if not 1 <= limit <= PAGE_LIMIT:
-            raise BadRequest(f"limit is between 1 and {PAGE_LIMIT}")
+    async def page(self, caller: Caller, wanted: Wanted) -> Page:
+        """Of the caller's bookings and of those on the caller's resources the ones that are wanted."""
+        limit = wanted.limit
         async with self._database.connection() as connection:
-            rows = await store.page(connection, caller.session, caller.user, below, limit + 1)
+            rows = await store.page(connection, caller, wanted)
             items = await store.read_all(connection, [booking_id for booking_id, _ in rows[:limit]])
         return Page(items, write_cursor(rows[limit - 1][1]) if len(rows) > limit else None)
+
+    async def patch(self, caller: Caller, booking_id: str, patch: BookingPatch) -> Booking:
+        """Other attendees, special requests or driver's place for one's own booking that is not over.
+
+        InvalidFields names what does not hold; Conflict once it is cancelled or completed.
+        """
+        now = self._clock()
+        booking = await self.find_own(caller, booking_id)
+        async with self._database.transaction() as connection:
+            locked = await store.lock(connection, booking.id)
+            if locked is None or not locked.is_of(caller):  # handed on meanwhile
+                raise NotFound
+            changed = patched(locked, patch)
+            if changed != locked:
+                await store.write_details(connection, changed, now)
+            if changed != msgspec.structs.replace(locked, driver_location=changed.driver_location):
+                await tell(connection, "booking_changed", changed, by="buyer")  # never of where somebody is
+        await self.apply(booking.id)
+        return await self.get(booking.id)
 
     async def apply(self, booking_id: UUID) -> None:
         """Tell Redis and the listeners of a committed change; what can't be told now, the loop tells."""
@@ -272,7 +288,7 @@ class Bookings:
         return min([await self._dispute_policy(name) for name in booking.resources], key=_PATIENCE.index)
 
     async def approval_ms(self, booking: Booking) -> int | None:
-        """How long its owner has to approve of it, of several resources the shortest; None: nobody is asked."""
+        """How long its owner has to approve of it; of several resources the shortest. None: nobody asks."""
         loaded = [await self._loaded(name) for name in booking.resources]
         asked = [each.resource.policy.approval_seconds for each in loaded if each is not None]
         return min((1000 * seconds for seconds in asked if seconds is not None), default=None)

@@ -9,6 +9,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from server.accounts.rules import Caller
+from server.bookings.listing import Wanted
 from server.bookings.rules import Booking, Line, LineState
 from server.database.pool import Connection
 from server.database.queries import load
@@ -151,12 +153,40 @@ async def pending_of_session(connection: Connection, session: str) -> UUID | Non
     return found
 
 
-async def page(
-    connection: Connection, session: str, user: str | None, below: int, limit: int
-) -> list[tuple[UUID, int]]:
-    """(id, position) of the caller's bookings and of those on the caller's resources, newest first."""
-    rows = await connection.fetch(_queries.page, session, user, below, limit)
+async def page(connection: Connection, caller: Caller, wanted: Wanted) -> list[tuple[UUID, int]]:
+    """(id, position) of the caller's bookings and of those on the caller's resources, newest first.
+
+    One more than the page has, if there is one.
+    """
+    buys, owns = wanted.role != "owner", wanted.role != "buyer"
+    rows = await connection.fetch(
+        _queries.page,
+        caller.session if buys else "",
+        caller.user if buys else None,
+        caller.user if owns else None,
+        wanted.below,
+        wanted.limit + 1,
+        wanted.statuses,
+        wanted.payment_statuses,
+        wanted.approvals,
+        wanted.resource,
+        _optional(wanted.since),
+        _optional(wanted.until),
+        wanted.text,
+    )
     return [(row["id"], row["position"]) for row in rows]
+
+
+async def write_details(connection: Connection, booking: Booking, now: int) -> None:
+    """What its buyer says of a locked booking; raises its version."""
+    await connection.execute(
+        _queries.write_details,
+        booking.id,
+        booking.attendees,
+        booking.special_requests,
+        booking.driver_location,
+        moment(now),
+    )
 
 
 async def update(connection: Connection, booking: Booking, now: int) -> None:
@@ -222,6 +252,19 @@ async def take_due(connection: Connection, now: int, until: int, limit: int) -> 
     """Pending bookings whose release is due; nobody else is given them before `until`."""
     rows = await connection.fetch(_queries.due, moment(now), moment(until), limit)
     return [row["id"] for row in rows]
+
+
+async def ended(connection: Connection, now: int, limit: int) -> list[Booking]:
+    """Confirmed bookings that are over and whose money is there."""
+    rows = await connection.fetch(_queries.ended, moment(now), limit)
+    return await read_all(connection, [row["id"] for row in rows])
+
+
+async def update_times(
+    connection: Connection, booking_id: UUID, starts_at: int | None, ends_at: int | None
+) -> None:
+    """Write down when a locked booking takes place."""
+    await connection.execute(_queries.update_times, booking_id, _optional(starts_at), _optional(ends_at))
 
 
 async def next_due(connection: Connection) -> int | None:

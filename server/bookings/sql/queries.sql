@@ -95,12 +95,23 @@ select id from booking where reference = $1 and status <> 'cancelled';
 select id from booking where session = $1 and status = 'pending' order by position desc limit 1;
 
 -- name: page
--- $1 session, $2 user, $3 position below which, $4 how many → id, position: the caller's own bookings and
--- those on the caller's resources. What never came to be for want of a hold is left out.
-select id, position from booking
-where ((session = $1 and $1 <> '') or user_id = $2 or owner = $2)
-  and position < $3 and cancel_reason is distinct from 'hold_expired'
-order by position desc limit $4;
+-- $1 session ('': none), $2 user (null: none): whose bookings; $3 owner (null: none) of what was booked; $4
+-- position below which, $5 how many; the rest null for any: $6 statuses, $7 payment statuses, $8 approvals, $9
+-- resource, $10 and $11 a time in which it takes place, $12 text in its reference or its customer's name.
+-- → id, position, newest first. What never came to be for want of a hold is left out.
+select b.id, b.position from booking b
+where ((b.session = $1 and $1 <> '') or b.user_id = $2 or b.owner = $3)
+  and b.position < $4 and b.cancel_reason is distinct from 'hold_expired'
+  and ($6::text[] is null or b.status = any($6))
+  and ($7::text[] is null or b.payment_status = any($7))
+  and ($8::text[] is null or b.approval = any($8))
+  and ($9::text is null or exists (
+    select from booking_line l where l.booking_id = b.id and l.resource_id = $9))
+  and ($10::timestamptz is null or coalesce(b.ends_at > $10, b.starts_at >= $10))
+  and ($11::timestamptz is null or b.starts_at < $11)
+  and ($12::text is null or strpos(lower(b.reference), lower($12)) > 0
+    or strpos(lower(b.customer ->> 'name'), lower($12)) > 0)
+order by b.position desc limit $5;
 
 -- name: update_booking
 -- $1 id; the rest is the whole of what changes in a booking's life. Where its driver is, is nobody's business
@@ -109,6 +120,12 @@ update booking set
   status = $2, payment_status = $3, confirmed_at = $4, confirmed_by = $5, cancelled_at = $6,
   cancel_reason = $7, version = version + 1, touched_at = $8, approval = $9,
   driver_location = case when $2 in ('cancelled', 'completed') then null else driver_location end
+where id = $1;
+
+-- name: write_details
+-- $1 booking, $2 attendees, $3 special requests, $4 where its driver is, $5 now.
+update booking set attendees = $2, special_requests = $3, driver_location = $4, version = version + 1,
+  touched_at = $5
 where id = $1;
 
 -- name: touch_booking
@@ -157,6 +174,16 @@ where id in (
   order by release_at limit $3 for no key update skip locked
 )
 returning id;
+
+-- name: ended
+-- $1 now, $2 how many → ids of confirmed bookings that are over and whose money is there, the oldest first.
+select id from booking
+where status = 'confirmed' and ends_at <= $1 and payment_status <> 'authorized'
+order by ends_at limit $2;
+
+-- name: update_times
+-- $1 booking, $2 when it begins, $3 when it is over.
+update booking set starts_at = $2, ends_at = $3 where id = $1;
 
 -- name: next_due
 -- → when the next pending booking's release is due, null if there is none.
