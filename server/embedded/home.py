@@ -2,6 +2,7 @@
 
 import fcntl
 import secrets
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -43,7 +44,7 @@ class Home:
         """Forget everything that earlier demos kept here."""
         self._redis.forget()
         self._postgresql.forget()
-        for name in ("secret-key", "jwt-secret"):
+        for name in ("secret-key", "jwt-secret", "vapid-key"):
             (self.folder / name).unlink(missing_ok=True)
 
     def redis_url(self) -> str:
@@ -58,10 +59,10 @@ class Home:
         self._stack.callback(server.stop)
         return server.start()
 
-    def secret(self, name: str) -> str:
+    def secret(self, name: str, make: Callable[[], str] = lambda: secrets.token_hex(32)) -> str:
         """A secret of this demo, made once; only its owner can read the file."""
         path = self.folder / name
         if not path.exists():
-            write_secret(path, secrets.token_hex(32))
+            write_secret(path, make())
         path.chmod(0o600)
         return path.read_text()

@@ -9,6 +9,10 @@
         currency: eur
         seating_plan: hall.seating-plan.json      # with prices: {Category: minor units} and seat_id: uuid
       - …                                         # or slots: […], slots_csv: FILE, schedule: {…}
+      - id: driveway
+        kind: grid                                # its slots are the steps of its grid
+        grid: {step_minutes: 30, opening_hours: {sat: [[07:00, 22:00]]}, price_per_hour: 300}
+        …
 
 Fields are those of `POST /api/resources`. Files are named relative to the catalogue.
 """
@@ -76,15 +80,23 @@ def _read_resource(fields: Fields, reading: _Reading) -> ResourceDraft:
     given = [name for name in _SOURCES if name in fields]
     for name in _SOURCES:
         fields.take(name)
-    if len(given) != 1:
+    if head.kind == "grid" and not given:
+        draft = head
+    elif len(given) != 1 or head.kind == "grid":
         what = f"has {' and '.join(given)}" if given else "has no slots"
-        fields.problems.add(fields.path, f"{what}; exactly one of {', '.join(_SOURCES)} is wanted")
+        fields.problems.add(fields.path, f"{what}; {_wanted_source(head)}")
         draft = head
     else:
         draft = _with_slots(fields, head, given[0], reading)
     fields.done(what="a resource")
     check_whole(draft, fields.path, fields.problems)
     return draft
+
+
+def _wanted_source(head: ResourceDraft) -> str:
+    if head.kind == "grid":
+        return "a grid has none of these, only grid"
+    return f"exactly one of {', '.join(_SOURCES)} is wanted"
 
 
 def _with_slots(fields: Fields, head: ResourceDraft, source: str, reading: _Reading) -> ResourceDraft:

@@ -66,6 +66,8 @@ class ImportReport:
         if written.action == "unchanged":
             return "is as the file says already"
         would = "would be " if self.dry_run else ""
+        if not written.appended and not written.changed:
+            return f"{would}{written.action}"
         return f"{would}{written.action}, {written.appended} slots new, {written.changed} changed"
 
 

@@ -39,7 +39,7 @@ def test_a_hall_comes_first_and_there_is_something_of_each_kind(drafts: list[Res
     hall = drafts[0]
     assert hall.kind == "seats"
     assert len(hall.slots) >= 700
-    assert {draft.kind for draft in drafts} == {"seats", "sessions"}
+    assert {draft.kind for draft in drafts} == {"seats", "sessions", "grid"}
     assert all(draft.policy == HoldPolicy() for draft in drafts)
 
 
