@@ -5,7 +5,7 @@ reading: what was on its way between them is not.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from server.holds.rules import Hold
@@ -63,13 +63,23 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What Redis says of a resource; `now` (ms) is its clock. None of it is there before its first use."""
+    """What Redis says of a resource; `now` (ms) is its clock. None of it is there before its first use.
+
+    A grid has `days` instead of `records`: those records that there are, by index, none before `oldest`.
+    """
 
     epoch: str
     layout: int
     now: int
     records: Sequence[Record] = ()
     holds: Sequence[Hold] = field(default_factory=tuple)
+    days: Mapping[int, Record] | None = None
+    oldest: int = 0
+
+    @property
+    def by_index(self) -> Mapping[int, Record]:
+        """All records."""
+        return dict(enumerate(self.records)) if self.days is None else self.days
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -125,13 +135,19 @@ def _agrees(line: LineRow) -> bool:
 def _records(live: Live) -> Iterator[Broken]:
     """I2: each record adds up, and `held` is what the holds hold."""
     held = _quantities(item for hold in live.holds for item in hold.items)
-    for index, record in enumerate(live.records):
-        if record.held + record.booked > record.capacity:
+    records = live.by_index
+    for index, record in records.items():
+        # What a grid's owner has closed since may be booked: that stands.
+        is_closed = live.days is not None and record.capacity == 0
+        if record.held + record.booked > record.capacity and not is_closed:
             yield "I2", f"slot {index} has {record.held} held and {record.booked} booked of {record.capacity}"
         if record.available != max(0, record.capacity - record.held - record.booked):
             yield "I2", f"slot {index} shows {record.available} as available, which does not add up: {record}"
         if record.held != held[index]:
             yield "I2", f"slot {index} has {record.held} held, its holds {held[index]}"
+    for index in sorted(held.keys() - records.keys()):
+        if index >= live.oldest:
+            yield "I2", f"slot {index} has no record, its holds {held[index]}"
 
 
 def _quantities(items: Iterable[object]) -> Counter[int]:
@@ -159,23 +175,32 @@ def _agreement(ledger: Ledger, live: Live) -> Iterator[Broken]:
     if (ledger.epoch, ledger.layout) != (live.epoch, live.layout):
         yield "R=P", f"Redis is at {live.epoch}, layout {live.layout}; not {ledger.epoch}, {ledger.layout}"
         return
-    if len(ledger.slots) != len(live.records):
+    if live.days is None and len(ledger.slots) != len(live.records):
         yield "R=P", f"Redis has {len(live.records)} slots, PostgreSQL {len(ledger.slots)}"
         return
+    yield from _capacities(ledger, live)
     booked = _quantities(line for line in ledger.lines if line.state == "confirmed")
-    for slot, record in zip(ledger.slots, live.records, strict=True):
-        capacity = 0 if slot.blocked else slot.capacity
-        if record.capacity != capacity:
+    counted = {index: record.booked for index, record in live.by_index.items()}
+    for index in sorted(booked.keys() | counted.keys()):
+        if index >= live.oldest and counted.get(index, 0) != booked[index]:
             yield (
                 "R=P",
-                f"slot {slot.index} has capacity {record.capacity} in Redis, {capacity} in PostgreSQL",
-            )
-        if record.booked != booked[slot.index]:
-            yield (
-                "R=P",
-                f"slot {slot.index} is booked {record.booked} times in Redis, {booked[slot.index]} here",
+                f"slot {index} is booked {counted.get(index, 0)} times in Redis, {booked[index]} here",
             )
     yield from _paying(ledger, live)
+
+
+def _capacities(ledger: Ledger, live: Live) -> Iterator[Broken]:
+    """A grid's row says nothing of its opening hours: where it is closed, Redis has none."""
+    records = live.by_index
+    for slot in ledger.slots:
+        record = records.get(slot.index)
+        allowed = {0 if slot.blocked else slot.capacity} | ({0} if live.days is not None else set())
+        if record is not None and record.capacity not in allowed:
+            yield (
+                "R=P",
+                f"slot {slot.index} has capacity {record.capacity} in Redis, {max(allowed)} in PostgreSQL",
+            )
 
 
 def _paying(ledger: Ledger, live: Live) -> Iterator[Broken]:

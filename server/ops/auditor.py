@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 
@@ -10,6 +11,7 @@ from redis.asyncio import Redis
 
 from server.database.pool import Database
 from server.database.queries import load
+from server.holds.days import first_kept
 from server.holds.packing import FIELDS, numbers
 from server.holds.rules import Hold
 from server.holds.scripts import Scripts, or_unavailable
@@ -17,6 +19,7 @@ from server.holds.store import HoldStore, key
 from server.http.times import milliseconds
 from server.ops.audit import Finding, Ledger, LineRow, Live, Record, SlotRow, compare, lasting
 from server.ops.money_audit import BookingRow, PaymentRow, money
+from server.ops.range_audit import RangeRow, Span, ranges
 
 SETTLE_SECONDS = 2.0
 """How long what is on its way between the two servers has to arrive."""
@@ -45,8 +48,30 @@ async def _reading(database: Database, redis: Redis) -> AsyncIterator[Finding]:
         ledger = await _ledger(database, resource)
         for finding in compare(ledger, live):
             yield finding
-    for finding in money(await _bookings(database)):
+    for finding in (*ranges(await _ranges(database)), *money(await _bookings(database))):
         yield finding
+
+
+async def _ranges(database: Database) -> list[RangeRow]:
+    async with database.connection() as connection:
+        return [_range(row) for row in await connection.fetch(_queries.ranges)]
+
+
+def _range(row: asyncpg.Record) -> RangeRow:
+    return RangeRow(
+        row["resource"],
+        row["reference"],
+        milliseconds(row["origin"]),
+        60_000 * row["minutes"],
+        row["exclusive"],
+        row["steps"],
+        _span(row["booked_from"], row["booked_until"]),
+        _span(row["taken_from"], row["taken_until"]),
+    )
+
+
+def _span(start: datetime | None, end: datetime | None) -> Span | None:
+    return None if start is None or end is None else (milliseconds(start), milliseconds(end))
 
 
 async def _bookings(database: Database) -> list[BookingRow]:
@@ -92,11 +117,30 @@ async def _live(store: HoldStore, redis: Redis, resource: str) -> Live | None:
     if found is None:
         return None
     meta, packed = found
-    flat = iter(numbers(packed, meta.width))
-    records = [Record(*row) for row in zip(*[flat] * FIELDS, strict=True)]
+    if meta.chunk:
+        return await _live_grid(store, redis, resource)
     holds = await _holds(store, redis, resource)
-    seconds, micros = await or_unavailable(redis.time())
-    return Live(meta.epoch, meta.layout, seconds * 1000 + micros // 1000, records, holds)
+    return Live(meta.epoch, meta.layout, await store.now(), _records(packed, meta.width), holds)
+
+
+async def _live_grid(store: HoldStore, redis: Redis, resource: str) -> Live | None:
+    reading = await store.days(resource)
+    if reading is None:
+        return None
+    chunk = reading.chunk
+    days = {
+        day * chunk + place: record
+        for day, packed in reading.days.items()
+        for place, record in enumerate(_records(packed, reading.width))
+    }
+    holds = await _holds(store, redis, resource)
+    oldest = first_kept(reading.first, chunk) * chunk
+    return Live(reading.epoch, reading.layout, await store.now(), (), holds, days, oldest)
+
+
+def _records(packed: bytes, width: int) -> list[Record]:
+    flat = iter(numbers(packed, width))
+    return [Record(*row) for row in zip(*[flat] * FIELDS, strict=True)]
 
 
 async def _holds(store: HoldStore, redis: Redis, resource: str) -> list[Hold]:
