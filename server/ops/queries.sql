@@ -36,3 +36,20 @@ left join refund on refund.payment_id = payment.id
 where booking.status in ('confirmed', 'completed') or payment.id is not null
 group by booking.id, payment.id
 order by booking.reference, payment.attempt
+
+-- name: ranges
+-- In: –. Out: each hold of a range that is booked or taken: its lines' steps and range, and the range taken for it.
+with line as (
+  select booking_id, hold_id, resource_id, range_start::timestamptz as booked_from,
+    range_end::timestamptz as booked_until, array_agg(slot_index order by slot_index) as steps
+  from booking_line where range_start is not null and state <> 'released'
+  group by booking_id, hold_id, resource_id, range_start, range_end
+)
+select resource.id as resource, booking.reference, (resource.grid ->> 'origin')::timestamptz as origin,
+  (resource.grid ->> 'step_minutes')::integer as minutes, coalesce(taken.exclusive, false) as exclusive,
+  coalesce(line.steps, '{}') as steps, line.booked_from, line.booked_until,
+  lower(taken.during) as taken_from, upper(taken.during) as taken_until
+from line full join booking_range taken using (booking_id, hold_id, resource_id)
+join resource on resource.id = resource_id
+join booking on booking.id = booking_id
+order by resource.id, booking.reference

@@ -372,7 +372,8 @@ class House:
                 resource,
             )
         for row in rows:
-            available, held = state.available[row["index"]], state.held[row["index"]]
+            place = row["index"] - state.first
+            available, held = state.available[place], state.held[place]
             assert available + held == row["capacity"] - row["confirmed"], (dict(row), available, held)
             assert held >= row["pending"], (dict(row), available, held)
 
