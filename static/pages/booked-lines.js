@@ -3,7 +3,7 @@
 import { formatMoney } from "../client/money.js";
 import { resource } from "../client/resources.js";
 import { make } from "../elements/make.js";
-import { slotTitle } from "./cart-lines.js";
+import { rangeTitle, slotTitle } from "./cart-lines.js";
 
 export class BookedLines {
   #resources = new Map();
@@ -25,11 +25,12 @@ export class BookedLines {
     return items.map((item) => this.#line(item));
   }
 
-  #line({ resource: name, slot, label, quantity, price }) {
+  #line({ resource: name, slot, label, quantity, price, range }) {
     const known = this.#resources.get(name);
-    const place = known ? slotTitle(known.slots.find(({ id }) => id === slot), known) : label;
+    const place = known ? titleOf(slot, range, known) : label;
     const title = quantity > 1 ? `${quantity} × ${place}` : place;
-    const words = make("div", {}, make("b", {}, title), make("span", {}, known?.title ?? ""));
+    const where = [known?.title, known?.address].filter(Boolean).join(", ");
+    const words = make("div", {}, make("b", {}, title), make("span", {}, where));
     return make("li", {}, words, formatMoney({ ...price, amount: price.amount * quantity }));
   }
 
@@ -43,4 +44,8 @@ export class BookedLines {
       this.#resources.delete(name);
     }
   }
+}
+
+function titleOf(slot, range, known) {
+  return range ? rangeTitle(range, known) : slotTitle(known.slots.find(({ id }) => id === slot), known);
 }

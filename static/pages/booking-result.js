@@ -2,6 +2,7 @@
 
 import { get } from "../client/http.js";
 import { formatMoney } from "../client/money.js";
+import { formatMoment } from "../client/times.js";
 import { sentence } from "../client/wording.js";
 import { clockFace } from "../elements/countdown.js";
 import { icon, make } from "../elements/make.js";
@@ -107,12 +108,24 @@ function away({ pays }) {
 function facts() {
   const { reference, items, total, owed, refunded, quote, status } = booking;
   const places = items.reduce((sum, { quantity }) => sum + quantity, 0);
-  const known = [["Reference", reference], ["Places", String(places)], ["Total", formatMoney(total)]];
+  const isTime = items.every(({ range }) => range);
+  const known = [["Reference", reference], ...(isTime ? [] : [["Places", String(places)]]), ["Total", formatMoney(total)], ...receipt()];
   if (status === "pending" && owed.amount < total.amount) known.push(["Still to be paid", formatMoney(owed)]);
   if (quote?.rate) known.push(["Rate", rateOf(quote.base, quote.rate, total.currency)]);
   if (refunded.amount > 0) known.push(["Given back", formatMoney(refunded)]);
-  if (status === "pending") known.push(["Time left", countDown(new Date(booking.expires_at).getTime())]);
+  if (status === "pending") known.push([isAwaited() ? "Time to answer" : "Time left", countDown(new Date(booking.expires_at).getTime())]);
   return make("dl.facts", {}, ...known.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+}
+
+function isAwaited() {
+  return booking.status === "pending" && booking.approval?.state === "awaited";
+}
+
+/** What a receipt has besides: who has booked, and when it was confirmed. */
+function receipt() {
+  const { status, customer, confirmed_at: confirmed } = booking;
+  if (status !== "confirmed" && status !== "completed") return [];
+  return [["Booked for", customer.name], ["Confirmed", formatMoment(confirmed)]];
 }
 
 function countDown(deadline) {
@@ -126,10 +139,21 @@ function countDown(deadline) {
 }
 
 function actions({ pays }) {
-  if (!pays) return make("div.actions", {}, make("a.secondary", { href: "/" }, "See what else is on"));
+  if (isAwaited()) return make("div.actions", {}, make("button.secondary", { type: "button", onclick: (event) => once(event.currentTarget, withdraw) }, "Cancel the request"));
+  if (!pays) return make("div.actions", {}, make("a.secondary", { href: "/" }, "See what else is on"), printing());
   const pay = make("button.primary", { type: "button", onclick: (event) => once(event.currentTarget, goToPayment) }, payWords());
   const back = make("button.secondary", { type: "button", onclick: (event) => once(event.currentTarget, cancel) }, "Cancel, and keep my places");
   return make("div.actions", {}, share() === 0 ? null : pay, back);
+}
+
+function printing() {
+  return receipt().length > 0 && make("button.secondary", { type: "button", onclick: () => print() }, "Print the receipt");
+}
+
+/** Nobody has accepted it yet, so it costs nothing. */
+async function withdraw() {
+  await holdfast.session.change("PUT", `${path}/cancel`, {});
+  await load();
 }
 
 function payWords() {

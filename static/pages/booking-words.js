@@ -1,6 +1,7 @@
 /** What a booking's states mean to its buyer. Pure. */
 
 import { formatMoney } from "../client/money.js";
+import { formatMoment } from "../client/times.js";
 
 const ALIVE = { tone: "warn", sign: "clock", pays: true };
 
@@ -8,19 +9,35 @@ const ALIVE = { tone: "warn", sign: "clock", pays: true };
 export const SIGNS = { tick: "M5 13l4.5 4.5L19 7", clock: "M12 6.5V12l3.5 3.5", cross: "M7 7l10 10M17 7L7 17" };
 
 /**
- * @param {{status: string, payment_status: string, cancel_reason: string | null, total?: object, owed?: object, refunded?: object}} booking
+ * @param {{status: string, payment_status: string, cancel_reason: string | null, total?: object, owed?: object, refunded?: object, approval?: object, items?: object[]}} booking
  * @returns {{tone: "good" | "warn" | "bad", sign: string, title: string, text: string, pays?: boolean}} `pays`: it can still be paid
  */
 export function wordsOf(booking) {
   const { status, payment_status: payment } = booking;
+  if (status === "pending" && booking.approval?.state === "awaited") return awaitedWords(booking);
   if (status === "pending") return pendingWords(booking);
   if (status === "cancelled") return cancelledWords(booking);
   const booked = { tone: "good", sign: "tick", title: status === "completed" ? "That was it" : "You're booked" };
-  const text = status === "completed" ? "Thank you for coming." : "Your places are yours. Show the reference at the door.";
+  const text = status === "completed" ? "Thank you for coming." : yoursWords(booking);
   if (payment === "disputed") return { ...booked, tone: "warn", text: "Your bank has asked us about this payment. We will be in touch." };
   if (payment === "refunded") return { ...booked, tone: "warn", text: "What you paid has gone back to you in full. The booking stands; the organiser may get in touch." };
   if (payment === "partially_refunded") return { ...booked, text: `${text} ${refundWords(booking)}` };
   return { ...booked, text };
+}
+
+function yoursWords({ items = [] }) {
+  return items.some(({ range }) => range) ? "The place is yours for that time. Have the reference with you." : "Your places are yours. Show the reference at the door.";
+}
+
+const UNCHARGED = {
+  authorized: "Your card is charged only if they say yes; if they say no, or nothing, it is not.",
+  paid: "If they say no, or nothing, you get everything back.",
+};
+
+function awaitedWords({ approval, payment_status: payment }) {
+  const until = formatMoment(approval.expires_at);
+  const text = `The place is kept for you until the owner has answered, until ${until} at the latest. ${UNCHARGED[payment] ?? ""}`;
+  return { ...ALIVE, pays: false, title: "Waits for the owner", text: text.trim() };
 }
 
 function pendingWords({ payment_status: payment, total, owed }) {
@@ -36,6 +53,10 @@ const CANCELLED = {
   expired: { title: "The time to pay has passed", text: "Your places are on sale again." },
   hold_expired: { title: "Your places were gone", text: "They had been given back before you booked." },
   payment_failed: { title: "The payment was not kept", text: "What your bank had promised could not be taken, so your places are on sale again." },
+  by_buyer: { tone: "warn", title: "Booking cancelled", text: "It was cancelled by who had made it." },
+  by_owner: { title: "The owner has cancelled", text: "What you had booked is not to be had any more. We are sorry." },
+  declined: { title: "The owner has declined", text: "This place can't be had for that time. Another one may be free." },
+  unanswered: { title: "The owner has not answered", text: "There was no answer in time, so the booking has ended." },
   disputed: { title: "Booking cancelled", text: "The payment was taken back through the bank, so the places are on sale again." },
 };
 

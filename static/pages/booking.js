@@ -1,12 +1,14 @@
 /** Who books: the form, and the way to the payment. */
 
 import { change } from "../client/http.js";
+import { resource } from "../client/resources.js";
 import { ulid } from "../client/ulid.js";
 import { sentence } from "../client/wording.js";
 import { make } from "../elements/make.js";
 import { complaint, missingIn, requestOf } from "./booking-request.js";
 import { CartView } from "./cart-view.js";
 import { CurrencyChoice } from "./currency-choice.js";
+import { DriverQuestions } from "./driver-questions.js";
 import { keepForm, valuesOf } from "./form-keeper.js";
 import { pendingBooking } from "./pending-booking.js";
 import { find, isSandbox, startPage } from "./shell.js";
@@ -23,6 +25,7 @@ let attempt = { body: null, key: null };
 let quoted = "";
 
 const choice = new CurrencyChoice(find("currency"), holdfast.session);
+const questions = new DriverQuestions(resource);
 new CartView(holdfast, find("cart"), { empty: "Your cart is empty.", onchange: arrange });
 holdfast.connection.addEventListener("welcome", () => {
   welcomed = true;
@@ -39,6 +42,7 @@ function arrange() {
   find("message").hidden = anything;
   if (!anything) find("message").replaceChildren(...instead(paying));
   quote(held);
+  questions.show(held);
 }
 
 /** Another cart has another price, in every currency. */
@@ -65,7 +69,7 @@ async function toPending() {
 async function submit(event) {
   event.preventDefault();
   if (busy) return;
-  const body = requestOf(valuesOf(form), choice.currency);
+  const body = requestOf(questions.answered(valuesOf(form)), choice.currency);
   clear();
   const missing = missingIn(body);
   if (missing.length > 0) complain(missing);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { approvalWords } from "../../static/pages/approval-words.js";
 import { complaint, missingIn, requestOf } from "../../static/pages/booking-request.js";
 import { wordsOf } from "../../static/pages/booking-words.js";
 import { linesOf, slotTitle, totalOf } from "../../static/pages/cart-lines.js";
@@ -26,11 +27,31 @@ test("complaints are sentences", () => {
 test("each state of a booking has words of its own, and only what can be paid offers it", () => {
   const states = [
     ["pending", "pending"], ["pending", "failed"], ["pending", "authorized"], ["confirmed", "paid"], ["confirmed", "disputed"],
-    ["completed", "paid"], ["cancelled", "refunded", "refunded"], ["cancelled", "failed", "expired"], ["cancelled", "failed", "returned"], ["cancelled", "failed", "hold_expired"],
+    ["completed", "paid"], ["cancelled", "refunded", "refunded"], ["cancelled", "refunded", "declined"], ["cancelled", "failed", "unanswered"],
+    ["cancelled", "refunded", "by_buyer"], ["cancelled", "refunded", "by_owner"], ["cancelled", "failed", "expired"], ["cancelled", "failed", "returned"], ["cancelled", "failed", "hold_expired"],
   ];
   const told = states.map(([status, payment_status, cancel_reason = null]) => wordsOf({ status, payment_status, cancel_reason }));
   assert.equal(new Set(told.map(({ title, text }) => title + text)).size, states.length);
-  assert.deepEqual(told.map(({ pays }) => Boolean(pays)), [true, true, ...Array(8).fill(false)]);
+  assert.deepEqual(told.map(({ pays }) => Boolean(pays)), [true, true, ...Array(12).fill(false)]);
+});
+
+test("while the owner decides, the page says until when, and that nothing is charged yet", () => {
+  const awaited = { status: "pending", payment_status: "authorized", cancel_reason: null, approval: { state: "awaited", expires_at: "2026-11-21T12:00:00.000Z" } };
+  const { title, text, pays } = wordsOf(awaited);
+  assert.equal(title, "Waits for the owner");
+  assert.match(text, /21.*charged only if they say yes/);
+  assert.ok(!pays);
+  assert.match(wordsOf({ ...awaited, payment_status: "paid" }).text, /everything back/);
+  assert.match(wordsOf({ ...awaited, approval: { ...awaited.approval, state: "granted" } }).title, /Nearly/, "they said yes");
+  assert.match(wordsOf({ status: "confirmed", payment_status: "paid", cancel_reason: null, items: [{ range: ["a", "b"] }] }).text, /for that time/);
+  assert.equal(approvalWords([{ policy: {} }, { policy: { approval_seconds: null } }]), "");
+  assert.match(approvalWords([{ policy: { approval_seconds: 3600 } }]), /within 1 h\./);
+});
+
+test("where a driver comes from is sent only if they chose to tell it", () => {
+  assert.equal(requestOf({ ...VALUES, driver_location: " Kiel " }).driver_location, "Kiel");
+  assert.ok(!("driver_location" in requestOf(VALUES)));
+  assert.deepEqual(missingIn(requestOf({ ...VALUES, driver_location: "" })).map(({ field }) => field), ["driver_location"]);
 });
 
 const EUR = (amount) => ({ amount, currency: "eur" });
@@ -52,6 +73,18 @@ test("a cart is a line for each place, wishes last and marked", () => {
   assert.equal(linesOf(cart, new Map([["hall", HALL]]), "hall")[0].detail, "Best");
   assert.deepEqual(totalOf(lines), EUR(8500), "what was held keeps the price it had");
   assert.equal(totalOf([]), null);
+});
+
+test("a range of time is one line, in the clocks of its place, also while it is asked for", () => {
+  const yard = { id: "yard", title: "Yard", time_zone: "Europe/Berlin", currency: "eur", slots: [], grid: { origin: "2026-01-01T00:00:00Z", step_minutes: 15, price_per_hour: EUR(240), rates: [] } };
+  const range = ["2026-11-21T08:00:00.000Z", "2026-11-21T16:00:00.000Z"];
+  const cart = new Cart();
+  cart.welcomed({ cart: null, holds: [{ id: "h", resource: "yard", items: [["2026-11-21T08:00:00Z", 1]], range, price: EUR(1920), status: "held", expires_at: 1 }] });
+  cart.wish("op", "yard", [], ["2026-11-22T08:00:00.000Z", "2026-11-22T09:00:00.000Z"]);
+  const lines = linesOf(cart, new Map([["yard", yard]]));
+  assert.match(lines[0].title, /21.*09:00.*–/);
+  assert.deepEqual([lines[0].price, lines[1].price, lines[1].waiting], [EUR(1920), EUR(240), true]);
+  assert.deepEqual(cart.ranges("yard"), [range]);
 });
 
 test("a resource that is not at hand yet still has its lines", () => {
