@@ -17,11 +17,14 @@ from server.embedded.home import Home
 from server.embedded.seed import Seeded, seed
 from server.http.times import now_milliseconds
 from server.loop import run
+from server.notices.channels.senders import problems_of_channels
+from server.notices.channels.vapid import new_private_key
 from server.ops import logs
 from server.serve import listen, serve
 from server.settings import Settings, SettingsError, problems_of_payments
 
 FOLDER = Path(".holdfast")
+DEMO_SUBJECT: Final = "mailto:demo@example.com"  # some push services take no push without one
 SIGNED_IN_SECONDS: Final = 30 * 24 * 3600
 PEOPLE: Final[tuple[tuple[str, str, str, Role], ...]] = (
     ("its owner", "olivia", "Olivia", "owner"),
@@ -33,6 +36,7 @@ PEOPLE: Final[tuple[tuple[str, str, str, Role], ...]] = (
 def demo(settings: Settings, *, reset: bool, environment: Mapping[str, str]) -> None:
     """Serve until Ctrl-C. What `settings` already names is used instead of our own."""
     refused = problems_of_payments(_with_page(settings)) if settings.payments else []
+    refused += problems_of_channels(settings)
     if refused:
         raise SettingsError(refused)
     if not environment.get("LOG_LEVEL"):
@@ -64,6 +68,8 @@ def complete_settings(settings: Settings, home: Home, port: int) -> Settings:
         database_url=settings.database_url or home.database_url(),
         secret_key=settings.secret_key or home.secret("secret-key"),
         jwt_secret=settings.jwt_secret or ("" if settings.jwt_jwks_url else home.secret("jwt-secret")),
+        vapid_private_key=settings.vapid_private_key or home.secret("vapid-key", new_private_key),
+        vapid_subject=settings.vapid_subject or DEMO_SUBJECT,
         payments=settings.payments or "sandbox",
         public_url=settings.public_url or local,
         allowed_origins=(*settings.allowed_origins, local, f"http://127.0.0.1:{port}"),

@@ -22,6 +22,8 @@ from server.demo import demo as run_demo
 from server.embedded.home import Home
 from server.embedded.process import EmbeddedError
 from server.embedded.seed import Seeded, seed
+from server.notices.channels.senders import problems_of_channels
+from server.notices.channels.vapid import VapidKey
 from server.settings import Settings
 from tests.support.names import SETTINGS_NAMES
 
@@ -115,6 +117,8 @@ def test_it_overrides_nothing_that_was_given(tmp_path: Path) -> None:
         GIVEN,
         secret_key="s" * 32,
         jwt_secret="j" * 32,
+        vapid_private_key="v" * 43,
+        vapid_subject="mailto:ann@example.org",
         payments="stripe",
         public_url="https://demo.example",
         allowed_origins=("https://other.example",),
@@ -133,6 +137,8 @@ def test_its_secrets_are_remembered(tmp_path: Path) -> None:
         assert complete_settings(GIVEN, home, 1) == first
     assert len(first.secret_key) >= 32
     assert first.secret_key != first.jwt_secret
+    assert problems_of_channels(first) == []
+    assert VapidKey.read(first.vapid_private_key).public
 
 
 def test_it_prints_its_pages_and_opens_the_first(

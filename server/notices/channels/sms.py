@@ -84,8 +84,8 @@ class HttpGateway:
 
     @property
     def name(self) -> str:
-        """The host alone: the rest of its URL may be secret."""
-        return f"sms {urlsplit(self._settings.url).hostname}"
+        """Host and port alone: the rest of its URL may be secret."""
+        return f"sms {urlsplit(self._settings.url).netloc.rpartition('@')[2]}"
 
     async def text(self, to: str, text: str, key: str) -> None:
         """One POST. What the gateway says of this message alone is Permanent, of us or itself it is Away."""

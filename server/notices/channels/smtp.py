@@ -78,8 +78,8 @@ class Smtp:
 
     @property
     def name(self) -> str:
-        """The host alone: the rest of its URL is secret."""
-        return f"smtp {self._server.host}"
+        """Host and port alone: the rest of its URL is secret."""
+        return f"smtp {self._server.host}:{self._server.port}"
 
     async def send(self, message: Message) -> None:
         """Hand it over. Permanent for what no server will take, Away where this one is in trouble."""

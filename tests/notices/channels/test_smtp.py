@@ -30,6 +30,7 @@ class Postmaster:
     taken: list[Envelope] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
     logins: list[LoginPassword] = field(default_factory=list)
+    connections: int = 0
     port: int = 0
 
     async def handle_MAIL(  # noqa: N802  # the library's names
@@ -70,6 +71,7 @@ async def post_office(
     loop = asyncio.get_running_loop()
 
     def protocol() -> aiosmtpd.SMTP:
+        postmaster.connections += 1
         return aiosmtpd.SMTP(
             postmaster,
             hostname="mail.example",
@@ -209,7 +211,7 @@ def test_a_url_says_all_there_is_to_say(url: str, port: int, tls: str) -> None:
 def test_a_servers_password_is_not_shown() -> None:
     server = SmtpServer.read("smtp://ann:s3cret@mail.example")
     assert "s3cret" not in repr(server)
-    assert Smtp(server, SENDER).name == "smtp mail.example"
+    assert Smtp(server, SENDER).name == "smtp mail.example:587"
 
 
 @pytest.mark.parametrize(
