@@ -115,8 +115,7 @@ async def test_a_file_takes_no_booked_place_away(
         ),
         (("2026-12-25", "2026-02-29"), "line 13: resources[0].grid.exceptions.2026-02-29: is no date"),
         (
-            "weekdays: [mon]",
-            "weekdays: [monday]",
+            ("weekdays: [mon]", "weekdays: [monday]"),
             "line 16: resources[0].grid.rates[0].weekdays[0]: is 'monday'",
         ),
         (("    grid:\n", "    slots: []\n    grid:\n"), "has slots; a grid has none of these, only grid"),
