@@ -54,7 +54,7 @@ class Dispatcher:
         self._addressing = Addressing(channels, clock)
         self._tell_users = tell_users
         self._wake_channels = wake_channels
-        self._began = 0.0
+        self._began = float("-inf")
         self.worker = Worker("notices.dispatch", self.work, idle=IDLE_SECONDS)
 
     async def work(self) -> float:

@@ -27,7 +27,7 @@ order by position desc limit $3;
 
 -- name: unread
 -- $1 user, $2 at most → how many are unread.
-select count(*) from (select 1 from notice where user_id = $1 and read_at is null limit $2) as some;
+select count(*) from (select 1 from notice where user_id = $1 and read_at is null limit $2) as counted;
 
 -- name: read_these
 -- $1 user, $2 ids, $3 now → those of the user's that were unread.
