@@ -460,6 +460,54 @@ class QuoteAnswer(Answered, frozen=True):
     quote: Quote | None
 
 
+class Notice(Answered, frozen=True):
+    """What its user was told. `data.booking` is the booking's id where there is one; texts are plain."""
+
+    id: str
+    kind: NoticeKind
+    title: str
+    message: str
+    data: dict[str, Any]
+    created_at: Time
+    read_at: Time | None
+
+
+class Notices(Answered, frozen=True):
+    """The latest first; `unread` counts them all, up to 1,000."""
+
+    items: tuple[Notice, ...]
+    next: str | None
+    unread: int
+
+
+class Unread(Answered, frozen=True):
+    """How many notices are left to be read, up to 1,000."""
+
+    unread: int
+
+
+class QuietTime(Answered, frozen=True):
+    """From `start` to `end` (HH:MM) by the clocks of an IANA time zone nothing goes out."""
+
+    start: str
+    end: str
+    time_zone: str
+
+
+class Preferences(Answered, frozen=True):
+    """How a user wants to be told; kinds that `channels` has not are told as usual."""
+
+    email: str | None
+    phone: str | None
+    channels: dict[NoticeKind, tuple[Literal["email", "sms", "push"], ...]]
+    batch_seconds: int
+    quiet: QuietTime | None
+
+
+class PreferencesAnswer(Answered, frozen=True):
+    preferences: Preferences
+
+
 class PushSubscription(Answered, frozen=True):
     """A browser that takes the user's pushes; `agent` is what it calls itself."""
 
@@ -509,6 +557,10 @@ class Webhooks(Answered, frozen=True):
 
 ANSWERS: Final[Mapping[str, Mapping[int, Any]]] = {
     "POST /api/sessions": {201: Session},
+    "GET /api/notifications": {200: Notices},
+    "POST /api/notifications/read": {200: Unread},
+    "GET /api/preferences": {200: PreferencesAnswer},
+    "PUT /api/preferences": {200: PreferencesAnswer},
     "GET /api/resources": {200: Resources},
     "POST /api/resources": {201: WholeResource},
     "GET /api/resources/{id}": {200: WholeResource, 304: None},
