@@ -637,6 +637,7 @@ QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
     "GET /api/resources/{id}": _DAYS,
     "GET /api/resources/{id}/availability": _DAYS,
     "GET /api/resources/{id}/lengths": {"start": "RFC 3339, when the range begins"},
+    "GET /api/notifications": {"unread": "true: those that are not read yet", **_PAGE},
     "GET /api/bookings": {
         "role": "buyer: what one booked; owner: what others booked of one's own",
         "status": "one, or some with commas between",
