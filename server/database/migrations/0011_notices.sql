@@ -12,7 +12,7 @@ create table outbox (
     'payment_succeeded', 'payment_failed', 'payment_refunded', 'hold_expired')),
   booking_id uuid references booking (id),
   facts jsonb not null,
-  created_at timestamptz not null default now(),
+  created_at timestamptz not null default clock_timestamp(),
   told_at timestamptz,
   failed text
 );
