@@ -29,7 +29,7 @@ class Loader:
         self._index = index
         self._inventory = inventory
         self._booked = booked
-        self._ensuring: dict[str, asyncio.Task[None]] = {}
+        self._ensuring: dict[tuple[str, int], asyncio.Task[None]] = {}
 
     async def run(self, name: str, resource: str, /, *blobs: bytes, **content: Any) -> Answer:
         """Run a script; an unknown resource is loaded first, a rebuild is waited for."""
@@ -89,28 +89,33 @@ class Loader:
     async def _make_ready(self, resource: str, reason: NotReady) -> None:
         match reason:
             case Outdated(layout=layout):
-                await self.repair(resource, lambda meta: meta.layout < layout)
+                await self.ensure(resource, layout)
             case Rebuilding():
                 await asyncio.sleep(POLL_SECONDS)
             case _:
                 await self.ensure(resource)
 
-    async def ensure(self, resource: str) -> None:
-        """Load the resource unless Redis knows it. Callers of one process share the work."""
-        task = self._ensuring.get(resource)
+    async def ensure(self, resource: str, layout: int = 0) -> None:
+        """Load the resource unless Redis knows it, in `layout` or later.
+
+        Callers of one process share the work.
+        """
+        key = (resource, layout)
+        task = self._ensuring.get(key)
         if task is None:
-            task = self._ensuring[resource] = asyncio.create_task(self._ensure(resource))
-            task.add_done_callback(lambda done: self._ensured(resource, done))
+            task = self._ensuring[key] = asyncio.create_task(self._ensure(resource, layout))
+            task.add_done_callback(lambda done: self._ensured(key, done))
         await asyncio.shield(task)
 
-    def _ensured(self, resource: str, task: asyncio.Task[None]) -> None:
-        del self._ensuring[resource]
+    def _ensured(self, key: tuple[str, int], task: asyncio.Task[None]) -> None:
+        del self._ensuring[key]
         if not task.cancelled():
             task.exception()  # seen, even if every caller has gone
 
-    async def _ensure(self, resource: str) -> None:
-        if await self.store.meta(resource) is None:
-            await self.repair(resource, lambda _: False)
+    async def _ensure(self, resource: str, layout: int) -> None:
+        meta = await self.store.meta(resource)
+        if meta is None or meta.layout < layout:
+            await self.repair(resource, lambda meta: meta.layout < layout)
 
     async def repair(self, resource: str, is_broken: Callable[[Meta], bool]) -> None:
         """Rebuild the resource if it is missing or, once nobody else is at it, still looks broken."""

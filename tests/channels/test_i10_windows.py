@@ -111,7 +111,7 @@ class Night(Play):
                 for day in range(DAYS)
             }
             return
-        names = [self._days.day(day) for day in range(SHOWN)] if view is None else view.sections  # type: ignore[union-attr]  # totals are done with
+        names = [self._days.day(day) for day in range(SHOWN)] if view is None else view.sections
         expected = {index: pair for index, pair in pairs.items() if f"d{index // DAY}" in names}
         drawn = dict(zip(expected, seen.flat, strict=True))
         for index, pair in seen.numbers.items():

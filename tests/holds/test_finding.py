@@ -14,15 +14,12 @@ def wish(drive: Driveway, start: str, end: str, *, days: int = 1) -> Wish:
 
 async def test_the_least_that_is_free_of_all_the_steps(make_world: MakeWorld) -> None:
     drives = {
-        name: driveway(name, **rules)
-        for name, rules in {
-            "taken": {},
-            "booked": {},
-            "park": {"capacity": 300},
-            "mornings": {"opening_hours": MORNINGS},
-            "far": {"zone": "Asia/Kathmandu"},
-            "untouched": {},
-        }.items()
+        "taken": driveway("taken"),
+        "booked": driveway("booked"),
+        "park": driveway("park", capacity=300),
+        "mornings": driveway("mornings", opening_hours=MORNINGS),
+        "far": driveway("far", zone="Asia/Kathmandu"),
+        "untouched": driveway("untouched"),
     }
     books(drives["booked"], "16:30", "18:00")
     world = make_world(*drives.values())

@@ -1,5 +1,6 @@
 """A grid is rebuilt from what PostgreSQL has booked and what Redis still holds: no hold is lost."""
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -156,3 +157,23 @@ async def test_lines_of_days_that_are_forgotten_are_no_obstacle(world: World, dr
     await world.main.confirm([hold], "booking")
     records = await kept(world, drive)
     assert {records[index][:3] for index in records} == {(0, 0, 1)}
+
+
+async def test_all_who_find_it_outdated_share_one_rebuild(world: World, drive: Driveway) -> None:
+    await world.main.ensure("drive")
+    leases, take_lease = 0, world.main.store.take_lease
+
+    async def count(resource: str, token: str, milliseconds: int) -> bool:
+        nonlocal leases
+        leases += 1
+        return await take_lease(resource, token, milliseconds)
+
+    world.main.store.take_lease = count  # type: ignore[method-assign]  # a spy
+    drive.changes_rules(price_per_hour=800)
+    buyers = [world.buyer(f"buyer-{n}") for n in range(40)]
+    await asyncio.gather(
+        *(takes(buyer, drive, "09:00", "10:00", days=1 + n % 19) for n, buyer in enumerate(buyers)),
+        return_exceptions=True,
+    )
+    assert leases == 1
+    assert await world.main.epoch("drive") == "epoch-2"

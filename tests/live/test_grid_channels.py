@@ -246,7 +246,7 @@ async def _something(street: Street, chance: random.Random, turn: int) -> None:
             await main.retake(holds, booking, holds[0].expires_at + 10**8)
         case 5:
             street.clock.passes(chance.choice([60, 1800, 5400, 7200]))
-            await chance.choice([street.passing.pass_due, main.expire])()
+            await main.expire()
         case 6 if turn % 2 == 0:
             street.clock.passes(chance.choice([4, 11, 24, 30]) * 3600)
         case 7 if turn % 3 == 0:
