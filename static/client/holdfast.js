@@ -16,6 +16,7 @@ import { Cart } from "./cart.js";
 import { ServerClock } from "./clock.js";
 import { Connection } from "./connection.js";
 import { Holds } from "./holds.js";
+import { Notifications } from "./notifications.js";
 import { Session } from "./session.js";
 import { user } from "./user.js";
 
@@ -29,6 +30,7 @@ export class Holdfast extends EventTarget {
   session = new Session();
   connection;
   holds;
+  notifications;
   #userId = user.id;
 
   /** @param {{url?: string, codec?: object, watching?: boolean}} [options] `watching`: a screen that never holds and never leaves */
@@ -36,6 +38,7 @@ export class Holdfast extends EventTarget {
     super();
     this.connection = new Connection(url, { credentials: () => this.#credentials(), codec });
     this.holds = new Holds(this.connection, this.cart);
+    this.notifications = new Notifications(this.connection, { user });
     this.connection.addEventListener("welcome", ({ detail }) => this.#welcomed(detail));
     this.connection.addEventListener("message", ({ detail }) => this.#hear(detail));
     this.connection.addEventListener("state", () => this.dispatchEvent(new CustomEvent("state")));
