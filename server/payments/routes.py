@@ -158,7 +158,10 @@ async def refund(call: Call) -> Answer:
         call.caller, call.path["id"], request.amount, request.reason
     )
     items = [refund_view(each) for each in refunds]
-    return Answer({"booking": booking_view(booking), "refunds": items}, status=201)
+    view = booking_view(booking)
+    if not booking.is_seen_by(call.caller):  # an operator, who need not know where anybody is
+        view["driver_location"] = None
+    return Answer({"booking": view, "refunds": items}, status=201)
 
 
 async def list_refunds(call: Call) -> Answer:

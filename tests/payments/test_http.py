@@ -143,6 +143,8 @@ async def test_nobody_else_reads_pays_or_cancels_and_it_looks_as_if_there_were_n
     missing = "00000000-0000-4000-8000-000000000000"
     for method, path, content in (
         ("GET", "/api/bookings/{}", None),
+        ("PATCH", "/api/bookings/{}", {"special_requests": "x"}),
+        ("GET", "/api/bookings/{}/cancellation", None),
         ("PUT", "/api/bookings/{}/cancel", {}),
         ("DELETE", "/api/bookings/{}", None),
         ("POST", "/api/bookings/{}/payments", {}),
@@ -169,7 +171,9 @@ async def test_the_owner_reads_what_was_booked_but_not_how_to_pay_it(client: htt
     seen = (await olga.asks("GET", f"/api/payments/{payment['id']}")).json()["payment"]
     assert "redirect_url" not in seen
     assert "client_secret" not in seen
-    assert (await olga.asks("PUT", f"/api/bookings/{booking['id']}/cancel", {})).status_code == 404
+    assert (await olga.asks("PUT", f"/api/bookings/{booking['id']}/cancel", {})).status_code == 403
+    changed = await olga.asks("PATCH", f"/api/bookings/{booking['id']}", {"special_requests": "x"})
+    assert changed.status_code == 404
     assert (await olga.pays(payment)).status_code == 404
 
 
