@@ -1,0 +1,116 @@
+"""An owner at their page, drivers at theirs: requests, news, the week, hours, earnings; and ones own bookings."""
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import expect
+
+from server.inventory.rules import HoldPolicy
+from server.settings import Settings
+from tests.browser.visitor import PATIENCE, PHONE, Visitor, Visits
+from tests.browser.yard import Driver, place, yards
+from tests.support.house import House
+
+ASKED = "asked-yard"
+
+
+@pytest.fixture
+async def shop(shop_settings: Settings) -> AsyncIterator[House]:
+    """Two of Olga's places; about one of them she decides herself."""
+    asked = place(ASKED, title="Court of the old school", policy=HoldPolicy(approval_seconds=7200))
+    async with yards(shop_settings, place(), asked) as house:
+        yield house
+
+
+async def books(driver: Visitor, path: str = f"/resources/{ASKED}") -> None:
+    at = Driver(driver)
+    await at.opens(path)
+    await at.holds("09:00", "10:45")
+    await driver.clicks("Check out")
+    await expect(driver.page.locator("#checkout")).to_be_visible(timeout=PATIENCE)
+    await driver.fills_in()
+    await driver.clicks("Go to payment")
+    await driver.page.wait_for_url("**/sandbox/payments/*")
+    await driver.clicks("Pay")
+
+
+async def test_an_owner_hears_of_a_request_at_once_and_says_yes_in_one_touch(
+    ann: Visitor, visits: Visits
+) -> None:
+    olga = await visits.enter()
+    await olga.signs_in("olga", roles=("owner",), to="/owner")
+    await olga.reads("Nobody is waiting.")
+    await books(ann)
+    await ann.has_title("Waits for the owner")
+    request = olga.page.locator("#requests .entry")
+    await expect(request).to_contain_text("Court of the old school", timeout=PATIENCE)
+    await expect(request).to_contain_text("Ann Buyer")
+    await expect(olga.page.locator("#inbox .news").first).to_be_visible(timeout=PATIENCE)
+    assert await olga.violations() == []
+    await olga.page.get_by_role("button", name="Approve").click()
+    await olga.is_told("Approved.")
+    await ann.has_title("You're booked")
+    await olga.reads("Nobody is waiting.")
+    await expect(olga.page.locator("#calendar .visit")).to_contain_text("Ann Buyer")
+    await expect(olga.page.locator("#earnings tbody tr")).to_contain_text("1", timeout=PATIENCE)
+    await olga.clicks("Mark all as read")
+    await expect(olga.page.locator("#inbox [data-unread=true]")).to_have_count(0, timeout=PATIENCE)
+
+
+async def test_a_no_frees_the_time_and_nothing_is_charged(ann: Visitor, visits: Visits) -> None:
+    olga = await visits.enter(size=PHONE)
+    await olga.signs_in("olga", roles=("owner",), to="/owner")
+    await books(ann)
+    await olga.page.get_by_role("button", name="Decline").click(timeout=PATIENCE)
+    await ann.has_title("The owner has declined")
+    await olga.reads("Nobody is waiting.")
+    assert await olga.violations() == []
+
+
+async def test_new_hours_are_on_every_board_at_once(ann: Visitor, visits: Visits) -> None:
+    driver = Driver(ann)
+    await driver.opens(f"/resources/{ASKED}")
+    await driver.sees("08:00", "free")
+    olga = await visits.enter()
+    await olga.signs_in("olga", roles=("owner",), to="/owner")
+    await olga.page.get_by_label("Place").select_option(ASKED)
+    fields = olga.page.locator("#hours .field input")
+    await expect(fields).to_have_count(7)
+    await expect(fields.first).to_have_value("07:00\N{EN DASH}22:00")
+    for number in range(7):
+        await fields.nth(number).fill("9:00-18:00")
+    await fields.first.fill("all day")
+    await olga.clicks("Save the hours")
+    await olga.reads("can't be read")
+    await expect(fields.first).to_be_focused()
+    await fields.first.fill("09:00-18:00")
+    await olga.clicks("Save the hours")
+    await olga.is_told("Saved.")
+    await driver.sees("08:00", "closed")
+    await driver.sees("09:00", "free")
+
+
+async def test_ones_own_bookings_are_listed_live(ann: Visitor, visits: Visits) -> None:
+    await ann.opens("/my-bookings")
+    await ann.reads("Nothing is coming")
+    await books(ann)
+    await ann.has_title("Waits for the owner")
+    tab = await ann.opens_tab("/my-bookings")
+    entry = tab.page.locator("#coming .entry")
+    await expect(entry).to_contain_text("Court of the old school", timeout=PATIENCE)
+    await expect(entry).to_contain_text("Waits for the owner")
+    assert await tab.violations() == []
+    olga = await visits.enter()
+    await olga.signs_in("olga", roles=("owner",), to="/owner")
+    await olga.page.get_by_role("button", name="Approve").click(timeout=PATIENCE)
+    await expect(entry).to_contain_text(re.compile("Booked"), timeout=PATIENCE)
+
+
+async def test_who_is_no_owner_is_told_so(ann: Visitor) -> None:
+    ann.forgives("403")
+    await ann.opens("/owner")
+    await ann.reads("Who are you?")
+    await ann.signs_in("bea", to="/owner")
+    await ann.reads("You are signed in, but not as an owner.")
+    assert await ann.violations() == []
