@@ -164,7 +164,9 @@ def _drafts(
     said = read_yaml(decode_text(sidecar.read_bytes())) if sidecar.is_file() else Document({})
     problems = Problems()
     fields = Fields(_values(file, standing, said, options), "", problems)
-    head = read_head(fields)
+    head = read_head(fields, grid=None if standing is None else standing.grid)
+    if head.kind == "grid":
+        fields.wrong("kind", "is grid, which has no slots; a catalogue is the file for it")
     prices = price_map(fields, "prices", head.currency)
     seat_id = read_seat_id(fields)
     fields.done(what="a sidecar file")

@@ -56,10 +56,11 @@ async def page(database: Database, wanted: Wanted, limit: int, now: int, live: L
     """At most `limit` resources. One of fewer may have a next page all the same; a range asks `live`."""
     found: list[Mapping[str, Any]] = []
     after = wanted.after
+    at_once = limit if wanted.range is None and wanted.day is None else _AT_ONCE
     for _ in range(_ROUNDS):
-        rows = await list_resources(database, replace(wanted, after=after), _AT_ONCE + 1)
-        is_last = len(rows) <= _AT_ONCE
-        shown = await _shown([dict(row) for row in rows[:_AT_ONCE]], wanted, now, live)
+        rows = await list_resources(database, replace(wanted, after=after), at_once + 1)
+        is_last = len(rows) <= at_once
+        shown = await _shown([dict(row) for row in rows[:at_once]], wanted, now, live)
         for place, item in enumerate(shown):
             after = rows[place]["position"]
             found += [] if item is None else [item]
