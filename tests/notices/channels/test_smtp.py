@@ -77,7 +77,7 @@ async def post_office(
             hostname="mail.example",
             tls_context=None if at_once else tls,
             auth_required=auth and not at_once,
-            auth_require_tls=not at_once,
+            auth_require_tls=tls is not None and not at_once,
             authenticator=postmaster.authenticate,
             loop=loop,
         )
@@ -131,6 +131,14 @@ async def test_a_certificate_of_another_name_gets_no_mail(scheme: str) -> None:
     async with post_office(tls, at_once=scheme == "smtps") as office:
         with pytest.raises(Away):
             await smtp(f"{scheme}://localhost:{office.port}").send(message())
+    assert office.taken == []
+
+
+async def test_an_authority_that_nobody_knows_gets_no_mail() -> None:
+    async with post_office(server_context("localhost"), at_once=True) as office:
+        server = SmtpServer.read(f"smtps://localhost:{office.port}")
+        with pytest.raises(Away):
+            await Smtp(server, SENDER).send(message())
     assert office.taken == []
 
 
