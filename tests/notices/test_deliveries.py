@@ -22,7 +22,7 @@ async def mail(desk: Desk) -> None:
 
 async def state(desk: Desk) -> tuple[str, int, str | None, str | None]:
     (row,) = await desk.rows("select state, attempts, provider, last_error from delivery")
-    return row  # type: ignore[return-value]  # as selected
+    return row
 
 
 async def test_the_next_provider_takes_what_the_first_cannot(desk: Desk) -> None:
