@@ -47,6 +47,7 @@ from server.notices import push_routes, webhook_routes
 from server.notices import routes as notices_routes
 from server.notices.channels.senders import Senders, senders
 from server.notices.expired import ExpiredCarts
+from server.notices.figures import NoticeFigures
 from server.notices.news import CHANNEL as NOTICES_CHANNEL
 from server.notices.news import Newsman
 from server.notices.pushes import Pushes
@@ -184,7 +185,7 @@ async def open_parts(settings: Settings, figures: Metrics) -> AsyncIterator[Part
         stack.push_async_callback(redis.aclose)
         served = payment_providers(settings)
         stack.push_async_callback(served.close)
-        outside = senders(settings, database)
+        outside = senders(settings, database, figures=NoticeFigures(figures.registry))
         stack.push_async_callback(outside.close)
         parts = wire(settings, database, redis, figures, faults=faults, served=served, outside=outside)
         await start(parts, stack)
@@ -268,6 +269,9 @@ def wire(
         metrics=figures,
     )
     watch(parts)
+    figures.gauge(
+        "delivery_providers_away", "Mail servers and gateways that are passed over.", lambda: outside.away
+    )
     return parts
 
 

@@ -19,6 +19,7 @@ from server.notices.channels.smtp import Smtp, SmtpServer
 from server.notices.channels.vapid import BadKey, VapidKey
 from server.notices.channels.web_push import WebPush
 from server.notices.channels.webhooks import Webhooks
+from server.notices.figures import Counted, NoticeFigures
 from server.settings import Settings, SettingsError
 
 Clock = Callable[[], int]
@@ -31,9 +32,15 @@ class Senders:
     """One process' senders; a channel that is not set up is not there."""
 
     by_channel: Mapping[Channel, Sequence[Sender]]
+    circuits: Sequence[Circuit]
     outgoing: Outgoing
     vapid: VapidKey | None
     _client: httpx.AsyncClient | None
+
+    @property
+    def away(self) -> int:
+        """How many providers are passed over now."""
+        return sum(circuit.is_open for circuit in self.circuits)
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -48,6 +55,7 @@ def senders(
     *,
     clock: Clock = now_milliseconds,
     outgoing: Outgoing | None = None,
+    figures: NoticeFigures | None = None,
 ) -> Senders:
     """All that the settings name; SettingsError for what does not hold."""
     problems = problems_of_channels(settings)
@@ -56,15 +64,22 @@ def senders(
     out = outgoing or Outgoing(loopback=settings.outgoing_loopback == "allow")
     client = httpx.AsyncClient(timeout=SECONDS, verify=authorities()) if settings.sms_urls else None
     vapid = VapidKey.read(settings.vapid_private_key) if settings.vapid_private_key else None
+    mail = [Circuit(each, clock) for each in _mail(settings)]
+    sms = [Circuit(each, clock) for each in _sms(settings, client)] if client else []
     found: dict[Channel, Sequence[Sender]] = {
-        "email": [Circuit(each, clock) for each in _mail(settings)],
-        "sms": [Circuit(each, clock) for each in _sms(settings, client)] if client else [],
+        "email": mail,
+        "sms": sms,
         "webhook": [Webhooks(database, out, clock)],
     }
     if vapid is not None:
         found["push"] = [WebPush(database, out, vapid, subject=subject_of(settings), clock=clock)]
-    by_channel = {channel: each for channel, each in found.items() if each}
-    return Senders(by_channel, out, vapid, client)
+    counts = figures or NoticeFigures()
+    by_channel = {
+        channel: [Counted(channel, each, counts) for each in chosen]
+        for channel, chosen in found.items()
+        if chosen
+    }
+    return Senders(by_channel, (*mail, *sms), out, vapid, client)
 
 
 def problems_of_channels(settings: Settings) -> list[str]:

@@ -89,9 +89,8 @@ async def test_the_next_mail_server_takes_over_and_a_dead_one_is_passed_over(
             for owner in owners:
                 desk.opens()  # forgets who failed a moment ago: the circuit remembers
                 await told(desk, owner=owner, user="ann")
-            (first, second) = made.by_channel["email"]
-            assert getattr(first, "is_open", False)
-            assert not getattr(second, "is_open", True)
+            assert [circuit.is_open for circuit in made.circuits] == [True, False]
+            assert made.away == 1
     assert {by for _, by in await states(desk, "email")} == {f"smtp 127.0.0.1:{office.port}"}
     assert (dying.connections, len(office.taken)) == (FAILURES, FAILURES + 2)
 
