@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from math import floor
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from server.inventory.grid import calendar as module
 from server.inventory.grid.calendar import Calendar
-from server.inventory.grid.clocks import Span, joined
+from server.inventory.grid.clocks import Span, joined, midnight
 from server.inventory.grid.rules import STEP_MINUTES, WEEKDAYS, minutes_of
 from server.inventory.rules import Slot
 from tests.inventory.examples import resource
@@ -198,6 +199,16 @@ def test_the_window_and_the_horizon_are_days_of_its_clocks() -> None:
     assert calendar.window(first) == 7 * 48 + 2
     assert calendar.day_of(first + calendar.horizon(first)) == date(2027, 10, 25)
     assert calendar.day_of(first + calendar.horizon(first) - 1) == date(2027, 10, 24)
+
+
+def test_a_midnight_that_clocks_skip_is_when_they_do() -> None:
+    def begins(day: date, zone: str) -> str:
+        return f"{datetime.fromtimestamp(midnight(day, ZoneInfo(zone)) / 1000, UTC):%d %H:%M}"
+
+    assert begins(date(1919, 3, 31), "America/Toronto") == "31 04:30"  # from 23:30 to 00:30
+    assert begins(date(2026, 9, 6), "America/Santiago") == "06 04:00"  # from 00:00 to 01:00
+    assert begins(date(2011, 12, 30), "Pacific/Apia") == "30 10:00"  # a day that was not there
+    assert begins(date(2026, 11, 21), "Asia/Kathmandu") == "20 18:15"
 
 
 def test_a_resource_that_is_no_grid_has_no_calendar() -> None:
