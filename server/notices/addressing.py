@@ -74,6 +74,8 @@ class Addressing:
 
     async def write(self, connection: Connection, told: Told) -> bool:
         """Whether there are any."""
+        if not self._channels:
+            return False
         book = await self._book(connection, told)
         sendings = [
             Sending(to, event, person, words, book.preferences.get(person.user or "", USUAL))
@@ -88,17 +90,14 @@ class Addressing:
     async def _book(self, connection: Connection, told: Told) -> Book:
         users, now = sorted({person.user for _, person, _ in told if person.user}), self._clock()
         book = Book()
-        if not users:
-            return book
-        for row in await connection.fetch(_queries.preferences, users):
-            book.preferences[row["user_id"]] = read_preferences(row)
-        if "push" in self._channels:
-            for row in await connection.fetch(_queries.subscriptions, users, moment(now)):
-                book.subscriptions.setdefault(row["user_id"], []).append(str(row["id"]))
-        if "webhook" in self._channels:
-            for row in await connection.fetch(_queries.endpoints, users):
-                kinds = None if row["kinds"] is None else frozenset(row["kinds"])
-                book.endpoints.setdefault(row["user_id"], []).append((str(row["id"]), kinds))
+        for row in await connection.fetch(_queries.book, users, moment(now)):
+            user = row["user_id"]
+            if row["channels"] is not None:
+                book.preferences[user] = read_preferences(row)
+            book.subscriptions[user] = [str(each) for each in row["subscriptions"] or ()]
+            book.endpoints[user] = [
+                (name, None if kinds is None else frozenset(kinds)) for name, kinds in row["endpoints"] or ()
+            ]
         return book
 
     async def _write(self, connection: Connection, sendings: Sequence[Sending]) -> None:

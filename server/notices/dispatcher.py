@@ -6,7 +6,7 @@ in which this process is alone: so positions rise in the order in which they bec
 """
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -31,6 +31,8 @@ IDLE_SECONDS: Final = 1.0
 ROUND_SECONDS: Final = 0.025
 # Another process is at it; what it does not take, we do.
 BUSY_SECONDS: Final = 0.05
+# So long a resource may be called by its former title.
+PLACES_SECONDS: Final = 5.0
 
 News = Callable[[Collection[str]], Awaitable[None]]
 
@@ -54,7 +56,8 @@ class Dispatcher:
         self._addressing = Addressing(channels, clock)
         self._tell_users = tell_users
         self._wake_channels = wake_channels
-        self._began = float("-inf")
+        self._began = self._emptied = float("-inf")
+        self._known: dict[str, Place] = {}
         self.worker = Worker("notices.dispatch", self.work, idle=IDLE_SECONDS)
 
     async def work(self) -> float:
@@ -73,9 +76,10 @@ class Dispatcher:
         async with self._database.transaction() as connection:
             if not await connection.fetchval(_queries.alone):
                 return None
-            rows = await connection.fetch(_queries.untold, BATCH)
-            if not rows:
+            found = await connection.fetch(_queries.take_untold, BATCH)
+            if not found:
                 return 0
+            rows = sorted(found, key=lambda row: int(row["position"]))
             users, sends = await self._write(connection, rows)
         if sends:
             self._wake_channels()
@@ -87,7 +91,7 @@ class Dispatcher:
         """Answers whose notices are new, and whether anything goes outside."""
         failed: dict[UUID, str] = {}
         events = [event for row in rows if (event := _event(row, failed)) is not None]
-        places = await _places(connection, events)
+        places = await self._places(connection, events)
         told: list[tuple[Event, Person, Words]] = []
         for event in events:
             try:
@@ -96,9 +100,19 @@ class Dispatcher:
                 failed[event.id] = _failed(event.id, error)
         users = await _write_notices(connection, told)
         sends = await self._addressing.write(connection, told)
-        ids = [row["id"] for row in rows]
-        await connection.execute(_queries.told, ids, [failed.get(each) for each in ids])
+        if failed:
+            await connection.execute(_queries.failed, list(failed), list(failed.values()))
         return users, sends
+
+    async def _places(self, connection: Connection, events: Sequence[Event]) -> Mapping[str, Place]:
+        """What is booked, by its id; looked up once in PLACES_SECONDS."""
+        if time.monotonic() - self._emptied > PLACES_SECONDS:
+            self._known, self._emptied = {}, time.monotonic()
+        names = {thing.resource for event in events for thing in event.facts.things} - self._known.keys()
+        if names:
+            for row in await connection.fetch(_queries.places, sorted(names)):
+                self._known[row["id"]] = Place(row["title"], row["time_zone"])
+        return self._known
 
 
 async def _write_notices(connection: Connection, told: Sequence[tuple[Event, Person, Words]]) -> list[str]:
@@ -123,12 +137,6 @@ async def _write_notices(connection: Connection, told: Sequence[tuple[Event, Per
     columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
     written = await connection.fetch(_queries.write_notices, *columns)
     return list(dict.fromkeys(row["user_id"] for row in written))
-
-
-async def _places(connection: Connection, events: Sequence[Event]) -> dict[str, Place]:
-    names = {thing.resource for event in events for thing in event.facts.things}
-    rows = await connection.fetch(_queries.places, sorted(names))
-    return {row["id"]: Place(row["title"], row["time_zone"]) for row in rows}
 
 
 def _event(row: asyncpg.Record, failed: dict[UUID, str]) -> Event | None:

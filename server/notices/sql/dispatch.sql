@@ -4,13 +4,16 @@
 -- → true where no other transaction is at it; until this one ends.
 select pg_try_advisory_xact_lock(hashtext('holdfast.notices'));
 
--- name: untold
--- $1 how many → what happened and was not told, in order.
-select id, kind, booking_id, facts, created_at from outbox where told_at is null order by position limit $1;
+-- name: take_untold
+-- $1 how many → what happened and was not told, the oldest; it counts as told if this transaction commits.
+update outbox o set told_at = clock_timestamp()
+from (select id from outbox where told_at is null order by position limit $1) untold
+where o.id = untold.id
+returning o.position, o.id, o.kind, o.booking_id, o.facts, o.created_at;
 
--- name: told
--- $1 ids, $2 why each could not be put into words, or null.
-update outbox o set told_at = clock_timestamp(), failed = new.failed
+-- name: failed
+-- $1 ids, $2 why each could not be put into words.
+update outbox o set failed = new.failed
 from unnest($1::uuid[], $2::text[]) as new (id, failed) where o.id = new.id;
 
 -- name: places
@@ -30,18 +33,15 @@ order by place
 on conflict (event_id, user_id) do nothing
 returning user_id, position;
 
--- name: preferences
--- $1 users → how those want to be told who have said so.
-select user_id, email, phone, channels, batch_seconds, quiet from preference where user_id = any($1::text[]);
-
--- name: subscriptions
--- $1 users, $2 now → the browsers that take their pushes.
-select user_id, id from push_subscription
-where user_id = any($1::text[]) and (expires_at is null or expires_at > $2);
-
--- name: endpoints
--- $1 users → their webhooks; `kinds` null is all.
-select user_id, id, kinds from webhook_endpoint where user_id = any($1::text[]) and disabled_at is null;
+-- name: book
+-- $1 users, $2 now → how each wants to be told, the browsers that take pushes, and the webhooks (id, kinds; null is
+-- all). Columns of `preference` are null for who has said nothing.
+select u.user_id, p.email, p.phone, p.channels, p.batch_seconds, p.quiet,
+  (select array_agg(s.id) from push_subscription s
+   where s.user_id = u.user_id and (s.expires_at is null or s.expires_at > $2)) as subscriptions,
+  (select jsonb_agg(jsonb_build_array(e.id, e.kinds)) from webhook_endpoint e
+   where e.user_id = u.user_id and e.disabled_at is null) as endpoints
+from unnest($1::text[]) as u (user_id) left join preference p using (user_id);
 
 -- name: lately
 -- $1 channels, $2 addresses, $3 since when → how often each was written to, and when the latest was planned for.
