@@ -121,7 +121,7 @@ class Calendar:
 
     def slot_id(self, index: int) -> str:
         """When it begins: `2026-11-21T09:00:00Z`."""
-        return f"{datetime.fromtimestamp(self.starts_at(index) / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return f"{_utc(self.starts_at(index))}Z"
 
     def index_of(self, slot_id: str) -> int | None:
         """The step of this id; None for anything else."""
@@ -138,10 +138,10 @@ class Calendar:
 
     def slots(self, first: int, count: int) -> list[Slot]:
         """A run of steps as slots."""
-        clocks = [self.local(self.starts_at(index)) for index in range(first, first + count + 1)]
-        moments = [f"{clock.astimezone(UTC):%Y-%m-%dT%H:%M:%S}" for clock in clocks]
-        hourly = self._of_days(self._hourly_on, "q", first, count)
-        capacities = self.capacities(first, count)
+        edges = [self.starts_at(index) for index in range(first, first + count + 1)]
+        clocks = [self.local(edge).isoformat() for edge in edges]
+        moments = [_utc(edge) for edge in edges]
+        hourly, capacities = self._of_days(self._hourly_on, "q", first, count), self.capacities(first, count)
         prices = {
             price: Money(_rounded(price * self.rules.step_minutes), self.currency) for price in set(hourly)
         }
@@ -149,10 +149,10 @@ class Calendar:
             Slot(
                 index=first + place,
                 id=f"{moments[place]}Z",
-                label=f"{clocks[place]:%H:%M}–{clocks[place + 1]:%H:%M}",  # noqa: RUF001  # an en dash is how spans are written
+                label=f"{clocks[place][11:16]}–{clocks[place + 1][11:16]}",  # noqa: RUF001  # as spans are written
                 capacity=self.rules.capacity,
                 price=prices[hourly[place]],
-                section=f"{clocks[place]:%Y-%m-%d}",
+                section=clocks[place][:10],
                 starts_at=f"{moments[place]}.000Z",
                 ends_at=f"{moments[place + 1]}.000Z",
                 blocked=not capacities[place],
@@ -247,6 +247,11 @@ def _lead(part: Piece, day: date) -> int:
 def _clock_midnight(day: date) -> int:
     """Midnight as a clock shows it, in ms as if it were a clock of UTC."""
     return milliseconds(datetime(day.year, day.month, day.day, tzinfo=UTC))
+
+
+def _utc(moment: int) -> str:
+    """`2026-11-21T09:00:00`."""
+    return datetime.fromtimestamp(moment / 1000, UTC).isoformat()[:19]
 
 
 def _moments(hours: Hours, base: int) -> list[Span]:
