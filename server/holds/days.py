@@ -136,8 +136,8 @@ def state_of(calendar: Calendar, reading: Reading, first: int, count: int) -> St
         begin, end = max(first, start), min(first + count, start + reading.chunk)
         if begin < end:
             columns = memoryview(records).cast(kind)[FIELDS * (begin - start) : FIELDS * (end - start)]
-            available[begin - first : end - first] = array(kind, columns[0::FIELDS].tolist())
-            held[begin - first : end - first] = array(kind, columns[1::FIELDS].tolist())
+            available[begin - first : end - first] = array(kind, columns[0::FIELDS].tobytes())
+            held[begin - first : end - first] = array(kind, columns[1::FIELDS].tobytes())
     past = min(count, max(0, reading.passed - first))
     available[:past] = array(kind, bytes(width * past))
     return State(

@@ -153,6 +153,17 @@ async def test_a_late_payment_may_take_what_has_begun_meanwhile(world: World, dr
     assert await sees(world, drive, "08:30", "11:00", days=0) == {(0, 1)}
 
 
+async def test_a_late_payment_for_days_of_which_some_are_forgotten(world: World, drive: Driveway) -> None:
+    ann = world.buyer("ann")
+    await takes(ann, drive, "09:00", "09:00", days=0, until=5)
+    holds = await ann.pays("booking", seconds=10**6)
+    await passes(world, drive, 4 * 24 * HOUR)
+    await world.main.end(holds, "booking", "expired", "deadline")
+    assert await world.main.retake(holds, "booking", holds[0].expires_at + 10**7)
+    assert await sees(world, drive, "00:00", "09:00", days=5) == {(0, 1)}
+    assert min(await kept(world, drive)) == drive.step("00:00", 2)
+
+
 async def test_nobody_takes_what_has_begun(make_world: MakeWorld) -> None:
     """Though their process's clock be slow."""
     drive = driveway()
