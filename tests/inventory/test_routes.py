@@ -243,7 +243,8 @@ async def test_it_is_sent_compressed_to_whoever_takes_that(ann: httpx.AsyncClien
     async with ann.stream("GET", "/api/resources/hall", headers={"Accept-Encoding": "gzip"}) as answer:
         raw = b"".join([part async for part in answer.aiter_raw()])
     assert answer.headers["Content-Encoding"] == "gzip"
-    assert answer.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    assert answer.headers["Vary"] == plain.headers["Vary"]
+    assert "Accept-Encoding" in plain.headers["Vary"]
     assert gzip.decompress(raw) == plain.content
 
 
