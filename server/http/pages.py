@@ -33,6 +33,8 @@ PAGES: Final = {
 PAYMENT_PAGES: Final = {"/bookings/{id}/pay": "pay.html", "/pay/{id}": "share.html"}
 """Those with a card form: they alone may load and frame what is not ours."""
 SANDBOX_PAGES: Final = {"/sandbox/payments/{id}": "sandbox.html"}
+WORKER: Final = "/service-worker.js"
+"""Its address says which pages are its: all of them, so it can't stand below the static tree's name."""
 NOT_FOUND: Final = "404.html"
 _PLAIN_NOT_FOUND: Final = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>Not found</title>'
@@ -60,11 +62,13 @@ class Pages:
         """A route for each page there is; ids are looked at by the page's script, so any id has its page."""
         found = {path: self._page(name) for path, name in self._paths.items()}
         policies = dict.fromkeys(PAYMENT_PAGES, self._policy)
-        return [
+        routes = [
             Route(path, _endpoint(page, policies.get(path)))
             for path, page in found.items()
             if page is not None
         ]
+        worker = self._tree.find("pages/service-worker.js")
+        return routes if worker is None else [*routes, Route(WORKER, _endpoint(worker, None))]
 
     def not_found(self, request: Request) -> Response:
         """The page for an address without one."""

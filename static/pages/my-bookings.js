@@ -7,6 +7,7 @@ import { sentence } from "../client/wording.js";
 import { make } from "../elements/make.js";
 import { bookingEntry } from "./booking-entry.js";
 import { sorted } from "./bookings-words.js";
+import { pushSwitch } from "./push-switch.js";
 import { find, startPage, tell } from "./shell.js";
 
 const PAGE = 50;
@@ -39,6 +40,7 @@ async function load() {
     next = page.next;
     loaded = true;
     draw();
+    pushSwitch(find("push"), holdfast.session);
   } catch (refusal) {
     failed(refusal);
   }

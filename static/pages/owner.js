@@ -10,6 +10,7 @@ import { HoursForm } from "./owner-hours.js";
 import { Inbox } from "./owner-inbox.js";
 import { Requests } from "./owner-requests.js";
 import { Week } from "./owner-week.js";
+import { pushSwitch } from "./push-switch.js";
 import { find, startPage } from "./shell.js";
 
 const MOST_PAGES = 10;
@@ -23,7 +24,7 @@ const titleOf = (id) => places.find((place) => place.id === id)?.title ?? "";
 const requests = new Requests(find("requests"), { session: holdfast.session, titleOf, changed: take });
 const week = new Week({ box: find("calendar"), name: find("week"), before: find("before"), after: find("after") }, { clock: holdfast.clock });
 const hours = new HoursForm({ form: find("hours"), choice: find("place"), problem: find("hours-problem") }, holdfast.session);
-const inbox = new Inbox({ list: find("inbox"), readAll: find("read-all") }, holdfast);
+const inbox = new Inbox({ list: find("inbox"), readAll: find("read-all") }, holdfast.notifications);
 
 holdfast.addEventListener("booking", ({ detail }) => readAnew(detail.id));
 holdfast.connection.addEventListener("welcome", () => load());
@@ -44,6 +45,7 @@ async function load() {
     showEarnings(find("earnings"), earned.items);
     hours.show(places);
     inbox.load();
+    pushSwitch(find("push"), holdfast.session);
     draw();
   } catch (refusal) {
     if (refusal.name !== "Refusal") throw refusal;

@@ -47,6 +47,7 @@ export function startPage({ watching = false, availability } = {}) {
   const holdfast = new Holdfast({ watching });
   for (const element of document.querySelectorAll("connection-state")) element.follow(holdfast, availability);
   holdfast.addEventListener("ended", ({ detail }) => tellEnding(detail));
+  if (!watching) holdfast.notifications.addEventListener("notice", ({ detail }) => notify(`${detail.title}. ${detail.message}`));
   holdfast.start();
   return holdfast;
 }
