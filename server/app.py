@@ -255,6 +255,7 @@ def wire(
             links=PayLinks(secret_key=settings.secret_key, public_url=settings.public_url),
             figures=PaymentFigures(figures.registry),
             circuit=served.circuit,
+            most_items=settings.max_hold_items,
         ),
         transfers=Transfers(database, bookings),
         sessions=sessions,

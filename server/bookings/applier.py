@@ -115,7 +115,8 @@ class Applier:
                 return []
             ended = await self._follow(connection, booking)
             if not ended:
-                await self._announce(booking)
+                if booking.change_of is None:
+                    await self._announce(booking)
                 await store.mark_applied(connection, booking)
                 return []
         await self._cancel(booking)
@@ -144,6 +145,8 @@ class Applier:
     async def _tell(self, booking: Booking, lines: tuple[Line, ...], current: dict[str, str]) -> list[Hold]:
         state: LineState = lines[0].state  # a booking's lines move together
         holds, name = holds_of(booking, lines), str(booking.id)
+        if state == "pending" and booking.change_of is not None:  # nobody has held what it adds
+            return [] if await self._holds.retake(holds, name, booking.expires_at) else holds
         if state == "pending":
             return await self._holds.begin_paying(holds, name, booking.expires_at)
         if state == "confirmed":
@@ -157,7 +160,7 @@ class Applier:
         match booking.cancel_reason:
             case "refunded" | "payment_failed" | "disputed" | "by_buyer" | "by_owner":
                 await self._unbook(booking, holds, current)
-            case "declined" | "unanswered":
+            case "declined" | "unanswered" | "changed":
                 await self._unbook(booking, holds, current)
             case "returned":
                 await self._give_back(holds, name)

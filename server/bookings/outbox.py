@@ -68,6 +68,8 @@ async def tell(
     that acted: "buyer", "owner", "time"), `was` (what a change replaced: a list of labels), `note` (a
     sentence), `was_user` (who had it before a transfer, and is told too).
     """
+    if booking.change_of is not None:  # told of once it is made
+        return
     name = event_id(kind, str(booking.id), key or str(booking.version))
     await _write(connection, [(name, kind, booking.id, facts_of(booking, data))])
 

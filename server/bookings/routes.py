@@ -3,7 +3,7 @@
 import msgspec
 from starlette.routing import Route
 
-from server.bookings.details import BookingPatch, BookingRequest
+from server.bookings.details import BookingRequest
 from server.bookings.listing import read_wanted
 from server.bookings.quote_view import quote_view
 from server.bookings.views import booking_view
@@ -35,12 +35,6 @@ async def get_booking(call: Call) -> Answer:
     return Answer({"booking": booking_view(await call.parts.bookings.find(call.caller, call.path["id"]))})
 
 
-async def patch_booking(call: Call) -> Answer:
-    """Other attendees, special requests or driver's place."""
-    booking = await call.parts.bookings.patch(call.caller, call.path["id"], call.body)
-    return Answer({"booking": booking_view(booking)})
-
-
 async def ask_quote(call: Call) -> Answer:
     """`POST /api/cart/quote` → `{quote}`: the cart priced in another currency, locked."""
     return Answer(
@@ -64,7 +58,4 @@ routes = [
     Route("/api/cart/quote", endpoint(read_quote), methods=["GET"]),
     Route("/api/bookings", endpoint(list_bookings), methods=["GET"]),
     Route("/api/bookings/{id}", endpoint(get_booking), methods=["GET"]),
-    Route(
-        "/api/bookings/{id}", endpoint(patch_booking, body=BookingPatch, limit="commands"), methods=["PATCH"]
-    ),
 ]

@@ -24,7 +24,7 @@ Approval = Literal["awaited", "granted", "declined", "lapsed", "withdrawn"]
 # it was confirmed · payment_failed: confirmed, and then the authorised money could not be taken · disputed:
 # the buyer's bank asked for the money back, and the resource's policy gives the places up for that ·
 # by_buyer, by_owner: cancelled when its places were taken for good · declined, unanswered: its owner did not
-# approve it.
+# approve it · changed: a change that was made, and so has become the booking that it changed.
 CancelReason = Literal[
     "expired",
     "returned",
@@ -37,6 +37,7 @@ CancelReason = Literal[
     "by_owner",
     "declined",
     "unanswered",
+    "changed",
 ]
 
 # A late payment may confirm a booking that was cancelled because it expired: see may_revive.
@@ -108,7 +109,8 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     wanted, `refunded` what went back. Late declines move `expires_at`, never beyond `extend_until`; while its
     owner's `approval` is awaited, `expires_at` is when silence declines.
     What was quoted in another currency than its cart's has that one as `base_currency`, the rate (None where
-    every price was an owner's own), and when. `starts_at` is when the first of it begins, `ends_at` when all
+    every price was an owner's own), and when. `change` is the change of it that is under way, `change_of`
+    what it is a change of itself (changes.py). `starts_at` is when the first of it begins, `ends_at` when all
     of it is over; None: nothing says so.
     """
 
@@ -135,6 +137,8 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     approval: Approval | None = None
     starts_at: int | None = None
     ends_at: int | None = None
+    change: UUID | None = None
+    change_of: UUID | None = None
     payment: UUID | None = None
     secured: int = 0
     refunded: int = 0
@@ -186,7 +190,8 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
 
     def may_revive(self) -> bool:
         """The one way back: a late payment may confirm what was cancelled because it expired."""
-        return self.status == "cancelled" and self.cancel_reason == "expired" and self.confirmed_by is None
+        expired = self.status == "cancelled" and self.cancel_reason == "expired"
+        return expired and self.confirmed_by is None and self.change_of is None
 
 
 def holds_of(booking: Booking, lines: tuple[Line, ...] | None = None) -> list[Hold]:

@@ -45,7 +45,7 @@ from server.errors import (
 )
 from server.holds.rules import Cart, Hold
 from server.holds.sources import Loaded, Resources
-from server.inventory.rules import DisputePolicy
+from server.inventory.rules import DisputePolicy, HoldPolicy
 
 Within = Callable[[Connection, Booking], Awaitable[None]]
 
@@ -101,6 +101,11 @@ class Bookings:
             tolerance_percent=tolerance_percent,
             refuses=refuses,
         )
+
+    @property
+    def inventory(self) -> Resources:
+        """What can be booked."""
+        return self._inventory
 
     def on_commit(self, wake: Callable[[], None]) -> None:
         """Call `wake` soon after each commit of a change, for whoever tells people of it."""
@@ -201,6 +206,10 @@ class Bookings:
             await self._applier.apply(booking_id)
         except Unavailable as error:
             _log.info("booking_applied_later", booking=str(booking_id), reason=error.detail)
+
+    async def is_had(self, booking: Booking) -> bool:
+        """Whether Redis has the places of a pending booking too; if not, it is cancelled by this."""
+        return not await self._applier.apply(booking.id)
 
     # What follows runs inside a caller's transaction; the caller applies after its commit.
 
@@ -402,11 +411,15 @@ class Bookings:
         )
         return booking, places.steps(booking.lines)
 
+    def seconds_to_pay(self, policy: HoldPolicy) -> int:
+        """How long there is to pay for what has such a policy."""
+        return policy.payment_seconds or self._payment_seconds
+
     async def _seconds_to_pay(self, cart: Cart) -> int:
         """Of different resources, the shortest."""
         names = {hold.resource for hold in cart.holds}
         policies = [(await self._inventory.get(name)).resource.policy for name in names]
-        return min(policy.payment_seconds or self._payment_seconds for policy in policies)
+        return min(map(self.seconds_to_pay, policies))
 
     async def _insert(self, booking: Booking, steps: Sequence[Step], within: Within) -> tuple[Booking, bool]:
         """The booking first, its slots after it: another tab waits here and finds this one."""
@@ -426,11 +439,7 @@ class Bookings:
     async def _take(self, booking: Booking, steps: Sequence[Step], within: Within) -> Booking:
         async with self._database.transaction() as connection:
             await store.lock_resources(connection, booking.resources)
-            await store.insert(connection, booking)
-            lines = await taking.take(connection, booking.lines, steps)
-            filled = msgspec.structs.replace(booking, lines=lines)
-            await store.insert_lines(connection, filled)
-            await range_store.insert(connection, filled.id, lines)
+            filled = await taking.write(connection, booking, steps)
             await within(connection, filled)
             await tell(connection, "booking_created", filled, by="buyer")
         return filled

@@ -337,6 +337,8 @@ def _booking(row: asyncpg.Record) -> Booking:
         cancelled_at=_since(row["cancelled_at"]),
         cancel_reason=row["cancel_reason"],
         approval=row["approval"],
+        change=row["change"],
+        change_of=row["change_of"],
         payment=row["payment"],
         secured=row["secured"],
         refunded=row["refunded"],

@@ -29,6 +29,18 @@ async def take(connection: Connection, lines: Sequence[Line], steps: Sequence[St
     return named
 
 
+async def write(connection: Connection, booking: Booking, steps: Sequence[Step]) -> Booking:
+    """A new pending booking with its places taken; answers it with its lines named.
+
+    SlotTaken, or asyncpg's ExclusionViolationError where somebody has a part of a range.
+    """
+    await store.insert(connection, booking)
+    filled = msgspec.structs.replace(booking, lines=await take(connection, booking.lines, steps))
+    await store.insert_lines(connection, filled)
+    await range_store.insert(connection, filled.id, filled.lines)
+    return filled
+
+
 async def look(connection: Connection, lines: Sequence[Line]) -> tuple[Line, ...]:
     """What `take` would answer just now, with nothing locked and nothing changed."""
     return named_with_room(lines, await store.slots(connection, _pairs(lines), lock=False))

@@ -185,6 +185,8 @@ def _require_transferable(booking: Booking) -> None:
         raise Conflict(f"the booking is {booking.standing}")
     if booking.payment_status == "disputed":
         raise Conflict("a dispute is open: the booking stays whose it is")
+    if booking.change is not None or booking.change_of is not None:
+        raise Conflict("it is being changed: see that through first, or give the change up")
 
 
 def _require_acceptable(offered: Offered, user: str) -> None:

@@ -37,6 +37,8 @@ def booking_view(booking: Booking, time: Time = rfc3339) -> dict[str, Any]:
         "cancelled_at": when(booking.cancelled_at),
         "cancel_reason": booking.cancel_reason,
         "approval": _approval(booking, time),
+        "change": None if booking.change is None else str(booking.change),
+        "change_of": None if booking.change_of is None else str(booking.change_of),
         "payment": None if booking.payment is None else str(booking.payment),
     }
 

@@ -102,7 +102,7 @@ create table booking (
   cancelled_at timestamptz,
   cancel_reason text check (cancel_reason in (
     'expired', 'returned', 'released', 'hold_expired', 'refunded', 'payment_failed', 'disputed',
-    'by_buyer', 'by_owner', 'declined', 'unanswered')),
+    'by_buyer', 'by_owner', 'declined', 'unanswered', 'changed')),
   version integer not null default 1,
   applied_version integer not null default 0,
   touched_at timestamptz not null,
@@ -113,6 +113,7 @@ create table booking (
   starts_at timestamptz,
   ends_at timestamptz,
   approval text check (approval in ('awaited', 'granted', 'declined', 'lapsed', 'withdrawn')),
+  change_of uuid references booking (id),
   check ((status = 'cancelled') = (cancelled_at is not null)),
   check ((status = 'cancelled') = (cancel_reason is not null)),
   check (status not in ('confirmed', 'completed') or confirmed_at is not null)
@@ -125,6 +126,8 @@ create index booking_owner on booking (owner, position);
 create index booking_due on booking (release_at) where status = 'pending';
 create index booking_ends on booking (ends_at) where status = 'confirmed' and ends_at is not null;
 create index booking_unapplied on booking (touched_at) where applied_version < version;
+create unique index booking_change_of on booking (change_of)
+  where change_of is not null and status in ('pending', 'confirmed');
 
 -- The price is what it was when it was held. `applied` is the state that Redis was last told of;
 -- null is nothing yet, or something begun of which nobody knows how far it came. `base_price` is the price at
@@ -164,6 +167,19 @@ create table booking_range (
   exclusive boolean not null,
   primary key (booking_id, hold_id),
   constraint booking_range_apart exclude using gist (resource_id with =, during with &&) where (exclusive)
+);
+
+-- What a change is to bring: the lines as they were when it was asked for, and as they will be; what goes back of
+-- what was paid (minor units). The change is a booking itself (`change_of`): of what it adds, for what it costs
+-- more. Once that is confirmed and paid the two are made one: it is cancelled as `changed`, with what was given up.
+create table booking_change (
+  id uuid primary key references booking (id),
+  booking_id uuid not null references booking (id),
+  before jsonb not null,
+  after jsonb not null,
+  refund bigint not null check (refund >= 0),
+  starts_at timestamptz,
+  ends_at timestamptz
 );
 
 -- A booking offered to another user: to `to_user`, or where that is null to whoever has the link. Of its secret only
@@ -241,6 +257,7 @@ create table payment (
   closed boolean not null default false,
   stopping_until timestamptz,
   kept bigint not null default 0 check (kept >= 0),
+  change uuid references booking (id),
   unique (booking_id, attempt),
   unique (provider, provider_id)
 ) with (fillfactor = 80);

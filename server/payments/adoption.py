@@ -63,7 +63,7 @@ class Adoption:
             return None
         async with self._database.connection() as connection:
             payment = await store.read(connection, name)
-        if payment is None or intent.metadata.get("booking") != str(payment.booking):
+        if payment is None or intent.metadata.get("booking") != str(payment.change or payment.booking):
             return None
         related = payment.provider == provider or {payment.provider, provider} <= _FAMILY
         return payment if related else None

@@ -62,7 +62,8 @@ class Refunding:
             step = lcm(*(self._providers.step(payment) for payment in payments))
             if amount % step:
                 raise _wrong(f"is {amount}; {locked.currency} is given back in steps of {step} minor units")
-            await self._owe(connection, payments, shares.spread(amount, left, step), note)
+            parts = shares.spread(amount, left, step)
+            await owe_each(connection, payments, parts, reason=BY_OWNER, note=note, now=self._clock())
         return True
 
     async def of_booking(self, booking: Booking) -> list[RefundRow]:
@@ -78,15 +79,21 @@ class Refunding:
             raise Conflict("the money is being taken just now", retry_after=2)
         return payments
 
-    async def _owe(
-        self, connection: Connection, payments: list[Payment], parts: list[int], note: str
-    ) -> None:
-        now, purpose = self._clock(), f"part:{uuid4()}"
-        for payment, part in zip(payments, parts, strict=True):
-            if part:
-                await refund_store.owe(
-                    connection, payment.id, purpose, part, reason=BY_OWNER, note=note, now=now
-                )
+
+async def owe_each(
+    connection: Connection,
+    payments: Sequence[Payment],
+    parts: Sequence[int],
+    *,
+    reason: str,
+    now: int,
+    note: str = "",
+) -> None:
+    """From here on a part of each payment is owed to whoever paid it."""
+    purpose = f"part:{uuid4()}"
+    for payment, part in zip(payments, parts, strict=True):
+        if part:
+            await refund_store.owe(connection, payment.id, purpose, part, reason=reason, note=note, now=now)
 
 
 async def left_of_each(connection: Connection, booking: UUID, payments: Sequence[Payment]) -> list[int]:

@@ -5,7 +5,8 @@ from typing import Final, Literal
 import msgspec
 from starlette.routing import Route
 
-from server.bookings.details import BookingRequest
+from server.bookings.changes import ChangeRequest
+from server.bookings.details import BookingPatch, BookingRequest
 from server.bookings.views import booking_view
 from server.errors import FieldError, InvalidFields
 from server.http.addresses import address_of
@@ -17,6 +18,25 @@ from server.payments.views import payers_booking_view, payment_view, refund_view
 DELAY_LIMIT: Final = 86_400
 NOTE_LENGTH: Final = 500
 AMOUNT_LIMIT: Final = 10**15
+
+
+class PatchRequest(BookingPatch, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Details, or exactly one of `range`, `items` and `quantity`: other places, which may cost more."""
+
+    range: tuple[str, str] | None = None
+    items: tuple[tuple[str, int], ...] | None = None
+    quantity: int | None = None
+
+    def places(self) -> ChangeRequest | None:
+        """The places that are asked for; None if it is about details. InvalidFields if it is about both."""
+        asked = ChangeRequest(range=self.range, items=self.items, quantity=self.quantity)
+        if asked == ChangeRequest():
+            return None
+        both = [name for name in BookingPatch.__struct_fields__ if getattr(self, name) is not msgspec.UNSET]
+        if both:
+            wrong = [FieldError(name, "is changed by a request of its own") for name in both]
+            raise InvalidFields("places and details are changed one after the other", errors=wrong)
+        return asked
 
 
 class CancelRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,6 +99,18 @@ async def cancel(call: Call) -> Answer:
     """Cancel a booking: by its buyer with what its policy gives back, by its owner with all of the money."""
     booking = await call.parts.payments.cancel(call.caller, call.path["id"], release=call.body.release)
     return Answer({"booking": booking_view(booking)})
+
+
+async def change(call: Call) -> Answer:
+    """Other places, with a payment where they cost more; or other attendees, requests or driver's place."""
+    places = call.body.places()
+    if places is None:
+        booking = await call.parts.bookings.patch(call.caller, call.path["id"], call.body)
+        return Answer({"booking": booking_view(booking)})
+    payments = call.parts.payments
+    booking, payment = await payments.changes.change(call.caller, call.path["id"], places)
+    view = None if payment is None else payment_view(payment, to_buyer=True, links=payments.links)
+    return Answer({"booking": booking_view(booking), "payment": view})
 
 
 async def confirm(call: Call) -> Answer:
@@ -195,6 +227,7 @@ def _require_amount(amount: int | None) -> None:
 
 routes = [
     Route("/api/bookings", endpoint(book, body=BookingRequest, limit="bookings"), methods=["POST"]),
+    Route("/api/bookings/{id}", endpoint(change, body=PatchRequest, limit="commands"), methods=["PATCH"]),
     Route("/api/bookings/{id}/confirm", endpoint(confirm, access="user"), methods=["PUT"]),
     Route("/api/bookings/{id}/cancel", endpoint(cancel, body=CancelRequest), methods=["PUT"]),
     Route("/api/bookings/{id}", endpoint(cancel, body=CancelRequest), methods=["DELETE"]),

@@ -25,7 +25,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     payment of the same share has brought its money already. `stopping_until`: somebody stops it at its
     provider, and so long nobody accepts its money, for the call may take it away; once the provider has
     cancelled it, the moment of that. `closed`: at its provider nobody can ever pay by it any more.
-    `kept` is what stays of it though its booking was cancelled.
+    `kept` is what stays of it though its booking was cancelled. It was begun for a `change` of its booking
+    where there is one, and is known as that one's at its provider.
     """
 
     id: UUID
@@ -54,6 +55,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     stopping_until: int | None = None
     closed: bool = False
     kept: int = 0
+    change: UUID | None = None
 
     @property
     def is_live(self) -> bool:
@@ -132,6 +134,8 @@ class Case(msgspec.Struct, frozen=True):
 
         Nothing is accepted on an answer from before somebody stopped the payment.
         """
+        if self.payment.booking != self.booking.id:  # it has come to another booking by a change
+            return False
         accepts, since = self.step in ACCEPTING, seen.payment.stopping_until
         return self.step is seen.step and not (accepts and self.payment.stopping_until != since)
 

@@ -22,6 +22,7 @@ from server.payments.approving import Approving
 from server.payments.attempts import Attempts
 from server.payments.breaker import Circuit
 from server.payments.cancelling import Cancelling
+from server.payments.changing import Changing
 from server.payments.closing import Closing, PaidMeanwhile
 from server.payments.figures import PaymentFigures
 from server.payments.free import Free
@@ -71,6 +72,7 @@ class Payments:
         figures: PaymentFigures | None = None,
         offered: Collection[str] | None = None,
         circuit: Circuit | None = None,
+        most_items: int = 50,
         clock: Clock = wall_clock,
     ) -> None:
         self._database = database
@@ -96,6 +98,17 @@ class Payments:
         self._adoption = Adoption(database, bookings, self._providers, clock)
         self._refunding = Refunding(database, bookings, self._providers, clock)
         self._cancelling = Cancelling(database, bookings, self._providers, clock)
+        self.changes = Changing(
+            database,
+            bookings,
+            providers=self._providers,
+            attempts=self.attempts,
+            closing=self.closing,
+            settle=self.settle,
+            refunding=self._refunding,
+            most_items=most_items,
+            clock=clock,
+        )
         self.refunds = Refunds(database, self._providers, self.settle, clock, self.figures)
         self.reconciler = Reconciler(database, self._providers, self.settle, self.heard, clock)
         self._checked: dict[UUID, float] = {}
@@ -104,7 +117,7 @@ class Payments:
         """The loops to be run beside the server."""
         reconciler = self.reconciler
         workers = [self.closing.worker, self.inbox.worker, self.refunds.worker]
-        workers += [reconciler.lister, reconciler.worker]
+        workers += [reconciler.lister, reconciler.worker, self.changes.worker]
         return [*workers, self.sandbox.worker] if self.sandbox else workers
 
     @property
@@ -212,8 +225,11 @@ class Payments:
         if booking.status == "pending":
             if not booking.is_of(caller):
                 raise Forbidden("the booking is still being paid: only its buyer can give it up")
-            await self._cancel_pending(booking, release=release)
+            await self._cancel_pending(booking, release=release or booking.change_of is not None)
+        elif booking.change_of is not None and booking.status == "confirmed":
+            raise Conflict("the booking is being changed", retry_after=1)
         else:
+            await self.changes.abandon(booking)
             await self._settle_all(booking, await self._cancelling.cancel(caller, booking))
         return await self._bookings.get(booking.id)
 
@@ -274,6 +290,7 @@ class Payments:
         """Bring a payment as far as it can be brought; the refund it may owe is made at once."""
         await self._settle_one(payment_id)
         self.refunds.worker.wake()
+        self.changes.worker.wake()
 
     async def heard(self, provider: str, object_id: str) -> None:
         """Something happened to a provider's object: settle the payment it belongs to."""

@@ -115,7 +115,8 @@ class Settle:
     async def _approval_ms(self, booking: Booking, intent: Intent | None) -> int | None:
         """How long its owner has to approve, where it is the question whether one is to be asked."""
         offered = intent is not None and intent.has_money
-        if not offered or not (booking.is_open or booking.may_revive()):
+        open_to_it = (booking.is_open and booking.change_of is None) or booking.may_revive()
+        if not offered or not open_to_it:
             return None
         return await self._bookings.approval_ms(booking)
 

@@ -124,6 +124,11 @@ async def unwant_all(connection: Connection, booking: UUID, now: int) -> list[UU
     return [row["id"] for row in await connection.fetch(_queries.unwant_all, booking, moment(now))]
 
 
+async def bring_over(connection: Connection, change: UUID, booking: UUID) -> None:
+    """What a change was confirmed by is its booking's from now on; both are locked."""
+    await connection.execute(_queries.bring_over, change, booking)
+
+
 async def fail_pending(connection: Connection, booking: UUID, now: int) -> None:
     """Nobody can pay by any of a booking's attempts any more."""
     await connection.execute(_queries.fail_pending, booking, moment(now), moment(now + LOOK_MS))
@@ -214,5 +219,6 @@ def _payment(row: asyncpg.Record) -> Payment:
         rivalled=row["rivalled"],
         closed=row["closed"],
         kept=row["kept"],
+        change=row["change"],
         stopping_until=None if stopping_until is None else milliseconds(stopping_until),
     )

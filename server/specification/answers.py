@@ -268,6 +268,8 @@ class Booking(Answered, frozen=True):
     cancelled_at: Time | None
     cancel_reason: CancelReason | None
     approval: BookingApproval | None
+    change: str | None
+    change_of: str | None
     payment: str | None
 
 
@@ -367,6 +369,13 @@ class Cancellation(Answered, frozen=True):
     refund: Price
     percent: int
     until: Time | None
+
+
+class ChangedBooking(Answered, frozen=True):
+    """`payment` where places were asked for: what is to be paid before it has them, null if nothing."""
+
+    booking: Booking
+    payment: Payment | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Bookings(Answered, frozen=True):
@@ -583,7 +592,7 @@ ANSWERS: Final[Mapping[str, Mapping[int, Any]]] = {
     "GET /api/bookings/{id}": {200: BookingAnswer},
     "PUT /api/bookings/{id}/confirm": {200: BookingAnswer},
     "PUT /api/bookings/{id}/cancel": {200: BookingAnswer},
-    "PATCH /api/bookings/{id}": {200: BookingAnswer},
+    "PATCH /api/bookings/{id}": {200: ChangedBooking},
     "DELETE /api/bookings/{id}": {200: BookingAnswer},
     "GET /api/bookings/{id}/cancellation": {200: Cancellation},
     "POST /api/bookings/{id}/transfer": {201: TransferAnswer},

@@ -306,7 +306,7 @@ class House:
         async with self.database.connection() as connection:
             rows = await connection.fetch(
                 """
-                select i.id, i.metadata->>'booking' as booking, p.accepted, p.amount, b.status,
+                select i.id, b.id::text as booking, p.accepted, p.amount, b.status,
                   coalesce(sum(m.amount) filter (where m.kind = 'capture'), 0) as captured,
                   coalesce(sum(m.amount) filter (where m.kind <> 'capture'), 0) as given_back, p.kept,
                   i.status as intent, p.refunded, p.status as paid, p.unwanted,
@@ -314,7 +314,7 @@ class House:
                 from sandbox.intent i
                 left join sandbox.movement m on m.intent_id = i.id
                 left join payment p on p.provider = 'sandbox' and p.provider_id = i.id
-                left join booking b on b.id = (i.metadata->>'booking')::uuid
+                left join booking b on b.id = coalesce(p.booking_id, (i.metadata->>'booking')::uuid)
                 group by i.id, p.id, b.id
                 """
             )

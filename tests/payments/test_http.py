@@ -51,7 +51,7 @@ class Visitor:
     async def pays(self, payment: dict[str, Any], outcome: str = "succeed", **more: Any) -> httpx.Response:
         return await self.asks("POST", f"/api/sandbox/payments/{payment['id']}", {"outcome": outcome} | more)
 
-    async def sees(self, booking: dict[str, Any], **wanted: str) -> dict[str, Any]:
+    async def sees(self, booking: dict[str, Any], **wanted: Any) -> dict[str, Any]:
         """The booking, once it is as wanted."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:

@@ -73,7 +73,7 @@ async def test_a_share_is_paid_by_somebody_without_a_session(client: httpx.Async
 
     pressed = {"outcome": "succeed", "secret": _secret(share)}
     assert (await client.post(f"/api/sandbox/payments/{share['id']}", json=pressed)).status_code == 200
-    waiting = await ann.sees(booking, owed={"amount": TOTAL - 1_000, "currency": "eur"})  # type: ignore[arg-type]  # a map
+    waiting = await ann.sees(booking, owed={"amount": TOTAL - 1_000, "currency": "eur"})
     assert waiting["status"] == "pending"
     rest = (await ann.asks("POST", f"/api/bookings/{booking['id']}/payments", {})).json()["payment"]
     assert (rest["amount"]["amount"], rest["share"]) == (TOTAL - 1_000, None)

@@ -71,7 +71,8 @@ select b.*, money.*,
       'label', l.label, 'quantity', l.quantity, 'price', l.unit_price, 'hold', l.hold_id,
       'range', case when l.range_start is null then null else jsonb_build_array(l.range_start, l.range_end) end,
       'state', l.state, 'applied', l.applied, 'base_price', l.base_price) order by l.position)
-   from booking_line l where l.booking_id = b.id) as lines
+   from booking_line l where l.booking_id = b.id) as lines,
+  (select c.id from booking c where c.change_of = b.id and c.status in ('pending', 'confirmed')) as change
 from booking b cross join lateral (
   select
     (array_agg(p.id order by p.share is null desc, p.attempt desc) filter (where not p.extra))[1] as payment,
@@ -92,16 +93,17 @@ select id from booking where reference = $1 and status <> 'cancelled';
 
 -- name: pending_of_session
 -- $1 session → its latest pending booking.
-select id from booking where session = $1 and status = 'pending' order by position desc limit 1;
+select id from booking where session = $1 and status = 'pending' and change_of is null
+order by position desc limit 1;
 
 -- name: page
 -- $1 session ('': none), $2 user (null: none): whose bookings; $3 owner (null: none) of what was booked; $4
 -- position below which, $5 how many; the rest null for any: $6 statuses, $7 payment statuses, $8 approvals, $9
 -- resource, $10 and $11 a time in which it takes place, $12 text in its reference or its customer's name.
--- → id, position, newest first. What never came to be for want of a hold is left out.
+-- → id, position, newest first. What never came to be for want of a hold is left out, and so are changes.
 select b.id, b.position from booking b
 where ((b.session = $1 and $1 <> '') or b.user_id = $2 or b.owner = $3)
-  and b.position < $4 and b.cancel_reason is distinct from 'hold_expired'
+  and b.position < $4 and b.cancel_reason is distinct from 'hold_expired' and b.change_of is null
   and ($6::text[] is null or b.status = any($6))
   and ($7::text[] is null or b.payment_status = any($7))
   and ($8::text[] is null or b.approval = any($8))

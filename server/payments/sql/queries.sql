@@ -91,6 +91,12 @@ where booking_id = $1
   and (accepted or (not unwanted and status in ('authorized', 'paid', 'partially_refunded', 'disputed')))
 returning id;
 
+-- name: bring_over
+-- $1 change, $2 its booking: the money by which the change was confirmed, as later attempts.
+update payment set booking_id = $2, change = $1,
+  attempt = attempt + (select coalesce(max(p.attempt), 0) from payment p where p.booking_id = $2)
+where booking_id = $1 and accepted and amount > 0;
+
 -- name: fail_pending
 -- $1 booking, $2 now, $3 when they are looked at: none of them can be paid any more.
 update payment set status = 'failed', updated_at = $2,
