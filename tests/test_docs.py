@@ -3,11 +3,14 @@
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 from channels.protocol import CLIENT_MESSAGES, SERVER_MESSAGES
 from server import errors
+from server.bookings.rules import CancelReason
 from server.payments.stripe.events import TYPES
 from server.settings import Settings
+from server.specification.answers import QUERIES
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -50,6 +53,10 @@ def test_every_error_is_documented_with_its_status_and_what_to_do_next() -> None
 def test_every_message_of_the_protocol_is_documented() -> None:
     types = {str(message.__struct_config__.tag) for message in (*CLIENT_MESSAGES, *SERVER_MESSAGES)}
     assert set(rows("protocol.md")) == types
+
+
+def test_every_reason_to_cancel_and_every_filter_of_bookings_is_documented() -> None:
+    assert set(rows("bookings.md")) == {*get_args(CancelReason), *QUERIES["GET /api/bookings"]}
 
 
 def test_every_event_that_is_acted_on_is_documented() -> None:
