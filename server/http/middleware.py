@@ -4,6 +4,7 @@ from starlette.middleware import Middleware
 
 from server.http.access_log import AccessLog
 from server.http.address_limit import AddressLimit
+from server.http.cors import Cors
 from server.http.hosts import Hosts
 from server.http.security_headers import SecurityHeaders
 from server.settings import Settings
@@ -15,5 +16,6 @@ def middleware(settings: Settings) -> list[Middleware]:
         Middleware(AccessLog),
         Middleware(SecurityHeaders, settings),
         Middleware(Hosts, settings),
+        Middleware(Cors, settings),
         Middleware(AddressLimit),
     ]

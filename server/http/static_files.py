@@ -33,6 +33,7 @@ TYPES: Final = {
     ".woff2": "font/woff2",
 }
 _COMPRESSED_ALREADY: Final = frozenset({".png", ".webp", ".woff2"})
+_EMBEDDED: Final = "embed/embed.js"
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
@@ -95,7 +96,10 @@ def send(request: Request, file: StaticFile, cache: str) -> Response:
 
 
 def static_routes(tree: StaticTree) -> list[Route]:
-    """`/static/<hash>/…`, and the icon that browsers ask for unasked."""
+    """`/static/<hash>/…`, the icon that browsers ask for unasked, and the address that other sites know.
+
+    That is `/static/embed.js`: it names the present tree, so that the modules of one release stay together.
+    """
 
     async def serve(request: Request) -> Response:
         file = tree.find(request.path_params["name"])
@@ -108,4 +112,14 @@ def static_routes(tree: StaticTree) -> list[Route]:
         file = tree.find("favicon.ico") or tree.find("favicon.svg")
         return problem(NotFound()) if file is None else send(request, file, "public, max-age=86400")
 
-    return [Route("/static/{hash}/{name:path}", serve), Route("/favicon.ico", icon)]
+    async def embed(request: Request) -> Response:
+        module = f'export * from "./{tree.hash}/{_EMBEDDED}";\n'.encode()
+        response = send(request, StaticFile(module, None, TYPES[".js"]), "no-cache")
+        response.headers["ETag"] = f'W/"{tree.hash}"'
+        return response
+
+    return [
+        Route("/static/embed.js", embed),
+        Route("/static/{hash}/{name:path}", serve),
+        Route("/favicon.ico", icon),
+    ]

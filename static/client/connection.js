@@ -80,9 +80,14 @@ export class Connection extends EventTarget {
     this.networkBack({ anew: true });
   }
 
+  /** What lines after this one begin with. @param {{token?: string}} hello */
+  remember(hello) {
+    this.#hello = hello;
+  }
+
   /** Newer credentials of the same: for this line, and for those after it. @param {{token?: string}} hello */
   refresh(hello) {
-    this.#hello = hello;
+    this.remember(hello);
     if (hello.token) this.ask({ type: "refresh", token: hello.token }).catch(() => {});
   }
 

@@ -1,5 +1,5 @@
 /**
- * The whole of it for a page of this origin: one session, one connection, one cart.
+ * The whole of it for a page: one session, one connection, one cart. A page of another origin has a session by token.
  *
  *     const holdfast = new Holdfast();
  *     holdfast.start();
@@ -17,17 +17,15 @@ import { ServerClock } from "./clock.js";
 import { Connection } from "./connection.js";
 import { Holds } from "./holds.js";
 import { Notifications } from "./notifications.js";
+import { IS_FOREIGN, socketAddress } from "./origin.js";
 import { Session } from "./session.js";
+import { TokenSession } from "./token-session.js";
 import { user } from "./user.js";
-
-function socketAddress() {
-  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
-}
 
 export class Holdfast extends EventTarget {
   clock = new ServerClock();
   cart = new Cart();
-  session = new Session();
+  session = IS_FOREIGN ? new TokenSession() : new Session();
   connection;
   holds;
   notifications;
@@ -77,6 +75,10 @@ export class Holdfast extends EventTarget {
   }
 
   #welcomed(message) {
+    if (IS_FOREIGN) {
+      this.session.welcomed(message);
+      this.connection.remember(this.session.hello);
+    }
     for (const hold of this.cart.welcomed(message)) this.#tell("ended", { hold, reason: "gone" });
   }
 

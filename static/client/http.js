@@ -3,6 +3,7 @@
  * signed in.
  */
 
+import { addressOf } from "./origin.js";
 import { Refusal } from "./refusal.js";
 import { ulid } from "./ulid.js";
 import { user } from "./user.js";
@@ -21,7 +22,7 @@ async function problemOf(response) {
 async function reach(path, options, clock) {
   let response;
   try {
-    response = await fetch(path, { credentials: "same-origin", signal: AbortSignal.timeout(TIMEOUT), ...options });
+    response = await fetch(addressOf(path), { credentials: "same-origin", signal: AbortSignal.timeout(TIMEOUT), ...options });
   } catch {
     throw Refusal.offline();
   }
@@ -59,14 +60,15 @@ export function get(path) {
 
 /**
  * @param {"POST" | "PUT" | "PATCH" | "DELETE"} method
- * @param {{csrf?: string, key?: string, clock?: ServerClock, anonymous?: boolean}} [marks] the session's CSRF token, the key under which
- *   this may be repeated (empty where every answer is to be of its moment), a clock to set by the answer where no socket sets it, and
- *   whether it is asked as nobody
+ * @param {{csrf?: string, key?: string, clock?: ServerClock, anonymous?: boolean, token?: string}} [marks] the session's CSRF token, the
+ *   key under which this may be repeated (empty where every answer is to be of its moment), a clock to set by the answer where no socket
+ *   sets it, whether it is asked as nobody, and the session's token where no cookie says whose it is
  * @returns {Promise<any>} the decoded answer, null for 204 @throws {Refusal}
  */
-export function change(method, path, body, { csrf, key = ulid(), clock, anonymous } = {}) {
+export function change(method, path, body, { csrf, key = ulid(), clock, anonymous, token } = {}) {
   const headers = { "Content-Type": "application/json" };
   if (key) headers["Idempotency-Key"] = key;
   if (csrf) headers["X-CSRF-Token"] = csrf;
+  if (token) headers.Authorization = `Bearer ${token}`;
   return send(path, { method, headers, body: JSON.stringify(body ?? {}) }, { clock, anonymous });
 }

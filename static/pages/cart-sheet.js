@@ -5,6 +5,9 @@ import { find } from "./shell.js";
 
 export class CartSheet {
   #side;
+  #places = 0;
+  #total = null;
+  #choice = null;
 
   /** What the bar says while nothing is held. */
   invitation = "Find the best places";
@@ -15,10 +18,23 @@ export class CartSheet {
   }
 
   show(lines, total) {
-    const places = lines.reduce((sum, { quantity }) => sum + quantity, 0);
-    find("grip-title").textContent = places === 0 ? this.invitation : `${places} ${places === 1 ? "place" : "places"} held`;
-    find("grip-sum").textContent = total ? formatMoney(total) : "";
-    find("grip-checkout").hidden = places === 0;
+    this.#places = lines.reduce((sum, { quantity }) => sum + quantity, 0);
+    this.#total = total;
+    this.#draw();
+  }
+
+  /** What is being chosen comes first, as long as it is neither held nor given up. @param {{when: string, price: string} | null} choice */
+  chosen(choice) {
+    this.#choice = choice;
+    this.#draw();
+  }
+
+  #draw() {
+    const places = this.#places;
+    const held = places === 0 ? this.invitation : `${places} ${places === 1 ? "place" : "places"} held`;
+    find("grip-title").textContent = this.#choice?.when ?? held;
+    find("grip-sum").textContent = this.#choice?.price ?? (this.#total ? formatMoney(this.#total) : "");
+    find("grip-checkout").hidden = places === 0 || this.#choice !== null;
   }
 
   #toggle() {

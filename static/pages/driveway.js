@@ -21,12 +21,15 @@ export class Driveway {
   #awaited = null;
   #problem;
 
-  /** @param {Holdfast} holdfast @param {object} fetched the grid @param {(refusal: Refusal) => void} problem there is nothing to show */
-  constructor(holdfast, fetched, problem) {
+  /**
+   * @param {Holdfast} holdfast @param {object} fetched the grid
+   * @param {{problem: (refusal: Refusal) => void, chosen: (choice: object | null) => void}} tells there is nothing to show; what is chosen
+   */
+  constructor(holdfast, fetched, { problem, chosen }) {
     this.#holdfast = holdfast;
     this.#problem = problem;
     this.#days = new GridDays(holdfast, fetched);
-    this.#choice = new TimeChoice({ choose: (range) => this.element.choose(range), hold: (range) => this.#hold(range) });
+    this.#choice = new TimeChoice({ choose: (range) => this.element.choose(range), hold: (range) => this.#hold(range), tell: chosen });
     this.element.setAttribute("view", matchMedia(WIDE).matches ? "week" : "day");
     this.#listen();
   }

@@ -146,7 +146,7 @@ function problem(refusal) {
 async function showTime(fetched) {
   sheet.invitation = "Choose your time";
   describe(fetched);
-  driveway = new Driveway(holdfast, fetched, problem);
+  driveway = new Driveway(holdfast, fetched, { problem, chosen: (choice) => sheet.chosen(choice) });
   await driveway.open();
   place(driveway.element);
   cart.know(fetched);

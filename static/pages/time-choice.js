@@ -18,8 +18,11 @@ export class TimeChoice {
   #choose;
   #hold;
 
-  /** @param {{choose: (range: object) => void, hold: (range: object) => Promise<void>}} meanings */
-  constructor({ choose, hold }) {
+  #tell;
+
+  /** @param {{choose: (range: object) => void, hold: (range: object) => Promise<void>, tell: (choice: object | null) => void}} meanings */
+  constructor({ choose, hold, tell }) {
+    this.#tell = tell;
     this.#choose = choose;
     this.#hold = hold;
     for (const button of [find("hold"), find("grip-hold")]) button.addEventListener("click", () => this.#take());
@@ -43,7 +46,9 @@ export class TimeChoice {
     find("choice-note").textContent = note;
     find("choice-problem").textContent = "";
     for (const button of [find("hold"), find("grip-hold")]) button.disabled = range === null;
-    find("hold").textContent = range ? `Hold it · ${formatMoney(priceOf(this.#resource, range))}` : "Hold it";
+    const price = range && formatMoney(priceOf(this.#resource, range));
+    find("hold").textContent = range ? `Hold it · ${price}` : "Hold it";
+    this.#tell(words && { when: words.when, price: `${words.length} · ${price}` });
     find("grip-hold").hidden = range === null;
     this.#askSoon();
     this.#mark();

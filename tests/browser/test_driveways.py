@@ -160,3 +160,35 @@ async def test_the_address_chooses_and_what_is_gone_is_told(ann: Visitor, ben: V
     await ben.opens(asked)
     await other.sees("09:00", "held", 9)
     await ben.is_told("not free any more")
+
+
+async def test_a_days_board_and_the_search_are_sound_at_a_desk(ann: Visitor) -> None:
+    driver = Driver(ann)
+    await driver.opens()
+    await driver.chooses("09:00", "10:45")
+    await expect(ann.page.locator("#lengths button")).to_have_count(5, timeout=PATIENCE)
+    await is_sound(ann)
+    await ann.opens("/driveways")
+    await expect(ann.page.locator("#places")).not_to_have_attribute("aria-busy", "true", timeout=PATIENCE)
+    await is_sound(ann)
+
+
+async def test_a_weeks_board_and_the_form_are_sound_on_a_phone_in_the_dark(visits: Visits) -> None:
+    ann = await visits.enter(size=PHONE, scheme="dark")
+    driver = Driver(ann)
+    await driver.opens()
+    await driver.chooses("09:00", "10:45")
+    await ann.page.locator("#grip-hold").click()
+    await driver.sees("09:00", "mine")
+    await ann.clicks("Week")
+    await is_sound(ann)
+    await ann.opens("/booking")
+    await ann.page.get_by_label("Tell the owner where I am coming from").check()
+    await is_sound(ann)
+
+
+async def is_sound(visitor: Visitor) -> None:
+    """axe-core finds nothing wrong, and nothing is wider than the screen."""
+    assert await visitor.violations() == [], visitor.page.url
+    wide = await visitor.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    assert not wide, visitor.page.url

@@ -118,7 +118,7 @@ button:focus-visible, input:focus-visible { outline: 3px solid var(--focus); out
   .row { grid-template-columns: 2.9rem repeat(var(--columns), minmax(0, 1fr)); }
   .hour { font-size: 0.72rem; padding-inline-end: 0.3rem; }
   .week .set { display: block; }
-  .key { padding: 0.35rem 0.6rem; gap: 0.2rem 0.7rem; font-size: 0.72rem; }
+  .key { padding: 0.35rem 0.6rem; gap: 0.2rem 0.5rem; font-size: 0.7rem; }
   .week .mark { font-size: 0.6rem; padding-inline: 0.1rem; }
 }
 @media (prefers-reduced-motion: reduce) {

@@ -1,0 +1,75 @@
+/**
+ * The session on a page of another origin, where no cookie of the server's goes along: the socket's first `welcome` brings its token,
+ * which is shown from then on. It is kept for as long as the tab lives, so that a reload finds its cart again.
+ */
+
+import { change } from "./http.js";
+import { ORIGIN } from "./origin.js";
+import { user as pagesUser } from "./user.js";
+
+/** @returns {Storage | null} the tab's; null where the browser keeps nothing for this page */
+function tabsStorage() {
+  try {
+    return globalThis.sessionStorage ?? null;
+  } catch {
+    return null;
+  }
+}
+
+export class TokenSession {
+  id = null;
+  csrf = null;
+  #name;
+  #storage;
+  #user;
+  #token;
+  #shown = false;
+  #waiting = [];
+
+  constructor({ origin = ORIGIN, storage = tabsStorage(), user = pagesUser } = {}) {
+    this.#name = `holdfast.session ${origin}`;
+    this.#storage = storage;
+    this.#user = user;
+    this.#token = storage?.getItem(this.#name) ?? null;
+  }
+
+  /** Asked before the first line, and again when the server would not have what was shown: then that is forgotten. */
+  async open() {
+    if (this.#shown) this.#keep(null);
+    this.#shown = true;
+  }
+
+  /** What a socket's `hello` shows; nothing at first, which opens a session. */
+  get hello() {
+    const session = this.#token ?? undefined;
+    return this.#user.signedIn ? { token: this.#user.token, session } : { token: session };
+  }
+
+  /** @param {{session: string, token: string}} welcome of the socket */
+  welcomed({ session, token }) {
+    this.id = session;
+    this.#shown = false;
+    this.#keep(token);
+    if (this.#user.signedIn) this.#user.keepSession({ session, token });
+    for (const go of this.#waiting.splice(0)) go();
+  }
+
+  /** A change over HTTP in this session's name, once there is one. @returns {Promise<any>} @throws {Refusal} */
+  async change(method, path, body, key) {
+    if (this.id === null) await new Promise((resolve) => this.#waiting.push(resolve));
+    return change(method, path, body, { key, token: this.#token });
+  }
+
+  /** The socket has said it; a beacon could carry no token. */
+  beaconLeave() {}
+
+  #keep(token) {
+    this.#token = token;
+    try {
+      if (token) this.#storage?.setItem(this.#name, token);
+      else this.#storage?.removeItem(this.#name);
+    } catch {
+      // A full storage: this page knows all the same.
+    }
+  }
+}

@@ -1,0 +1,135 @@
+"""Live availability on a page of another site: without a cookie, and for allowed origins alone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+import pytest
+from playwright.async_api import expect
+
+from server.embedded.seed import seed
+from server.settings import Settings
+from tests.browser.visitor import HALL, PATIENCE, Visitor, Visits
+from tests.browser.yard import YARD, Driver, place, step, yards
+from tests.support.house import House
+
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Bakery</title>
+<main><h1>Our yard</h1>
+<script type="module" src="{host}/static/embed.js"></script>
+<holdfast-availability resource="{resource}" view="day"></holdfast-availability></main>
+<script type="module">
+  import {{ Holdfast, ORIGIN }} from "{host}/static/embed.js";
+  Object.assign(window, {{ Holdfast, ORIGIN, told: [] }});
+  for (const name of ["holdfast-choose", "holdfast-book", "holdfast-error"])
+    document.addEventListener(name, ({{ detail }}) => told.push([name, detail]));
+</script></html>"""
+LOOKS_AS = """([index, look]) => document.querySelector("holdfast-availability").shadowRoot
+  .querySelector("time-grid")?.lookOf(index) === look"""
+POINT_OF = """(index) => document.querySelector("holdfast-availability").shadowRoot
+  .querySelector("time-grid").pointOf(index)"""
+SEAT = """async (hall) => (await (await fetch(`${ORIGIN}/api/resources/${hall}`)).json()).slots[0].id"""
+SEAT_LOOKS_AS = """([slot, look]) => document.querySelector("holdfast-availability").shadowRoot
+  .querySelector("seat-map")?.lookOf(slot) === look"""
+
+
+@dataclass
+class Bakery:
+    """Another site: one page, on another name and port."""
+
+    port: int
+    html: str = ""
+
+    @property
+    def origin(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = self.html.encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\n"
+        writer.write(f"{head}Connection: close\r\n\r\n".encode() + body)
+        await writer.drain()
+        writer.close()
+
+    async def shows(self, visitor: Visitor, resource: str) -> None:
+        self.html = PAGE.format(host=visitor.base_url, resource=resource)
+        await visitor.page.goto(self.origin)
+
+
+@pytest.fixture
+async def bakery() -> AsyncIterator[Bakery]:
+    made = Bakery(0)
+    server = await asyncio.start_server(made.answer, "127.0.0.1", 0)
+    made.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield made
+
+
+@pytest.fixture
+async def shop(shop_settings: Settings, bakery: Bakery) -> AsyncIterator[House]:
+    """A hall and a yard; the bakery's page may show them."""
+    await seed(shop_settings.database_url)
+    async with yards(replace(shop_settings, allowed_origins=(bakery.origin,)), place()) as house:
+        yield house
+
+
+async def test_a_board_is_live_on_another_site_and_leads_to_the_booking_page(
+    ann: Visitor, ben: Visitor, bakery: Bakery
+) -> None:
+    ann.forgives("favicon")
+    await bakery.shows(ann, YARD)
+    shown = ann.page.locator("holdfast-availability")
+    await expect(shown.locator("connection-state[data-level=live]").first).to_be_visible(timeout=PATIENCE)
+    await Driver(ann).views(1)
+    await ann.page.wait_for_function(LOOKS_AS, arg=[step("12:00"), "free"])
+    driver = Driver(ben)
+    await driver.opens()
+    await driver.holds("12:00", "12:45")
+    await ann.page.wait_for_function(LOOKS_AS, arg=[step("12:00"), "held"])
+    for clock in ("09:00", "10:45"):
+        point = await ann.page.evaluate(POINT_OF, step(clock))
+        await ann.page.mouse.click(point["x"], point["y"])
+    await expect(shown.locator(".foot")).to_contain_text("09:00\N{EN DASH}11:00 · 2 h · €4.80")
+    assert await ann.violations() == []
+    cookies = await ann.context.cookies()
+    assert cookies == [], "nothing of a cookie's is needed, or set"
+    await shown.get_by_role("link", name="Book").click()
+    await ann.page.wait_for_url(f"{ann.base_url}/resources/{YARD}?*")
+    await Driver(ann).has_chosen("09:00\N{EN DASH}11:00")
+
+
+async def test_a_page_may_hold_by_the_library_with_a_token_of_its_own(
+    ann: Visitor, ben: Visitor, bakery: Bakery
+) -> None:
+    ann.forgives("favicon")
+    await bakery.shows(ann, HALL)
+    await ann.page.wait_for_function("window.ORIGIN")
+    seat: str = await ann.page.evaluate(SEAT, HALL)
+    await ann.page.wait_for_function(SEAT_LOOKS_AS, arg=[seat, "available"], timeout=PATIENCE)
+    await ben.opens(f"/resources/{HALL}")
+    reference = await ann.page.evaluate(
+        """async ([hall, seat]) => {
+          const { holdfast } = document.querySelector("holdfast-availability");
+          const hold = await holdfast.holds.take({ resource: hall, items: [[seat, 1]] });
+          const { cart } = await holdfast.session.change("POST", "/api/cart/extend", {});
+          return cart.reference;
+        }""",
+        [HALL, seat],
+    )
+    assert reference.startswith("BK-")
+    await ben.sees(seat, "held")
+    await ann.page.wait_for_function(SEAT_LOOKS_AS, arg=[seat, "mine"], timeout=PATIENCE)
+    await ann.page.reload()
+    await ann.page.wait_for_function(SEAT_LOOKS_AS, arg=[seat, "mine"], timeout=PATIENCE)
+    assert await ann.context.cookies() == []
+
+
+async def test_a_site_that_is_not_allowed_shows_nothing(visits: Visits, bakery: Bakery) -> None:
+    cat = await visits.enter()
+    cat.forgives("favicon", "CORS policy", "ERR_FAILED", "WebSocket connection")
+    bakery.html = PAGE.format(host=cat.base_url, resource=YARD)
+    await cat.page.goto(f"http://127.0.0.1:{bakery.port}")
+    await expect(cat.page.get_by_role("alert")).to_have_text(
+        "Availability can't be shown just now.", timeout=PATIENCE
+    )
+    assert [name for name, _ in await cat.page.evaluate("told")] == ["holdfast-error"]
