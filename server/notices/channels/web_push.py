@@ -13,6 +13,7 @@ from server.http.times import rfc3339
 from server.notices import push_store
 from server.notices.channel import Message, Permanent, Temporary
 from server.notices.channels.push_encryption import PLAIN_LIMIT, BadSubscription, BrowserKeys
+from server.notices.channels.rests import Rests
 from server.notices.channels.retry_after import retry_after
 from server.notices.channels.vapid import VapidKey, to_base64url
 from server.notices.push_store import Subscription
@@ -45,6 +46,7 @@ class WebPush:
         self._key = key
         self._subject = subject
         self._clock = clock
+        self._rests = Rests(clock)
 
     async def send(self, message: Message) -> None:
         """Push to the subscription whose id is the address; one that is no more is forgotten."""
@@ -56,9 +58,11 @@ class WebPush:
             raise Permanent("somebody else is signed in at that browser", gone=True)
         if (subscription.expires_at or self._clock() + 1) <= self._clock():
             await self._forget(subscription, "the subscription has expired")
+        self._rests.require_none(subscription.id)
         try:
             reply = await self._post(subscription, message)
         except NoAnswer as error:
+            self._rests.begin(subscription.id)
             raise Temporary(str(error)) from error
         except AddressRefused as error:
             raise Permanent(f"a push service {error}") from error

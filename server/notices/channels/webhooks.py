@@ -11,6 +11,7 @@ from server.http.public_addresses import AddressRefused
 from server.http.times import rfc3339
 from server.notices import webhook_store
 from server.notices.channel import Message, Permanent, Temporary
+from server.notices.channels.rests import Rests
 from server.notices.channels.retry_after import retry_after
 from server.notices.channels.signing import signed_headers
 from server.notices.webhook_store import Endpoint
@@ -29,6 +30,7 @@ class Webhooks:
         self._database = database
         self._outgoing = outgoing
         self._clock = clock
+        self._rests = Rests(clock)
 
     async def send(self, message: Message) -> None:
         """Deliver to the endpoint whose id is the address; Permanent for one that is no more or disabled."""
@@ -36,9 +38,11 @@ class Webhooks:
             endpoint = await webhook_store.find(connection, message.recipient.address)
         if endpoint is None or endpoint.disabled_at is not None:
             raise Permanent("the endpoint is no more", gone=True)
+        self._rests.require_none(endpoint.id)
         try:
             reply = await self._post(endpoint, message)
         except (NoAnswer, AddressRefused) as error:
+            self._rests.begin(endpoint.id)
             await self._failed(endpoint, str(error))
             raise Temporary(str(error)) from error
         await self._heard(endpoint, reply)

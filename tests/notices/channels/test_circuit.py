@@ -6,6 +6,7 @@ import pytest
 
 from server.notices.channel import Message, Permanent, Temporary
 from server.notices.channels.circuit import FAILURES, OPEN_AT_MOST_MS, OPEN_MS, Away, Circuit
+from server.notices.channels.rests import KEPT, REST_MS, Rests
 from server.notices.channels.retry_after import MOST_SECONDS, retry_after
 from tests.notices.channels.examples import Clock, message
 
@@ -80,6 +81,18 @@ async def test_what_is_said_of_one_message_says_nothing_of_the_provider(trouble:
         await fails(circuit, type(trouble))
     assert not circuit.is_open
     assert len(provider.tries) == 2 * FAILURES
+
+
+async def test_only_so_many_addresses_rest() -> None:
+    clock = Clock()
+    rests = Rests(clock)
+    for index in range(KEPT + 1):
+        rests.begin(str(index))
+    rests.require_none("0")
+    with pytest.raises(Temporary):
+        rests.require_none("1")
+    clock.move(REST_MS / 1000)
+    rests.require_none("1")
 
 
 NOW_MS = 1_795_252_800_000  # 2026-11-21T09:20:00Z

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from server.notices.channel import Message, Permanent, Temporary
+from server.notices.channels.rests import REST_MS
 from server.notices.channels.webhooks import GIVEN_UP_MS, Webhooks
 from server.notices.webhook_endpoints import MOST, ROTATION_MS
 from tests.notices.channels.conftest import House
@@ -127,6 +128,25 @@ async def test_a_system_that_is_away_is_tried_again(house: House) -> None:
         webhook = await made(house, f"http://127.0.0.1:{owner.port}/in?token=s3cret")
     await fails(house, webhook)
     assert (await shown(house, webhook))["last_error"] == "no connection: ConnectError"
+
+
+async def test_one_that_does_not_answer_holds_nobody_else_up(house: House) -> None:
+    house.outgoing._seconds = 0.05
+    silent = True
+    async with open_receiver(lambda _request: None if silent else response(200)) as owner:
+        webhook = await made(house, f"http://127.0.0.1:{owner.port}/in")
+        other = await made(house, f"http://127.0.0.1:{owner.port}/other")
+        hooks = sender(house)
+        with pytest.raises(Temporary, match="in time"):
+            await hooks.send(event(webhook))
+        silent, house.outgoing._seconds = False, 60.0
+        with pytest.raises(Temporary, match="a moment ago") as rests:
+            await hooks.send(event(webhook))
+        assert rests.value.retry_after == REST_MS / 1000
+        await hooks.send(event(other))
+        house.clock.move(REST_MS / 1000)
+        await hooks.send(event(webhook))
+    assert [request.path for request in owner.received] == ["/in", "/other", "/in"]
 
 
 async def test_one_that_is_back_has_never_been_away(house: House) -> None:

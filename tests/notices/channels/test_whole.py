@@ -1,7 +1,9 @@
 """From what happened to whoever is told: over real mail servers, gateways, a push service and a webhook."""
 
 import hashlib
+import io
 import json
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from email import message_from_bytes, policy
@@ -18,6 +20,7 @@ from server.notices.channels.senders import Senders, senders
 from server.notices.channels.vapid import new_private_key
 from server.notices.pushes import Pushes, PushRequest
 from server.notices.webhook_endpoints import WebhookEndpoints, WebhookRequest
+from server.ops.logs import configure
 from server.settings import Settings
 from tests.notices.channels.push_service import Browser, PushService
 from tests.notices.channels.standard_webhooks import verify
@@ -153,3 +156,31 @@ async def test_a_dead_letter_is_replayed_as_the_same_mail(desk: Desk, set_up: Se
 def _is_of(mail: EmailMessage, delivery: UUID) -> bool:
     digest = hashlib.sha256(str(delivery).encode()).hexdigest()
     return bool(mail["Message-ID"] == f"<{digest[:40]}@localhost>")
+
+
+async def test_no_secret_gets_into_the_log_or_a_row(
+    desk: Desk, set_up: SetUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.StringIO()
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", root.handlers[:])
+    monkeypatch.setattr(root, "level", root.level)
+    configure("debug", written)
+    await desk.prefers("olga", phone=PHONE, channels={"booking_confirmed": ["sms", "push", "email"]})
+    async with set_up(
+        smtp_url="smtp://box:s3cret@127.0.0.1:9",
+        sms_url="http://box:s3cret@127.0.0.1:9/?key=s3cret",
+        sms_token="s3cret",
+        vapid_private_key=new_private_key(),
+    ) as made:
+        pushes = Pushes(desk.database, made.outgoing, made.vapid, desk.clock)
+        browser = Browser("http://127.0.0.1:9/push/s3cret").subscription()
+        await pushes.subscribe("olga", msgspec.convert(browser, PushRequest), "a browser")
+        endpoints = WebhookEndpoints(desk.database, made.outgoing, desk.clock)
+        webhook = await endpoints.add("olga", WebhookRequest(url="http://127.0.0.1:9/?key=s3cret"))
+        await told(desk)
+    rows = await desk.rows("select channel, last_error, provider, message::text from delivery")
+    assert {row[0] for row in rows if row[1]} == {"email", "sms", "push", "webhook"}
+    said = written.getvalue() + repr(rows) + repr(webhook)
+    assert "delivery_postponed" in said
+    assert not any(secret in said for secret in ("s3cret", webhook.secret, browser["keys"]["auth"]))
