@@ -11,8 +11,9 @@ from server.holds.rules import Hold
 from server.holds.sources import Booked
 from server.holds.store import Answer
 from server.inventory.grid.rules import MOST_STEPS
+from server.inventory.rules import HoldPolicy
 from tests.holds.conftest import MakeWorld
-from tests.holds.grids import MORNINGS, Driveway, books, driveway, kept, sees, takes
+from tests.holds.grids import MORNINGS, Driveway, books, driveway, kept, passes, sees, takes
 from tests.holds.world import World
 
 
@@ -177,3 +178,17 @@ async def test_all_who_find_it_outdated_share_one_rebuild(world: World, drive: D
     )
     assert leases == 1
     assert await world.main.epoch("drive") == "epoch-2"
+
+
+async def test_a_hold_that_is_older_than_what_is_kept(make_world: MakeWorld) -> None:
+    """Where an owner lets holds live for a week."""
+    week = 7 * 86_400
+    drive = driveway(policy=HoldPolicy(hold_seconds=week, hold_max_seconds=week))
+    world = make_world(drive)
+    await takes(world.buyer("ann"), drive, "09:00", "08:00", days=1, until=6)
+    await passes(world, drive, 5 * 86_400)
+    await world.main.load("drive")
+    (hold,) = await world.buyer("ann").has()
+    assert hold.status == "held"
+    assert await sees(world, drive, "09:00", "10:00", days=5) == {(0, 1)}
+    assert min(await kept(world, drive)) == drive.step("00:00", 3)
