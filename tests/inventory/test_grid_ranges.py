@@ -136,6 +136,7 @@ def test_a_range_is_refused_in_words(case: str) -> None:
         ("2026-11-21T09:00:60Z", "is no time"),
         ("2026-12-31T23:59:60Z", "is no time"),
         ("2026-02-29T09:00:00Z", "is no time"),
+        ("2026-11-21T24:00:00Z", "is no time"),
         ("2026-11-21T24:30:00Z", "is no time"),
         ("2026-11-21T09:00:00+25:00", "is no time"),
         ("2026-11-21T09:00:00", "has no offset"),
