@@ -58,45 +58,46 @@ class Passing:
         """For ever; to be supervised."""
         while True:
             try:
-                looked_at = await self.pass_due()
-                seconds = (next_minute(looked_at) - await self._loader.store.now()) / 1000
+                again = await self.pass_due()
+                seconds = (again - await self._loader.store.now()) / 1000
             except Unavailable:
                 seconds = RETRY_SECONDS
             await asyncio.sleep(max(0.0, seconds) + random.uniform(0, JITTER_SECONDS))  # noqa: S311  # spreads processes
 
     async def pass_due(self) -> int:
-        """Tell Redis of all steps and days of followed grids that have begun by its time (ms), the answer."""
-        now = await self._loader.store.now()
-        due = await self._due(now)
-        for start in range(0, len(due), AT_ONCE):
-            await asyncio.gather(*map(self._pass_one, due[start : start + AT_ONCE]))
-        return now
+        """Tell Redis of all steps and days of followed grids that have begun; answers when to look again.
 
-    async def _due(self, now: int) -> list[str]:
+        That is a moment of Redis' clock, in ms: the next whole minute, or soon if it failed for some.
+        """
+        now = await self._loader.store.now()
         followed = set(self._followed())
         self._told = {name: told for name, told in self._told.items() if name in followed}
-        return [name for name in sorted(followed) if await self._is_due(name, now)]
+        names, done = sorted(followed), True
+        for start in range(0, len(names), AT_ONCE):
+            batch = names[start : start + AT_ONCE]
+            done &= all(await asyncio.gather(*(self._see_to(name, now) for name in batch)))
+        return next_minute(now) if done else now + round(1000 * RETRY_SECONDS)
+
+    async def _see_to(self, resource: str, now: int) -> bool:
+        """Whether it is as it should be."""
+        try:
+            if await self._is_due(resource, now):
+                answer = await pass_time(self._loader, resource)
+                if answer is not None:
+                    self._told[resource] = (answer.passed, answer.first)
+        except UnknownResource:
+            return True
+        except Unavailable as error:
+            _log.warning("time_not_passed", resource=resource, reason=error.detail)
+            return False
+        return True
 
     async def _is_due(self, resource: str, now: int) -> bool:
-        try:
-            calendar = (await self._inventory.get(resource, 0)).calendar
-        except UnknownResource:
-            return False
+        calendar = (await self._inventory.get(resource, 0)).calendar
         if calendar is None:
             return False
         passed, first = self._told.get(resource, (0, 0))
         return passed <= calendar.index_at(now) or first < calendar.today(now)
-
-    async def _pass_one(self, resource: str) -> None:
-        try:
-            answer = await pass_time(self._loader, resource)
-        except UnknownResource:
-            return
-        except Unavailable as error:
-            _log.warning("time_not_passed", resource=resource, reason=error.detail)
-            raise
-        if answer is not None:
-            self._told[resource] = (answer.passed, answer.first)
 
 
 def next_minute(now: int) -> int:

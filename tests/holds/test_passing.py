@@ -8,7 +8,7 @@ from server.errors import SlotTaken, Unavailable
 from server.holds.passing import Passing, next_minute, pass_time
 from tests.holds.conftest import MakeWorld
 from tests.holds.grids import ALWAYS, Driveway, books, driveway, kept, passes, sees, takes
-from tests.holds.world import World, hall, rows
+from tests.holds.world import Hall, World, hall, rows
 
 HOUR = 3600
 
@@ -251,6 +251,30 @@ async def test_it_goes_on_after_redis_was_away(
         await passing.run()
     assert slept == [0.5, 15.0, 60.0]
     assert await sees(world, drive, "08:30", "09:00", days=0) == {(0, 0)}
+
+
+async def test_one_that_cannot_be_read_keeps_no_other_from_passing(
+    make_world: MakeWorld, drive: Driveway
+) -> None:
+    world = make_world(driveway("away"), drive)
+    await world.main.ensure("drive")
+    truly = world.catalogue.get
+
+    async def get(resource_id: str, layout: int | None = None) -> Hall:
+        if resource_id == "away":
+            raise Unavailable
+        return await truly(resource_id, layout)
+
+    world.catalogue.get = get  # type: ignore[method-assign]  # PostgreSQL does not answer
+    passing = Passing(world.main.loader, world.catalogue, lambda: ["away", "drive"])
+    world.time_passes(1805)
+    assert world.clock is not None
+    assert await passing.pass_due() == world.clock.milliseconds + 500
+    reading = await world.main.store.days("drive")
+    assert reading is not None
+    assert reading.passed == drive.step("09:00", 0)
+    world.catalogue.get = truly  # type: ignore[method-assign]
+    assert await passing.pass_due() == next_minute(world.clock.milliseconds)
 
 
 def test_the_next_minute() -> None:
