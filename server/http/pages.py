@@ -27,6 +27,7 @@ PAGES: Final = {
     "/bookings/{id}": "booking-result.html",
     "/my-bookings": "my-bookings.html",
     "/owner": "owner.html",
+    "/transfers": "transfers.html",
     "/kiosk/{id}": "kiosk.html",
     "/sign-in": "sign-in.html",
 }

@@ -10,6 +10,7 @@ import { comeBack } from "./addresses.js";
 import { checkAttempt, liveAttempt } from "./attempts.js";
 import { paymentSentence } from "./away-words.js";
 import { BookedLines } from "./booked-lines.js";
+import { BookingMore } from "./booking-more.js";
 import { SIGNS, wordsOf } from "./booking-words.js";
 import { rateOf } from "./quote-words.js";
 import { find, idOfPage, isSandbox, startPage, tell } from "./shell.js";
@@ -23,6 +24,7 @@ const path = `/api/bookings/${encodeURIComponent(id)}`;
 const holdfast = startPage();
 const lines = new BookedLines(() => booking && draw());
 const split = new SplitPanel(find("split"), holdfast.session);
+const more = new BookingMore(find("more"), holdfast.session, path);
 let booking = null;
 let timer = null;
 
@@ -67,6 +69,7 @@ function show(now) {
   find("ticket").hidden = false;
   if (JSON.stringify(look(before)) !== JSON.stringify(look(now))) draw();
   if (before && before.status !== now.status) find("ticket").querySelector("h1").focus();
+  more.show(now);
   showShares();
   clearTimeout(timer);
   if (now.status === "pending") timer = setTimeout(returned ? check : load, LOOK_AGAIN);

@@ -1,4 +1,4 @@
-"""An owner at their page, drivers at theirs: requests, news, the week, hours, earnings; and ones own bookings."""
+"""An owner at their page, drivers at theirs: requests, news, the week, hours, earnings; and own bookings."""
 
 import re
 from collections.abc import AsyncIterator
@@ -114,3 +114,35 @@ async def test_who_is_no_owner_is_told_so(ann: Visitor) -> None:
     await ann.signs_in("bea", to="/owner")
     await ann.reads("You are signed in, but not as an owner.")
     assert await ann.violations() == []
+
+
+async def test_who_cancels_sees_beforehand_what_comes_back(ann: Visitor) -> None:
+    await books(ann, "/resources/bakery-yard")
+    await ann.has_title("You're booked")
+    await ann.clicks("Cancel this booking")
+    await ann.reads("goes back to you (100 %)")
+    assert await ann.violations() == []
+    await ann.clicks("Keep it")
+    await ann.clicks("Cancel this booking")
+    await ann.clicks("Cancel it now")
+    await ann.has_title("Booking cancelled")
+    await expect(ann.page.locator("#more")).to_be_hidden()
+
+
+async def test_a_booking_is_handed_on_by_a_link(ann: Visitor, ben: Visitor) -> None:
+    await books(ann, "/resources/bakery-yard")
+    await ann.has_title("You're booked")
+    await ann.clicks("Give it to somebody else")
+    link = await ann.page.get_by_label("Link").input_value()
+    await ben.page.goto(link)
+    await ben.reads("Somebody hands you a booking")
+    assert "#" not in ben.page.url
+    await ben.reads("Sign in to accept")
+    await ben.signs_in("ben", to="/transfers")
+    await ben.page.get_by_label("E-mail").fill("ben@example.com")
+    assert await ben.violations() == []
+    await ben.clicks("Accept it")
+    await ben.has_title("You're booked")
+    ann.forgives("404")
+    await ann.page.reload()
+    await ann.reads("There is no such booking")
