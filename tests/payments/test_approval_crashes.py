@@ -1,4 +1,7 @@
-"""kill -9 between any two steps of an owner's word: another process brings all of it right."""
+"""kill -9 between any two steps of an owner's word: another process brings all of it right.
+
+A run of the suite kills at a part of the steps; `KILL_EVERY=1` at each.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,6 +15,7 @@ from server.ops.auditor import audit
 from tests.payments.approving import DRIVE, SECONDS, confirms, declines, opens_drive
 from tests.payments.faults import Killed, Steps
 from tests.payments.house import Buyer, House
+from tests.payments.killing import EVERY
 
 Story = Callable[[House, Buyer], Awaitable[None]]
 
@@ -35,9 +39,9 @@ async def _say_nothing(house: House, ann: Buyer) -> None:
     await ann.office.loops_run(1)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900 if EVERY else 300)
 @pytest.mark.parametrize(
-    ("story", "stride"), [(_approve, 3), (_decline, 7), (_say_nothing, 9)], ids=["yes", "no", "silence"]
+    ("story", "stride"), [(_approve, 5), (_decline, 11), (_say_nothing, 17)], ids=["yes", "no", "silence"]
 )
 async def test_a_process_killed_at_any_step_leaves_nothing_wrong(
     house: House, redis: Redis, story: Story, stride: int
@@ -47,7 +51,7 @@ async def test_a_process_killed_at_any_step_leaves_nothing_wrong(
     ann = house.buyer("nobody", house.opens_office(counted.wrap))
     await ann.holds("P-1", resource=DRIVE)
     await story(house, ann)
-    for number in range(1, counted.count + 1, stride):
+    for number in range(1, counted.count + 1, EVERY or stride):
         await _killed_at(house, story, number)
     for seconds in (20, 40, house.settings.payment_seconds, SECONDS, 20):
         house.clock.passes(seconds)
