@@ -45,6 +45,12 @@ export class TokenSession {
     return this.#user.signedIn ? { token: this.#user.token, session } : { token: session };
   }
 
+  /** @returns {Record<string, string>} what a request of the page's own shows; empty before the first welcome */
+  get headers() {
+    if (this.#user.signedIn) return this.#user.headers;
+    return this.#token ? { Authorization: `Bearer ${this.#token}` } : {};
+  }
+
   /** @param {{session: string, token: string}} welcome of the socket */
   welcomed({ session, token }) {
     this.id = session;

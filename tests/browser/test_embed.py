@@ -32,6 +32,24 @@ SEAT_LOOKS_AS = """([slot, look]) => document.querySelector("holdfast-availabili
   .querySelector("seat-map")?.lookOf(slot) === look"""
 
 
+HOLD = """async ([hall, seat]) => {
+  const { holdfast } = document.querySelector("holdfast-availability");
+  await holdfast.holds.take({ resource: hall, items: [[seat, 1]] });
+}"""
+BOOK = """async () => {
+  const { session } = document.querySelector("holdfast-availability").holdfast;
+  const customer = { name: "Ann Buyer", email: "ann@example.com" };
+  const { booking } = await session.change("POST", "/api/bookings", { customer });
+  const all = { amount: booking.total.amount, share: true };
+  const { payment } = await session.change("POST", `/api/bookings/${booking.id}/payments`, all);
+  return [booking.id, payment.pay_url];
+}"""
+READ = """async (booking) => {
+  const { headers } = document.querySelector("holdfast-availability").holdfast.session;
+  return (await (await fetch(`${ORIGIN}/api/bookings/${booking}`, { headers })).json()).booking;
+}"""
+
+
 @dataclass
 class Bakery:
     """Another site: one page, on another name and port."""
@@ -98,7 +116,7 @@ async def test_a_board_is_live_on_another_site_and_leads_to_the_booking_page(
     await Driver(ann).has_chosen("09:00\N{EN DASH}11:00")
 
 
-async def test_a_page_may_hold_by_the_library_with_a_token_of_its_own(
+async def test_a_page_may_hold_and_book_by_the_library_with_a_token_of_its_own(
     ann: Visitor, ben: Visitor, bakery: Bakery
 ) -> None:
     ann.forgives("favicon")
@@ -107,21 +125,21 @@ async def test_a_page_may_hold_by_the_library_with_a_token_of_its_own(
     seat: str = await ann.page.evaluate(SEAT, HALL)
     await ann.page.wait_for_function(SEAT_LOOKS_AS, arg=[seat, "available"], timeout=PATIENCE)
     await ben.opens(f"/resources/{HALL}")
-    reference = await ann.page.evaluate(
-        """async ([hall, seat]) => {
-          const { holdfast } = document.querySelector("holdfast-availability");
-          const hold = await holdfast.holds.take({ resource: hall, items: [[seat, 1]] });
-          const { cart } = await holdfast.session.change("POST", "/api/cart/extend", {});
-          return cart.reference;
-        }""",
-        [HALL, seat],
-    )
-    assert reference.startswith("BK-")
+    await ann.page.evaluate(HOLD, [HALL, seat])
     await ben.sees(seat, "held")
     await ann.page.wait_for_function(SEAT_LOOKS_AS, arg=[seat, "mine"], timeout=PATIENCE)
     await ann.page.reload()
     await ann.page.wait_for_function(SEAT_LOOKS_AS, arg=[seat, "mine"], timeout=PATIENCE)
     assert await ann.context.cookies() == []
+    booking, pay_url = await ann.page.evaluate(BOOK)
+    seen = await ann.page.evaluate(READ, booking)
+    assert seen["customer"]["name"] == "Ann Buyer"
+    await ann.page.goto(pay_url)
+    await ann.page.get_by_role("button", name="Pay €").click()
+    await ann.page.wait_for_url("**/sandbox/payments/*")
+    await ann.clicks("Pay")
+    await ann.has_title("Paid, and booked")
+    await ben.sees(seat, "sold")
 
 
 async def test_a_site_that_is_not_allowed_shows_nothing(visits: Visits, bakery: Bakery) -> None:

@@ -19,6 +19,7 @@ test("the first hello shows nothing, and what the welcome brings is shown from t
   assert.deepEqual(session.hello, { token: undefined });
   session.welcomed({ session: "s", token: "hs1.abc" });
   assert.deepEqual(session.hello, { token: "hs1.abc" });
+  assert.deepEqual(session.headers, { Authorization: "Bearer hs1.abc" });
   assert.deepEqual([...kept], [["holdfast.session https://tickets.example", "hs1.abc"]]);
   const reloaded = made();
   await reloaded.open();
