@@ -66,7 +66,7 @@ async def tell(
     transaction is once. What `data` may have: `amount` (minor units: of what was paid, failed or went back),
     `actions` (what its owner may do: "confirm", "cancel") and `respond_by` (until when, ms), `by` (the side
     that acted: "buyer", "owner", "time"), `was` (what a change replaced: a list of labels), `note` (a
-    sentence), `was_user` (who had it before a transfer, and is told too).
+    sentence), `was_user` or `was_email` (who had it before a transfer, and is told too).
     """
     if booking.change_of is not None:  # told of once it is made
         return

@@ -138,7 +138,8 @@ class Transfers:
             handed = msgspec.structs.replace(
                 booking, session=caller.session, user=user, customer=customer, version=booking.version + 1
             )
-            former = {} if booking.user is None else {"was_user": booking.user}
+            email = {"was_email": booking.customer["email"]}
+            former = email if booking.user is None else {"was_user": booking.user}
             await tell(connection, "booking_changed", handed, by="buyer", **former)
         await self._bookings.apply(booking.id)
         return await self._bookings.get(booking.id)
