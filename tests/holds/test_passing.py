@@ -7,7 +7,7 @@ import pytest
 from server.errors import SlotTaken, Unavailable
 from server.holds.passing import Passing, next_minute, pass_time
 from tests.holds.conftest import MakeWorld
-from tests.holds.grids import ALWAYS, Driveway, books, driveway, kept, passes, sees, takes
+from tests.holds.grids import ALWAYS, STARTED, Driveway, books, driveway, kept, passes, sees, takes
 from tests.holds.world import Hall, World, hall, rows
 
 HOUR = 3600
@@ -66,8 +66,10 @@ async def test_whoever_reads_a_grid_that_is_behind_lets_its_time_pass(world: Wor
 
 
 async def test_at_midnight_everybody_reads_anew_in_the_same_epoch(world: World, drive: Driveway) -> None:
+    old = await world.main.read("drive")
     await takes(world.buyer("ann"), drive, "23:00", "00:30", days=0, until=1)
     before = await world.main.read("drive")
+    assert await world.main.changes_since("drive", old.epoch, old.version)
     async with world.listening() as listener:
         await passes(world, drive, 16 * HOUR + 60)
         ((_, epoch, start, end, changes),) = (await listener.so_far()).changes
@@ -76,7 +78,8 @@ async def test_at_midnight_everybody_reads_anew_in_the_same_epoch(world: World, 
     assert (after.epoch, after.version) == (before.epoch, end)
     assert (before.first, after.first) == (drive.step("00:00", 0), drive.step("00:00", 1))
     assert (after.count, after.window) == (21 * 48, 7 * 48)
-    assert await world.main.changes_since("drive", before.epoch, before.version) is None
+    for position in (old, before):
+        assert await world.main.changes_since("drive", position.epoch, position.version) is None
     assert await world.main.changes_since("drive", after.epoch, after.version) == []
 
 
@@ -101,6 +104,22 @@ async def test_a_day_on_which_clocks_are_set_has_its_own_length(make_world: Make
     for hours, day in ((1, 72), (22, 72), (1, 73)):
         world.time_passes(hours * HOUR)
         assert (await world.main.read("drive")).first == drive.step("00:00", day)
+
+
+async def test_all_that_is_shown_is_told_whatever_its_length(make_world: MakeWorld) -> None:
+    """The horizon has an hour more once the day on which clocks are set is over; its last step is told too."""
+    drive = driveway()
+    world = make_world(drive)
+    for hours in (72 * 24 - 10, 40):
+        await passes(world, drive, hours * HOUR)
+        state = await world.main.read("drive")
+        today = drive.steps.day_of(state.first).toordinal() - STARTED.date().toordinal()
+        async with world.listening() as listener:
+            held = await takes(world.buyer("ann"), drive, "23:00", "00:00", days=today + 20, until=today + 21)
+            ((*_, changes),) = (await listener.so_far()).changes
+        last = state.first + state.count - 1
+        assert changes == [last - 1, 0, 1, last, 0, 1]
+        await world.buyer("ann").releases(held)
 
 
 async def test_old_days_are_forgotten_and_changes_to_them_are_none(world: World, drive: Driveway) -> None:
