@@ -9,6 +9,7 @@ from server.accounts.rules import Caller
 from server.errors import Conflict, NotFound
 from server.inventory.rules import HoldPolicy, RefundTier, ResourceDraft, SlotDraft
 from server.payments.provider import Intent, ProviderUnavailable
+from server.payments.rules import Step
 from tests.payments.bank import Bank
 from tests.payments.house import PRICE, Buyer, House
 
@@ -71,6 +72,7 @@ async def test_half_goes_back_and_half_stays_as_was_shown_before(house: House) -
     assert await ann.status() == ("cancelled", "partially_refunded")
     assert await house.refunds() == [("booking_cancelled", PRICE // 2)]
     assert await house.booked_and_free("S-1", SHOW) == (0, 1)
+    assert await house.office.payments._settle_one(ann.attempt.id) is Step.DONE
 
 
 async def test_all_goes_back_in_time_and_nothing_too_late(house: House) -> None:

@@ -178,9 +178,10 @@ where id in (
 returning id;
 
 -- name: ended
--- $1 now, $2 how many → ids of confirmed bookings that are over and whose money is there, the oldest first.
+-- $1 now, $2 how many → ids of confirmed bookings that are over and whose money is there, the oldest first. What
+-- is only the change of another ends with that.
 select id from booking
-where status = 'confirmed' and ends_at <= $1 and payment_status <> 'authorized'
+where status = 'confirmed' and ends_at <= $1 and payment_status <> 'authorized' and change_of is null
 order by ends_at limit $2;
 
 -- name: update_times
