@@ -28,6 +28,7 @@ PAGES: Final = {
     "/my-bookings": "my-bookings.html",
     "/owner": "owner.html",
     "/transfers": "transfers.html",
+    "/preferences": "preferences.html",
     "/kiosk/{id}": "kiosk.html",
     "/sign-in": "sign-in.html",
 }

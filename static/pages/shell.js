@@ -32,7 +32,7 @@ function showWays() {
   if (!brand) return;
   const ways = make("nav.ways", { "aria-label": "Yours" });
   const draw = () => {
-    const list = [["/my-bookings", "My bookings"], user.has("owner") && ["/owner", "My places"]].filter(Boolean);
+    const list = [["/my-bookings", "My bookings"], user.has("owner") && ["/owner", "My places"], user.signedIn && ["/preferences", "How to be told"]].filter(Boolean);
     ways.replaceChildren(...list.map(([href, name]) => make("a", { href, "aria-current": location.pathname === href ? "page" : null }, name)));
   };
   draw();

@@ -146,3 +146,23 @@ async def test_a_booking_is_handed_on_by_a_link(ann: Visitor, ben: Visitor) -> N
     ann.forgives("404")
     await ann.page.reload()
     await ann.reads("There is no such booking")
+
+
+async def test_one_says_how_to_be_told(ann: Visitor, shop: House) -> None:
+    ann.forgives("422")
+    await ann.opens("/preferences")
+    await ann.reads("Who are you?")
+    await ann.signs_in("dora", to="/preferences")
+    await ann.page.get_by_label("E-mail", exact=True).fill("dora@example.com")
+    await ann.page.get_by_label("Telephone").fill("030 123456")
+    await ann.page.get_by_label("Booking confirmed: as usual").uncheck()
+    await ann.page.get_by_label("Booking confirmed: Push").check()
+    await ann.clicks("Keep it so")
+    await ann.reads("does not begin with +")
+    await ann.page.get_by_label("Telephone").fill("")
+    await ann.clicks("Keep it so")
+    await ann.is_told("Kept.")
+    assert await ann.violations() == []
+    kept = await shop.parts.notices.preferences("dora")
+    assert (kept.email, kept.phone) == ("dora@example.com", None)
+    assert kept.channels == {"booking_confirmed": ("push",)}
