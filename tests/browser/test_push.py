@@ -47,7 +47,7 @@ async def test_a_push_is_shown_and_leads_to_its_booking(ann: Visitor) -> None:
     await expect(switch).to_be_visible(timeout=PATIENCE)
     assert await ann.violations() == []
     await ann.page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
-    push = {"id": "e1", "kind": "booking_created", "title": "New booking", "message": "Tomorrow, nine to eleven"}
+    push = {"id": "e1", "kind": "booking_created", "title": "New booking", "message": "Tomorrow, nine to ten"}
     for data in (json.dumps(push | {"data": {"booking": "b/1"}}), "not ours"):
         content = {"origin": ann.base_url, "registrationId": registrations[-1], "data": data}
         await line.send("ServiceWorker.deliverPushMessage", content)
