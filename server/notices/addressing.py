@@ -14,7 +14,7 @@ from server.http.times import milliseconds
 from server.notices.batching import LATELY_MS, Lately, due
 from server.notices.channel import Channel
 from server.notices.preferences import read_preferences
-from server.notices.rules import USUAL, Event, Person, Preferences, channels_for
+from server.notices.rules import USUAL, Event, Person, Preferences, channels_for, usual_email
 from server.notices.wording import Words
 
 # A message that goes out this soon is joined by no other: another process' clock may be ahead.
@@ -62,7 +62,8 @@ class Sending:
 
     @property
     def _name(self) -> str:
-        return str(self.event.facts.customer.get("name") or "") if self.person.side == "buyer" else ""
+        is_theirs = self.person.side == "buyer" and not self.person.former
+        return str(self.event.facts.customer.get("name") or "") if is_theirs else ""
 
 
 class Addressing:
@@ -123,12 +124,12 @@ class Addressing:
 
 
 def _addresses(event: Event, person: Person, book: Book) -> list[Address]:
+    usual = usual_email(event, person)
     if person.user is None:
-        email = event.facts.customer.get("email")
-        return [("email", email)] if email else []
+        return [("email", usual)] if usual else []
     preferences = book.preferences.get(person.user, USUAL)
     wanted = channels_for(preferences, event, person.side)
-    email = preferences.email or (event.facts.customer.get("email") if person.side == "buyer" else None)
+    email = preferences.email or usual
     found: list[Address] = []
     if "email" in wanted and email:
         found.append(("email", email))

@@ -41,7 +41,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who is told: a user, or None for the buyer of a booking without one."""
+    """Somebody who is told: a user, or None for the buyer of a booking without one; `former`: who had it."""
 
     user: str | None
     side: Side
@@ -89,11 +89,19 @@ def people_of(event: Event) -> list[Person]:
     if event.kind not in BUYERS_ALONE:
         told.append(Person(user=facts.owner, side="owner"))
     told.append(Person(user=facts.user, side="buyer"))
-    before = facts.data.get("was_user")
-    if before:
-        told.append(Person(user=before, side="buyer", former=True))
-    users = [person.user for person in told]
-    return [person for place, person in enumerate(told) if person.user not in users[:place]]
+    if facts.data.get("was_user") or facts.data.get("was_email"):
+        told.append(Person(user=facts.data.get("was_user"), side="buyer", former=True))
+    known = [(person.user, person.former and person.user is None) for person in told]
+    return [person for place, person in enumerate(told) if known[place] not in known[:place]]
+
+
+def usual_email(event: Event, person: Person) -> str | None:
+    """Where mail goes to somebody who has not said where: as was written when it was booked."""
+    facts = event.facts
+    if person.side == "owner":
+        return None
+    found: str | None = facts.data.get("was_email") if person.former else facts.customer.get("email")
+    return found
 
 
 def channels_for(preferences: Preferences, event: Event, side: Side) -> tuple[Channel, ...]:

@@ -79,6 +79,23 @@ async def test_an_owners_webhooks_hear_of_each_event_they_want(desk: Desk) -> No
     assert all(message.kind != "digest" for message in desk.post.took)
 
 
+async def test_who_handed_a_booking_over_is_not_written_to_at_the_new_ones_address(desk: Desk) -> None:
+    await desk.happens("booking_changed", user="ben", was_user="ann")
+    await desk.tells()
+    assert await desk.deliveries_of("email") == [(CUSTOMER, "waiting")]
+    assert await desk.rows("select user_id, message->>'name' from delivery") == [("ben", "Ann Example")]
+    await desk.happens("booking_changed", user="ben", was_email="former@example.org")
+    await desk.tells()
+    told = "select user_id, message->>'title', message->>'name' from delivery where address = $1"
+    assert await desk.rows(told, "former@example.org") == [(None, "Handed over", "")]
+
+
+async def test_who_handed_it_over_without_a_user_to_nobody_is_told_too(desk: Desk) -> None:
+    await desk.happens("booking_changed", was_email="former@example.org")
+    await desk.tells()
+    assert {address for address, _ in await desk.deliveries_of("email")} == {CUSTOMER, "former@example.org"}
+
+
 async def test_an_ended_subscription_gets_nothing(desk: Desk) -> None:
     phone = await desk.subscribes("olga")
     await desk.execute("update push_subscription set expires_at = to_timestamp(0) where id::text = $1", phone)
