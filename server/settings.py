@@ -270,6 +270,8 @@ def _problems_of_mode(settings: Settings) -> list[str]:
     ]
     if settings.public_url.startswith("http://"):
         problems.append("PUBLIC_URL: real payments need https://")
+    if settings.outgoing_loopback == "allow":
+        problems.append("OUTGOING_LOOPBACK: is for tests and development; leave it out")
     return problems
 
 

@@ -266,6 +266,7 @@ def test_the_sandbox_serves_no_page_of_stripes() -> None:
         ({**LIVE, "STRIPE_API_BASE": "https://api.stripe.com@example.com"}, "STRIPE_API_BASE: a live key"),
         ({**LIVE, "STRIPE_JS_URL": "https://js.example/v3"}, "STRIPE_JS_URL: a live key"),
         ({**LIVE, "PUBLIC_URL": "http://tickets.example"}, "PUBLIC_URL: real payments need https"),
+        ({**LIVE, "OUTGOING_LOOPBACK": "allow"}, "OUTGOING_LOOPBACK: is for tests"),
     ],
 )
 def test_production_says_what_stripe_lacks(given: dict[str, str], problem: str) -> None:

@@ -3,8 +3,10 @@
 from ipaddress import ip_address
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from server.http.public_addresses import URL_LENGTH, AddressRefused, is_public, may_call, read_url
+from server.http.public_addresses import URL_LENGTH, AddressRefused, is_public, literal, may_call, read_url
 
 NOT_PUBLIC = [
     "0.0.0.0",
@@ -139,6 +141,25 @@ def test_a_url_that_is_no_plain_public_one_is_refused(url: str) -> None:
 def test_a_public_url_is_taken_apart_once(url: str, host: str, authority: str, path: bytes) -> None:
     target = read_url(url)
     assert (target.host, target.authority, target.path) == (host, authority, path)
+
+
+@given(
+    st.one_of(
+        st.text(max_size=80),
+        st.text(max_size=60).map("https://{}".format),
+        st.text(alphabet="htps:/@[]0123456789abcdefx.%#?\\ ", max_size=60).map("https://{}".format),
+    )
+)
+def test_whatever_is_given_is_a_plain_target_or_is_refused(url: str) -> None:
+    try:
+        target = read_url(url)
+    except AddressRefused:
+        return
+    assert target.scheme == "https"
+    assert target.host.isascii()
+    assert target.path.startswith(b"/")
+    address = literal(target.host)
+    assert address is None or is_public(address)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000/in", "http://localhost:80/", "https://[::1]:9/"])

@@ -12,6 +12,7 @@ import aiosmtplib
 from aiosmtplib import (
     SMTPDataError,
     SMTPException,
+    SMTPNotSupported,
     SMTPRecipientRefused,
     SMTPRecipientsRefused,
     SMTPResponseException,
@@ -84,8 +85,9 @@ class Smtp:
     async def send(self, message: Message) -> None:
         """Hand it over. Permanent for what no server will take, Away where this one is in trouble."""
         mail = compose(message, self._sender, self._public_url)
+        recipient: str = mail["To"].addresses[0].addr_spec
         try:
-            await self._hand_over(mail, mail["To"].addresses[0].addr_spec)
+            await self._hand_over(mail, recipient)
         except SMTPRecipientsRefused as error:
             raise _refused(error.recipients[0]) from error
         except (SMTPDataError, SMTPRecipientRefused) as error:
@@ -93,6 +95,8 @@ class Smtp:
         except SMTPResponseException as error:
             raise Away(f"{self.name} answered {error.code}") from error
         except (SMTPException, OSError) as error:
+            if isinstance(error, SMTPNotSupported) and not recipient.isascii():
+                raise Temporary(f"{self.name} takes no address beyond ASCII") from error
             raise Away(f"{self.name}: {type(error).__name__}") from error
 
     async def _hand_over(self, mail: EmailMessage, recipient: str) -> None:

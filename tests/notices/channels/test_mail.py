@@ -4,6 +4,8 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server.notices.channel import Message, Permanent
 from server.notices.channels.mail import compose, one_line, read_address
@@ -133,6 +135,24 @@ def test_a_long_title_is_cut_and_a_long_line_is_folded() -> None:
     mail = compose(message(title="x" * 5000, text="y" * 5000), SENDER, PUBLIC_URL)
     assert all(len(line) <= 998 for line in mail.as_bytes().split(b"\r\n"))
     assert len(sent(message(title="x" * 5000))["Subject"]) == 200
+
+
+@given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=200))
+def test_whatever_users_write_is_one_mail_to_one_address(title: str, name: str, text: str) -> None:
+    mail = sent(message(title=title, name=name, text=text))
+    assert [each.addr_spec for each in mail["To"].addresses] == ["ann@example.org"]
+    assert len(mail.keys()) == len(set(mail.keys())) == 8
+
+
+@given(st.one_of(st.text(max_size=40), st.from_regex(r"[^@\s]{1,20}@[^@\s]{1,20}", fullmatch=True)))
+def test_whatever_is_given_as_an_address_is_one_or_is_refused(address: str) -> None:
+    try:
+        mail = compose(message(address), SENDER, PUBLIC_URL)
+    except Permanent:
+        return
+    assert len(mail["To"].addresses) == 1
+    assert b"\nBcc" not in mail.as_bytes()
+    assert mail.as_bytes().count(b"\r\nTo:") == 1
 
 
 def test_one_line_is_one_line() -> None:

@@ -65,6 +65,7 @@ async def post_office(
     *,
     at_once: bool = False,
     auth: bool = False,
+    beyond_ascii: bool = False,
     answers: dict[str, str] | None = None,
 ) -> AsyncIterator[Postmaster]:
     postmaster = Postmaster(answers or {})
@@ -75,6 +76,7 @@ async def post_office(
         return aiosmtpd.SMTP(
             postmaster,
             hostname="mail.example",
+            enable_SMTPUTF8=beyond_ascii,
             tls_context=None if at_once else tls,
             auth_required=auth and not at_once,
             auth_require_tls=tls is not None and not at_once,
@@ -178,6 +180,19 @@ async def test_what_a_server_says_tells_whose_trouble_it_is(
         with pytest.raises((Permanent, Temporary)) as caught:
             await smtp(f"smtp://127.0.0.1:{office.port}").send(message())
     assert type(caught.value) is kind
+
+
+async def test_an_address_beyond_ascii_says_nothing_of_a_server_that_takes_none() -> None:
+    async with post_office() as office:
+        with pytest.raises(Temporary, match="beyond ASCII") as caught:
+            await smtp(f"smtp://127.0.0.1:{office.port}").send(message("ü@example.org"))
+    assert type(caught.value) is Temporary
+
+
+async def test_an_address_beyond_ascii_is_handed_to_a_server_that_takes_them() -> None:
+    async with post_office(beyond_ascii=True) as office:
+        await smtp(f"smtp://127.0.0.1:{office.port}").send(message("ü@example.org"))
+    assert office.taken[0].rcpt_tos == ["ü@example.org"]
 
 
 async def test_a_server_that_is_not_there_is_away() -> None:
