@@ -1,5 +1,6 @@
 /** A wall screen: one resource, live, without interaction. When the line is down it says how old its truth is. */
 
+import { GridDays } from "../client/grid-days.js";
 import { forget, resource } from "../client/resources.js";
 import { formatDay, formatMoment, formatTime } from "../client/times.js";
 import { sumBySection } from "../client/totals.js";
@@ -7,6 +8,7 @@ import { inWords } from "../elements/freshness.js";
 import { make } from "../elements/make.js";
 import "../elements/seat-map/seat-map.js";
 import "../elements/slot-list.js";
+import "../elements/time-grid/time-grid.js";
 import { find, idOfPage, startPage } from "./shell.js";
 
 const RETRY = 5000;
@@ -35,33 +37,46 @@ function titleOf(name) {
   return /^\d{4}-\d{2}-\d{2}$/.test(name) ? formatDay(name, "UTC") : name || "Places";
 }
 
+/** Of what is booked by time the hours that are free are told, a place's for several all together. */
+function sums() {
+  if (shown.kind !== "grid") return sumBySection(shown.slots, availability.replica);
+  const hours = (steps) => Math.round((steps * shown.grid.step_minutes) / 6) / 10;
+  const found = sumBySection(shown.slots.filter(({ blocked }) => !blocked), availability.replica);
+  return new Map([...found].map(([day, { available, capacity }]) => [day, { available: hours(available), capacity: hours(capacity) }]));
+}
+
 function drawTotals() {
   frame = 0;
-  if (!shown || !availability.replica.ready) return;
-  const sums = sumBySection(shown.slots, availability.replica);
+  if (!shown || !availability?.replica.ready) return;
+  const bySection = sums();
   const all = { available: 0, capacity: 0 };
-  for (const { available, capacity } of sums.values()) {
+  for (const { available, capacity } of bySection.values()) {
     all.available += available;
     all.capacity += capacity;
   }
-  const sections = sums.size > 1 ? [...sums].map(([name, sum]) => make("li", {}, ...line(titleOf(name), sum))) : [];
-  find("totals").replaceChildren(make("li.all", {}, ...line("Left", all)), ...sections);
+  const sections = bySection.size > 1 ? [...bySection].map(([name, sum]) => make("li", {}, ...line(titleOf(name), sum))) : [];
+  find("totals").replaceChildren(make("li.all", {}, ...line(shown.kind === "grid" ? "Hours free" : "Left", { ...all, available: Math.round(all.available * 10) / 10 })), ...sections);
 }
 
-/** Start times are a list on the wall as well. */
-function useList() {
-  const list = make("slot-list");
-  list.toggleAttribute("readonly", true);
-  element.replaceWith(list);
-  element = list;
+/** What has no map is a list on the wall as well, or a board of the week. */
+function use(name) {
+  const other = make(name);
+  other.toggleAttribute("readonly", true);
+  if (name === "time-grid") other.setAttribute("view", "week");
+  element.replaceWith(other);
+  element = other;
 }
 
-function show(fetched) {
+function describe(fetched) {
   shown = fetched;
   document.title = `${fetched.title} · Holdfast`;
   find("title").textContent = fetched.title;
-  find("when").textContent = formatMoment(fetched.starts_at, fetched.time_zone);
-  if (fetched.kind !== "seats" && element.localName === "seat-map") useList();
+  find("when").textContent = fetched.address || formatMoment(fetched.starts_at, fetched.time_zone);
+}
+
+function show(fetched) {
+  describe(fetched);
+  if (fetched.kind === "sessions" && element.localName === "seat-map") use("slot-list");
   element.show(fetched, source);
   frame ||= requestAnimationFrame(drawTotals);
 }
@@ -81,10 +96,36 @@ function follow(fetched) {
   });
 }
 
+/** Time: the week that begins today, whatever day that is by now. */
+async function followTime(fetched) {
+  use("time-grid");
+  const days = new GridDays(holdfast, fetched);
+  const shows = { ...source, numbers: (index) => days.numbers(index), mine: () => null };
+  days.addEventListener("days", () => {
+    describe(days.resource);
+    availability = days.availability;
+    element.show(days.resource, days, shows);
+    frame ||= requestAnimationFrame(drawTotals);
+  });
+  days.addEventListener("change", ({ detail }) => {
+    element.refresh(detail.changed);
+    frame ||= requestAnimationFrame(drawTotals);
+  });
+  days.addEventListener("refused", () => {
+    element.status = { text: "This is not on sale any more." };
+  });
+  element.addEventListener("days-want", () => element.goTo(days.today));
+  await days.open();
+}
+
 /** Nobody is there to press reload, so it keeps trying. */
 async function load() {
   try {
     const fetched = await resource(id);
+    if (fetched.kind === "grid") {
+      await followTime(fetched);
+      return;
+    }
     show(fetched);
     follow(fetched);
   } catch (refusal) {

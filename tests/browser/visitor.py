@@ -167,7 +167,12 @@ class Visits:
     visitors: list[Visitor] = field(default_factory=list)
 
     async def enter(
-        self, *, size: dict[str, int] | None = None, scheme: Scheme = "light", touch: bool = False
+        self,
+        *,
+        size: dict[str, int] | None = None,
+        scheme: Scheme = "light",
+        touch: bool = False,
+        zone: str = "Europe/Berlin",
     ) -> Visitor:
         chosen = size or DESK
         context = await self.browser.new_context(
@@ -175,7 +180,7 @@ class Visits:
             color_scheme=scheme,
             has_touch=touch,
             locale="en-GB",
-            timezone_id="Europe/Berlin",
+            timezone_id=zone,
         )
         self.stack.push_async_callback(context.close)
         page = await context.new_page()

@@ -94,7 +94,7 @@ button:focus-visible, input:focus-visible { outline: 3px solid var(--focus); out
 .row .cell[data-selected] { background: var(--accent); border-color: var(--accent); color: var(--accent-ink); }
 .row .cell[data-selected] :is(.time, .mark) { color: inherit; }
 .day .cell[data-selected]:hover, .cell[data-look="free"]:hover { box-shadow: inset 0 0 0 2px var(--accent-strong); }
-:host([readonly]) .cell { cursor: default; box-shadow: none; }
+:host([readonly]) .row .cell { cursor: default; box-shadow: none; }
 
 .key { display: flex; flex-wrap: wrap; gap: 0.3rem 0.95rem; margin: 0; padding: 0.5rem 0.9rem; list-style: none; border-top: 1px solid var(--line); background: var(--surface); font: 500 0.78rem/1.2 var(--font); color: var(--ink-soft); }
 .key li { display: inline-flex; align-items: center; gap: 0.4rem; }
