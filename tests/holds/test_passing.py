@@ -56,6 +56,22 @@ async def test_it_happens_once_and_never_goes_back(world: World, drive: Driveway
     assert await sees(world, drive, "08:30", "09:30", days=0) == {(0, 0)}
 
 
+async def test_a_clock_that_was_set_back_brings_nothing_back(world: World, drive: Driveway) -> None:
+    """Though one process has read the day before that, and another the time after it."""
+    await passes(world, drive, 12 * HOUR)
+    world.time_passes(-3 * HOUR)
+    answer = await world.main.store.run(
+        "pass",
+        "drive",
+        layout=1,
+        origin=drive.steps.origin,
+        step_ms=drive.steps.step_ms,
+        first=drive.step("00:00", 1),
+        count=drive.steps.horizon(drive.step("00:00", 1)),
+    )
+    assert (answer.passed, answer.first) == (drive.step("20:30", 0), drive.step("00:00", 1))
+
+
 async def test_whoever_reads_a_grid_that_is_behind_lets_its_time_pass(world: World, drive: Driveway) -> None:
     await world.main.ensure("drive")
     async with world.listening() as listener:
@@ -107,7 +123,7 @@ async def test_a_day_on_which_clocks_are_set_has_its_own_length(make_world: Make
 
 
 async def test_all_that_is_shown_is_told_whatever_its_length(make_world: MakeWorld) -> None:
-    """The horizon has an hour more once the day on which clocks are set is over; its last step is told too."""
+    """The horizon has an hour more once the day on which clocks are set is over: that is told too."""
     drive = driveway()
     world = make_world(drive)
     for hours in (72 * 24 - 10, 40):
