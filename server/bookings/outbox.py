@@ -71,7 +71,7 @@ async def tell(
     if booking.change_of is not None:  # told of once it is made
         return
     name = event_id(kind, str(booking.id), key or str(booking.version))
-    await _write(connection, [(name, kind, booking.id, facts_of(booking, data))])
+    await connection.execute(_queries.tell, name, kind, booking.id, facts_of(booking, data))
 
 
 async def tell_of_carts(connection: Connection, carts: Sequence[tuple[str, Facts]]) -> int:
@@ -114,10 +114,10 @@ def _things(lines: Sequence[Line]) -> list[Thing]:
 
 async def _write(connection: Connection, rows: Sequence[tuple[UUID, NoticeKind, UUID | None, Facts]]) -> int:
     written = await connection.fetch(
-        _queries.tell,
+        _queries.tell_all,
         [row[0] for row in rows],
         [row[1] for row in rows],
         [row[2] for row in rows],
-        [msgspec.to_builtins(row[3]) for row in rows],
+        [row[3] for row in rows],
     )
     return len(written)
