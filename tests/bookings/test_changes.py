@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from server.accounts.rules import Caller
-from server.bookings.changes import ChangeRequest
+from server.bookings.changes import ChangeRequest, to_give_back
 from server.bookings.listing import read_wanted
 from server.bookings.rules import Booking
 from server.bookings.transfers import OfferRequest, Transfers
@@ -27,6 +27,7 @@ from server.errors import (
 )
 from server.inventory.rules import HoldPolicy
 from server.ops.auditor import audit
+from server.payments.provider import ProviderUnavailable
 from server.payments.rules import Payment
 from tests.payments.bank import Bank
 from tests.payments.between import around
@@ -79,7 +80,7 @@ async def _prices(house: House, slot: str, price: int, resource: str = HALL) -> 
 
 
 async def _is_whole(house: House, redis: Redis, resources: Sequence[str] = (HALL,)) -> None:
-    await house.office.loops_run()
+    await house.office.loops_run(1)
     await house.is_whole(resources=resources)
     assert await audit(house.database, redis, settle_seconds=0) == []
     assert await house.value("select count(*) from booking where applied_version < version") == 0
@@ -252,6 +253,56 @@ async def test_a_difference_whose_promise_breaks_at_capture_leaves_the_old(
     assert (_has(await ann.sees()), await ann.status()) == ([("A-1", 1)], ("confirmed", "paid"))
     assert await house.booked_and_free("A-2") == (0, 1)
     await _is_whole(house, redis)
+
+
+async def test_nothing_is_given_up_before_the_difference_is_taken(house: House, redis: Redis) -> None:
+    async def away() -> None:
+        raise ProviderUnavailable
+
+    ann = await _confirmed(house, "A-1")
+    _, payment = await _asks(ann, **_items("A-2", "A-3"))
+    assert payment is not None
+    await house.office.hears_nothing()
+    await house.office.payments.act(ann.caller, str(payment.id), "succeed", delay_ms=0, twice=False)
+    with pytest.raises(Unavailable):
+        await house.opens_office(around("provider", "capture", before=away)).payments.settle(payment.id)
+    assert (await house.office.bookings.get(payment.booking)).payment_status == "authorized"
+    await house.office.payments.changes.worker._work()
+    assert _has(await ann.sees()) == [("A-1", 1)]
+    with pytest.raises(Conflict):
+        await house.office.payments.cancel(ann.caller, str(payment.booking), release=True)
+    await house.office.payments.settle(payment.id)
+    await house.office.payments.changes.worker._work()
+    assert _has(await ann.sees()) == [("A-2", 1), ("A-3", 1)]
+    await _is_whole(house, redis)
+
+
+async def test_a_booking_that_is_not_what_it_was_keeps_what_it_has(house: House, redis: Redis) -> None:
+    ann = await _confirmed(house, "A-1")
+    _, payment = await _asks(ann, **_items("A-2", "A-3"))
+    await house.execute("update booking_line set unit_price = 1 where booking_id = $1", ann.own.id)
+    await _pays(house, ann, payment)
+    await house.office.loops_run()
+    assert _has(await ann.sees()) == [("A-1", 1)]
+    assert await house.refunds() == [("booking_cancelled", PRICE)]
+    await _is_whole(house, redis)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "left", "back"),
+    [
+        (500, 300, 500, 200),
+        (500, 500, 500, 0),
+        (500, 700, 500, 0),
+        (500, 300, 350, 50),
+        (500, 300, 200, 0),
+        (0, 0, 0, 0),
+    ],
+)
+def test_what_goes_back_is_what_it_is_cheaper_by_and_never_more_than_there_is(
+    before: int, after: int, left: int, back: int
+) -> None:
+    assert to_give_back(before, after, left) == back
 
 
 async def test_asked_again_it_goes_on_and_asked_otherwise_it_begins_anew(house: House, redis: Redis) -> None:
@@ -476,6 +527,7 @@ async def test_a_change_is_no_booking_of_its_own_to_anybody(house: House) -> Non
     await house.execute("delete from outbox")
     await _pays(house, ann, payment)
     facts = await house.value("select facts from outbox where kind = 'booking_changed'")
+    assert await house.value("select count(*) from outbox where booking_id = $1", payment.booking) == 0
     assert facts["data"]["was"] == ["A-1"]
     assert len(facts["things"]) == 2
 

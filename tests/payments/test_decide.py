@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from server.bookings.rules import Booking, PaymentStatus
@@ -13,6 +14,7 @@ from server.payments.rules import (
     LOOK_MS,
     LOOK_SLOWEST_MS,
     LOOK_SLOWEST_PENDING_MS,
+    Case,
     Payment,
     Step,
     decide,
@@ -244,6 +246,15 @@ def test_a_booking_shows_the_money_that_speaks_for_it_and_no_other() -> None:
     assert spoken(PAID, OWN, "refunded", [payment(status="paid")]) == "refunded"
     assert spoken(own, EXPIRED, "failed", []) is None
     assert spoken(own, EXPIRED, "refunded", [payment(status="failed")]) == "refunded"
+
+
+def test_what_has_come_to_another_booking_meanwhile_is_decided_anew() -> None:
+    here = payment(status="paid", accepted=True, booking=OWN.id)
+    seen = Case(here, OWN, intent("captured"), "keep", 0)
+    assert seen.bears_out(seen)
+    moved = Case(msgspec.structs.replace(here, booking=FOREIGN.id), OWN, intent("captured"), "keep", 0)
+    assert moved.step is seen.step
+    assert not moved.bears_out(seen)
 
 
 def test_an_unfinished_payment_is_looked_at_seldomer_as_it_ages_but_often_while_its_booking_waits() -> None:
