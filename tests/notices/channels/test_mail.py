@@ -4,7 +4,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.notices.channel import Message, Permanent
@@ -137,6 +137,7 @@ def test_a_long_title_is_cut_and_a_long_line_is_folded() -> None:
     assert len(sent(message(title="x" * 5000))["Subject"]) == 200
 
 
+@settings(max_examples=25)  # a mail is slow to write and to read
 @given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=200))
 def test_whatever_users_write_is_one_mail_to_one_address(title: str, name: str, text: str) -> None:
     mail = sent(message(title=title, name=name, text=text))

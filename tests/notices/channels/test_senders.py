@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from server.cli import main
 from server.notices.channels.mail import read_address
 from server.notices.channels.senders import mail_from, problems_of_channels, senders, subject_of
 from server.notices.channels.vapid import new_private_key
 from server.settings import Settings, SettingsError
+from tests.support.names import SETTINGS_NAMES
 
 if TYPE_CHECKING:
     from server.database.pool import Database
@@ -59,6 +61,22 @@ def test_what_does_not_hold_is_named_and_not_quoted(settings: dict[str, Any], sa
     assert "s3cret" not in problem
     with pytest.raises(SettingsError, match=said.partition(":")[0]):
         senders(Settings(**settings), NOBODY)
+
+
+def test_production_does_not_start_with_what_does_not_hold(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in SETTINGS_NAMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SMTP_URL", "smtp://box:s3cret@")
+    monkeypatch.setenv("VAPID_PRIVATE_KEY", "s3cret")
+    with pytest.raises(SystemExit) as ended:
+        main(["run"])
+    complaint = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert "SMTP_URL: looks like" in complaint
+    assert "VAPID_PRIVATE_KEY: has 32 bytes" in complaint
+    assert "s3cret" not in complaint
 
 
 def test_mail_is_from_whom_the_settings_say_or_from_nobody_here() -> None:

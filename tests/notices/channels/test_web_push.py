@@ -130,6 +130,17 @@ async def test_a_push_service_that_is_away_is_asked_again(house: House) -> None:
     assert "s3cret" not in str(error)
 
 
+async def test_a_subscription_whose_keys_were_spoilt_is_a_dead_letter(
+    house: House, service: tuple[PushService, Receiver]
+) -> None:
+    name = await subscribed(house, browser(service))
+    async with house.database.connection() as connection:
+        await connection.execute("update push_subscription set auth = 'x'")
+    with pytest.raises(Permanent, match=r"keys.auth") as refused:
+        await pushes(house).send(message(name))
+    assert not refused.value.gone
+
+
 async def test_a_subscription_that_has_expired_is_forgotten(
     house: House, service: tuple[PushService, Receiver]
 ) -> None:
