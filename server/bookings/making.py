@@ -1,0 +1,206 @@
+"""From a cart to a pending booking: PostgreSQL decides who has the places, then Redis hears of it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+import structlog
+
+from server.accounts.rules import Caller
+from server.bookings import details, range_store, store, taking
+from server.bookings.details import BookingRequest
+from server.bookings.live import LiveHolds
+from server.bookings.outbox import tell
+from server.bookings.places import Step, places_of
+from server.bookings.quotes import Quotes
+from server.bookings.rules import Booking, is_buffer, lines_of, room_of
+from server.bookings.worker import Clock
+from server.database.pool import Connection, Database
+from server.errors import Conflict, HoldExpired, SelfBooking, SlotTaken, Unavailable, UnknownResource
+from server.holds.rules import Cart, Hold
+from server.holds.sources import Resources
+from server.inventory.rules import HoldPolicy
+
+Within = Callable[[Connection, Booking], Awaitable[None]]
+
+_log = structlog.get_logger(__name__)
+
+
+class Making:
+    """`open` makes it, `quote` says what would be made; `apply` answers the holds that had ended."""
+
+    def __init__(
+        self,
+        database: Database,
+        holds: LiveHolds,
+        inventory: Resources,
+        quotes: Quotes,
+        apply: Callable[[UUID], Awaitable[list[Hold]]],
+        *,
+        payment_seconds: int,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._holds = holds
+        self._inventory = inventory
+        self._quotes = quotes
+        self._apply = apply
+        self._payment_seconds = payment_seconds
+        self._clock = clock
+
+    async def open(self, caller: Caller, request: BookingRequest, within: Within) -> tuple[Booking, bool]:
+        """See Bookings.open."""
+        cart = await self._cart(caller)
+        if cart is None:
+            return _in_currency(await self._pending_of(caller), request), False
+        booking, steps = await self._draft(caller, request, cart)
+        opened, created = await self._insert(booking, steps, within)
+        await self._require_holds(opened)
+        return _in_currency(opened, request), created
+
+    async def quote(self, caller: Caller, request: BookingRequest) -> tuple[Booking, bool]:
+        """See Bookings.quote."""
+        cart = await self._cart(caller)
+        if cart is None:
+            return _in_currency(await self._pending_of(caller), request), False
+        booking, _ = await self._draft(caller, request, cart, keep=False)
+        async with self._database.connection() as connection:
+            found = await store.live_by_reference(connection, booking.reference)
+            if found is not None:
+                return _in_currency(await self._same_cart(connection, booking, found), request), False
+            lines = await taking.look(connection, booking.lines)
+        return msgspec.structs.replace(booking, lines=lines), True
+
+    def seconds_to_pay(self, policy: HoldPolicy) -> int:
+        """In seconds."""
+        return policy.payment_seconds or self._payment_seconds
+
+    async def _cart(self, caller: Caller) -> Cart | None:
+        """The cart to book; HoldExpired if it lost anything, even all of it."""
+        if not caller.session:
+            return None
+        lost = await self._holds.ended(caller.session)
+        if lost:
+            raise HoldExpired(slots=await self._slot_ids(lost))
+        cart = await self._holds.cart(caller.session)
+        if cart is not None and caller.user is not None and caller.user == cart.owner:
+            raise SelfBooking
+        return cart
+
+    async def _pending_of(self, caller: Caller) -> Booking:
+        """The session's pending booking, for whom has no cart (any more)."""
+        async with self._database.connection() as connection:
+            found = caller.session and await store.pending_of_session(connection, caller.session)
+            booking = await store.read(connection, found) if isinstance(found, UUID) else None
+        if booking is None:
+            raise Conflict("there is no cart to book")
+        await self._require_holds(booking)
+        return booking
+
+    async def _require_holds(self, booking: Booking) -> None:
+        """Redis has its holds as paying, or there is no booking."""
+        if booking.applied_version >= booking.version:
+            return
+        ended = {hold.id for hold in await self._apply(booking.id)}
+        if ended:
+            slots = {line.slot for line in booking.lines if line.hold in ended and not is_buffer(line)}
+            raise HoldExpired(slots=sorted(slots))
+
+    async def _draft(
+        self, caller: Caller, request: BookingRequest, cart: Cart, *, keep: bool = True
+    ) -> tuple[Booking, list[Step]]:
+        """What would be booked, and the steps of grids in it."""
+        checked = details.check(request, places=room_of(cart))
+        price = await self._quotes.price(cart, request.currency, keep=keep)
+        places = await places_of(self._inventory, price.lines)
+        times, now = places.times(price.lines), self._clock()
+        booking = Booking(
+            id=uuid4(),
+            reference=cart.reference,
+            session=caller.session,
+            user=caller.user,
+            owner=cart.owner,
+            status="pending",
+            payment_status="pending",
+            currency=price.currency,
+            total=price.total,
+            customer=checked.customer,
+            attendees=checked.attendees,
+            special_requests=checked.special_requests,
+            driver_location=checked.driver_location,
+            created_at=now,
+            expires_at=now + 1000 * await self._seconds_to_pay(cart),
+            base_currency=price.base_currency,
+            rate=price.rate,
+            quoted_at=price.quoted_at,
+            starts_at=times.starts_at,
+            ends_at=times.ends_at,
+            lines=places.named(price.lines),
+        )
+        return booking, places.steps(booking.lines)
+
+    async def _seconds_to_pay(self, cart: Cart) -> int:
+        """Of different resources, the shortest."""
+        names = {hold.resource for hold in cart.holds}
+        policies = [(await self._inventory.get(name)).resource.policy for name in names]
+        return min(map(self.seconds_to_pay, policies))
+
+    async def _insert(self, booking: Booking, steps: Sequence[Step], within: Within) -> tuple[Booking, bool]:
+        """The booking first, its slots after it: another tab waits here and finds this one."""
+        try:
+            return await self._take(booking, steps, within), True
+        except asyncpg.UniqueViolationError:
+            return await self._other_tabs(booking), False
+        except SlotTaken as taken:
+            await self._distrust(booking, taken)
+            raise
+        except asyncpg.ExclusionViolationError:
+            async with self._database.connection() as connection:
+                refusal = SlotTaken(slots=await range_store.overlapped(connection, booking.lines))
+            await self._distrust(booking, refusal)
+            raise refusal from None
+
+    async def _take(self, booking: Booking, steps: Sequence[Step], within: Within) -> Booking:
+        async with self._database.transaction() as connection:
+            await store.lock_resources(connection, booking.resources)
+            filled = await taking.write(connection, booking, steps)
+            await within(connection, filled)
+            await tell(connection, "booking_created", filled, by="buyer")
+        return filled
+
+    async def _other_tabs(self, booking: Booking) -> Booking:
+        async with self._database.connection() as connection:
+            found = await store.live_by_reference(connection, booking.reference)
+            return await self._same_cart(connection, booking, found)
+
+    async def _same_cart(self, connection: Connection, booking: Booking, found: UUID | None) -> Booking:
+        other = None if found is None else await store.read(connection, found)
+        if other is None or other.status != "pending" or other.session != booking.session:
+            raise Conflict("this cart was booked already", retry_after=1)
+        return other
+
+    async def _distrust(self, booking: Booking, taken: SlotTaken) -> None:
+        """Redis said they were held, PostgreSQL says they are sold: Redis is wrong and built anew."""
+        _log.warning("live_state_wrong", resources=booking.resources, slots=taken.slots)
+        for resource in booking.resources:
+            with suppress(Unavailable):
+                await self._holds.load(resource)
+
+    async def _slot_ids(self, holds: Sequence[Hold]) -> list[str]:
+        lines = lines_of(holds)
+        with suppress(UnknownResource):
+            lines = (await places_of(self._inventory, lines)).named(lines)
+        async with self._database.connection() as connection:
+            found = await store.slots(connection, [(line.resource, line.index) for line in lines], lock=False)
+        steps = {line.slot for line in lines if line.slot and not is_buffer(line)}
+        seats = {found[line.resource, line.index].id for line in lines if line.range is None}
+        return sorted(steps | seats)
+
+
+def _in_currency(booking: Booking, request: BookingRequest) -> Booking:
+    """The booking that stands, unless it is to be paid in another currency than the one asked for."""
+    if request.currency not in {None, booking.currency}:
+        raise Conflict(f"the cart is booked in {booking.currency} already: cancel that booking first")
+    return booking
