@@ -47,7 +47,7 @@ function submit(event) {
   find("problem").textContent = trouble ?? "";
   if (trouble) return;
   wish = wanted;
-  history.pushState(null, "", addressOf(wish));
+  if (addressOf(wish) !== location.search) history.pushState(null, "", addressOf(wish));
   search();
 }
 

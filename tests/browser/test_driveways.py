@@ -1,16 +1,16 @@
 """A driveway's page: all see the same time as it happens, and what is chosen is held whole or not at all."""
 
-from urllib.parse import quote
-
 from playwright.async_api import expect
 
 from tests.browser.visitor import PATIENCE, PHONE, Visitor, Visits
-from tests.browser.yard import PAGE, Driver, moment, shop
+from tests.browser.yard import PAGE, SHED, Driver, shop
 
 __all__ = ["shop"]
 
 
-async def test_a_range_is_held_here_and_drawn_there_and_so_is_its_end(ann: Visitor, ben: Visitor) -> None:
+async def test_a_range_is_held_here_and_drawn_there_and_is_ones_own_in_every_tab(
+    ann: Visitor, ben: Visitor
+) -> None:
     driver, other = Driver(ann), Driver(ben)
     await driver.opens()
     await other.opens()
@@ -22,12 +22,20 @@ async def test_a_range_is_held_here_and_drawn_there_and_so_is_its_end(ann: Visit
     await other.sees("11:15", "free")
     await expect(ann.page.locator("cart-panel .lines li")).to_contain_text("09:00\N{EN DASH}11:00")
     await expect(ann.page.locator("cart-panel .lines li")).to_contain_text("€4.80")
-    await ann.page.get_by_role("button", name="Remove").click()
-    await other.sees("09:00", "free")
+    await ann.page.reload()
+    await driver.views(1)
+    await driver.sees("09:00", "mine")
+    tab = Driver(await ann.opens_tab(PAGE))
+    await tab.views(1)
+    await tab.sees("10:45", "mine")
+    await tab.visitor.page.get_by_role("button", name="Remove").click()
     await driver.sees("11:00", "free")
+    await other.sees("09:00", "free")
 
 
-async def test_quick_lengths_have_prices_and_what_is_not_free_says_so(ann: Visitor, ben: Visitor) -> None:
+async def test_lengths_have_prices_and_what_somebody_takes_meanwhile_is_taken_out_of_a_choice(
+    ann: Visitor, ben: Visitor
+) -> None:
     driver, other = Driver(ann), Driver(ben)
     await other.opens()
     await other.holds("12:00", "12:45")
@@ -36,34 +44,24 @@ async def test_quick_lengths_have_prices_and_what_is_not_free_says_so(ann: Visit
     await driver.clicks("09:00")
     await driver.has_chosen("09:00\N{EN DASH}09:30")
     lengths = ann.page.locator("#lengths button")
-    await expect(lengths).to_have_text(
-        [
-            "30 min · €1.20",
-            "1 h · €2.40",
-            "2 h · €4.80",
-            "4 h · €9.60: Some of it is taken",
-            "8 h · €19.20: Some of it is taken",
-        ],
-        timeout=PATIENCE,
-    )
+    taken = "Some of it is taken"
+    prices = [
+        "30 min · €1.20",
+        "1 h · €2.40",
+        "2 h · €4.80",
+        f"4 h · €9.60: {taken}",
+        f"8 h · €19.20: {taken}",
+    ]
+    await expect(lengths).to_have_text(prices, timeout=PATIENCE)
     await expect(lengths.nth(3)).to_be_disabled()
     await lengths.nth(2).click()
     await driver.has_chosen("09:00\N{EN DASH}11:00")
+    await is_sound(ann)
+    await other.holds("10:30", "11:15")
+    await driver.has_chosen("09:00\N{EN DASH}10:15")
+    await expect(ann.page.locator("#choice-note")).to_contain_text("Somebody was faster")
     await driver.clicks("12:00")
     await expect(ann.page.locator("time-grid [role=status]")).to_contain_text("held by somebody else")
-
-
-async def test_what_somebody_takes_meanwhile_is_taken_out_of_what_is_chosen(
-    ann: Visitor, ben: Visitor
-) -> None:
-    driver, other = Driver(ann), Driver(ben)
-    await driver.opens()
-    await other.opens()
-    await driver.chooses("09:00", "11:45")
-    await driver.has_chosen("09:00\N{EN DASH}12:00")
-    await other.holds("11:00", "11:45")
-    await driver.has_chosen("09:00\N{EN DASH}10:45")
-    await expect(ann.page.locator("#choice-note")).to_contain_text("Somebody was faster")
 
 
 async def test_of_two_who_hold_the_same_time_one_has_it_and_the_other_is_told(
@@ -78,20 +76,6 @@ async def test_of_two_who_hold_the_same_time_one_has_it_and_the_other_is_told(
     await ben.page.locator("#hold").click()
     await ben.reads("Somebody was faster")
     await expect(ben.page.locator("cart-panel .lines li")).to_have_count(0)
-
-
-async def test_ones_own_time_is_marked_after_a_reload_and_in_a_second_tab(ann: Visitor) -> None:
-    driver = Driver(ann)
-    await driver.opens()
-    await driver.holds("09:00", "10:45")
-    await ann.page.reload()
-    await driver.views(1)
-    await driver.sees("09:00", "mine")
-    tab = Driver(await ann.opens_tab(PAGE))
-    await tab.views(1)
-    await tab.sees("10:45", "mine")
-    await tab.visitor.page.get_by_role("button", name="Remove").click()
-    await driver.sees("09:00", "free")
 
 
 async def test_the_keyboard_alone_chooses_and_holds(ann: Visitor) -> None:
@@ -134,7 +118,7 @@ async def test_a_drag_chooses_and_another_week_is_live_too(ann: Visitor, ben: Vi
 
 
 async def test_on_a_phone_a_tap_in_the_week_leads_to_the_day_and_two_more_choose(visits: Visits) -> None:
-    ann = await visits.enter(size=PHONE, touch=True)
+    ann = await visits.enter(size=PHONE, touch=True, scheme="dark")
     driver = Driver(ann)
     await ann.opens(PAGE)
     await ann.clicks("Week")
@@ -146,40 +130,7 @@ async def test_on_a_phone_a_tap_in_the_week_leads_to_the_day_and_two_more_choose
     await ann.page.locator("#grip-hold").click()
     await driver.sees("13:45", "mine")
     await expect(ann.page.get_by_text("1 place held")).to_be_visible(timeout=PATIENCE)
-
-
-async def test_the_address_chooses_and_what_is_gone_is_told(ann: Visitor, ben: Visitor) -> None:
-    asked = (
-        f"{PAGE}?start={quote(moment('09:00', 9).isoformat())}&end={quote(moment('11:00', 9).isoformat())}"
-    )
-    driver, other = Driver(ann), Driver(ben)
-    await ann.opens(asked)
-    await driver.has_chosen("09:00\N{EN DASH}11:00")
-    await ann.page.locator("#hold").click()
-    await driver.sees("09:00", "mine", 9)
-    await ben.opens(asked)
-    await other.sees("09:00", "held", 9)
-    await ben.is_told("not free any more")
-
-
-async def test_a_days_board_and_the_search_are_sound_at_a_desk(ann: Visitor) -> None:
-    driver = Driver(ann)
-    await driver.opens()
-    await driver.chooses("09:00", "10:45")
-    await expect(ann.page.locator("#lengths button")).to_have_count(5, timeout=PATIENCE)
-    await is_sound(ann)
-    await ann.opens("/driveways")
-    await expect(ann.page.locator("#places")).not_to_have_attribute("aria-busy", "true", timeout=PATIENCE)
-    await is_sound(ann)
-
-
-async def test_a_weeks_board_and_the_form_are_sound_on_a_phone_in_the_dark(visits: Visits) -> None:
-    ann = await visits.enter(size=PHONE, scheme="dark")
-    driver = Driver(ann)
-    await driver.opens()
-    await driver.chooses("09:00", "10:45")
-    await ann.page.locator("#grip-hold").click()
-    await driver.sees("09:00", "mine")
+    await ann.opens(f"/resources/{SHED}")
     await ann.clicks("Week")
     await is_sound(ann)
     await ann.opens("/booking")

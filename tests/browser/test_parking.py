@@ -68,8 +68,11 @@ async def test_who_likes_tells_where_they_come_from_and_only_then(ann: Visitor) 
     assert booking["special_requests"] == "A long van."
 
 
-async def test_what_is_not_told_is_not_sent(ann: Visitor, ben: Visitor) -> None:
-    await holding(ann)
+async def test_a_booking_waits_for_the_owner_and_is_confirmed_before_ones_eyes(
+    ann: Visitor, ben: Visitor
+) -> None:
+    await holding(ann, f"/resources/{ASKED}")
+    await ann.reads("The owner confirms each booking, within 2 h.")
     await ann.fills_in()
     tells = ann.page.get_by_label("Tell the owner where I am coming from")
     await tells.check()
@@ -78,28 +81,13 @@ async def test_what_is_not_told_is_not_sent(ann: Visitor, ben: Visitor) -> None:
     await ann.clicks("Go to payment")
     await ann.page.wait_for_url("**/sandbox/payments/*")
     await ann.clicks("Pay")
-    await ann.has_title("You're booked")
-    assert (await as_owner(ann, "GET"))["driver_location"] is None
-    other = Driver(ben)
-    await other.opens()
-    await other.sees("09:00", "taken")
-
-
-async def test_a_booking_waits_for_the_owner_and_is_confirmed_before_ones_eyes(
-    ann: Visitor, ben: Visitor
-) -> None:
-    await holding(ann, f"/resources/{ASKED}")
-    await ann.reads("The owner confirms each booking, within 2 h.")
-    await ann.fills_in()
-    await ann.clicks("Go to payment")
-    await ann.page.wait_for_url("**/sandbox/payments/*")
-    await ann.clicks("Pay")
     await ann.has_title("Waits for the owner")
     await ann.reads("until the owner has answered")
     other = Driver(ben)
     await other.opens(f"/resources/{ASKED}")
     await other.sees("09:00", "taken")
-    await as_owner(ann, "PUT", "/confirm")
+    confirmed = await as_owner(ann, "PUT", "/confirm")
+    assert confirmed["driver_location"] is None, "what is not told is not sent"
     await ann.has_title("You're booked")
 
 

@@ -17,6 +17,7 @@ from tests.browser.visitor import PATIENCE, Visitor
 from tests.support.house import House, open_house
 
 YARD = "bakery-yard"
+SHED = "boat-shed"
 PAGE = f"/resources/{YARD}"
 ZONE = ZoneInfo("Europe/Berlin")
 ORIGIN = datetime(2026, 1, 1, tzinfo=ZONE)
@@ -78,8 +79,12 @@ async def yards(settings: Settings, *places: ResourceDraft) -> AsyncIterator[Hou
 
 @pytest.fixture
 async def shop(shop_settings: Settings) -> AsyncIterator[House]:
-    """For tests that import it: a shop with the yard alone."""
-    async with yards(shop_settings) as house:
+    """For tests that import it: a shop with the yard, and a shed with few steps a day."""
+    mornings = dict.fromkeys(WEEKDAYS, (("09:00", "12:00"),))
+    shed = place(
+        SHED, title="Boat shed", step_minutes=60, min_minutes=60, buffer_minutes=0, opening_hours=mornings
+    )
+    async with yards(shop_settings, place(), shed) as house:
         yield house
 
 
