@@ -7,7 +7,7 @@ there is something; without it everybody looks each second.
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -132,30 +132,30 @@ class LiveNotices:
         self._looked = time.monotonic()
 
     async def _tell_some(self) -> bool:
-        """A page for some of the tabs that are behind; False if all that are left do not read just now."""
+        """A page for each of the tabs that are behind; False if there is nothing to be told just now."""
         waiting = self._waiting()
-        pairs = list(waiting)[:TABS_AT_ONCE]
-        if not pairs:
-            return False
-        users = {user for user, _ in pairs}
+        users = dict.fromkeys(user for user, _ in waiting)
+        pairs, again = list(waiting), set[str]()
         for user in users:
             self._behind.pop(user, None)
         try:
-            found = await self._notices.unread_after(pairs, PAGE)
+            for start in range(0, len(pairs), TABS_AT_ONCE):
+                again |= await self._tell_pairs(pairs[start : start + TABS_AT_ONCE], waiting)
         except BaseException:
-            self._behind.update(dict.fromkeys(users))
+            self._behind.update(users)
             raise
-        for pair in pairs:
-            self._tell(pair[0], waiting[pair], found.get(pair, []))
-        self._behind.update(
-            dict.fromkeys(
-                user
-                for user in users
-                if any(len(found.get(pair, ())) == PAGE for pair in pairs if pair[0] == user)
-                or any(not tab.peer.ready for tab in self._table.users_tabs(user))
-            )
-        )
-        return True
+        slow = (user for user in users if any(not tab.peer.ready for tab in self._table.users_tabs(user)))
+        self._behind.update(dict.fromkeys([*again, *slow]))
+        return bool(again)
+
+    async def _tell_pairs(
+        self, pairs: Sequence[tuple[str, int]], waiting: Mapping[tuple[str, int], Sequence[Tab]]
+    ) -> set[str]:
+        """Answers the users of whom there is more."""
+        found = await self._notices.unread_after(pairs, PAGE)
+        for pair, notices in found.items():
+            self._tell(pair[0], waiting[pair], notices)
+        return {user for (user, _), notices in found.items() if len(notices) == PAGE}
 
     def _waiting(self) -> dict[tuple[str, int], list[Tab]]:
         """Tabs that read, by user and how far they have been told; who has no tab is behind no more."""
