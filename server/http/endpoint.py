@@ -122,7 +122,7 @@ def rules_of(endpoint: object) -> Rules | None:
 
 
 async def _admit(request: Request, handler: Handler, rules: Rules) -> Response:
-    _require_sober(request, rules)
+    _require_sober(request)
     parts = request.app.state.parts
     changes = request.method not in SAFE_METHODS
     caller = await _caller(request, parts, rules)
@@ -138,6 +138,7 @@ async def _admit(request: Request, handler: Handler, rules: Rules) -> Response:
     content, raw = await _body(request, rules)
     if guarded and rules.beacon and token is None:
         parts.sessions.require_csrf(caller, content.csrf)
+    _require_plain_path(request, rules)
     key = idempotency_key(request.headers) if changes else None
     call = Call(request=request, caller=caller, body=content, parts=parts, op=key)
     if key is None or not rules.idempotent or caller == NOBODY:
@@ -154,11 +155,15 @@ async def _finish(request: Request, handler: Handler, call: Call) -> Response:
         return problem(error)
 
 
-def _require_sober(request: Request, rules: Rules) -> None:
+def _require_sober(request: Request) -> None:
     if request.scope["query_string"].count(b"&") >= QUERY_LIMIT:
         raise BadRequest(f"at most {QUERY_LIMIT} query parameters are taken")
     if any(_has_controls(value) for value in request.query_params.values()):
         raise BadRequest("a query parameter has control characters in it")
+
+
+def _require_plain_path(request: Request, rules: Rules) -> None:
+    """Such ids are of nothing; it is said where the handler would say so, no sooner and not otherwise."""
     if any(_has_controls(value) for value in request.path_params.values()):
         raise rules.missing
 

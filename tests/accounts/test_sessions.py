@@ -103,7 +103,7 @@ async def test_a_user_opens_a_session_of_their_own(app: Starlette, redis: Redis)
         assert (found["session"], found["user"]) == (opened["session"], "ann")
 
 
-async def test_a_bound_session_opens_by_its_token_no_more(app: Starlette, redis: Redis) -> None:
+async def test_86_and_99_a_bound_session_opens_by_its_token_no_more(app: Starlette, redis: Redis) -> None:
     async with visit(app) as ann, visit(app) as thief:
         token = (await ann.post("/api/sessions")).json()["token"]
         assert (await thief.get("/who", headers=bearer(token))).status_code == 200
@@ -132,7 +132,7 @@ async def test_roles_narrow(app: Starlette) -> None:
         assert (await somebody.get("/operators", headers=operator)).status_code == 200
 
 
-async def test_two_of_a_header_are_a_bad_request(app: Starlette) -> None:
+async def test_95_two_of_a_header_are_a_bad_request(app: Starlette) -> None:
     async with visit(app) as ann:
         token = (await ann.post("/api/sessions")).json()["token"]
         twice = [("Authorization", f"Bearer {token}")] * 2

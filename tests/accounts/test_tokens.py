@@ -1,3 +1,5 @@
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +62,26 @@ def test_a_csrf_token_is_good_for_its_session_alone() -> None:
     assert signer.csrf_holds("A" * 22, signer.csrf("A" * 22))
     assert not signer.csrf_holds("B" * 22, signer.csrf("A" * 22))
     assert not signer.csrf_holds("A" * 22, "é\ud800")
+
+
+def test_86_what_is_secret_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it, at its whole length, whatever of it is right."""
+    compared: list[tuple[int, int]] = []
+    real = hmac.compare_digest
+
+    def compare(given: str, right: str) -> bool:
+        compared.append((len(given), len(right)))
+        return real(given, right)
+
+    monkeypatch.setattr("server.accounts.tokens.hmac.compare_digest", compare)
+    token = a_token(Signer(KEY))
+    text, _, mac = token.rpartition(".")
+    for wrong in ("A" * 43, mac[:-1] + ("A" if mac[-1] != "A" else "B")):
+        with pytest.raises(Unauthorized):
+            Signer(KEY).verify(f"{text}.{wrong}", NOW)
+    with pytest.raises(Unauthorized):
+        Signer(KEY).verify(token.replace("A" * 22, "B" * 22), NOW)  # another's session under one's own MAC
+    assert compared == [(43, 43)] * 3
 
 
 def test_sessions_differ() -> None:

@@ -95,7 +95,7 @@ REFUSED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changed", REFUSED.values(), ids=REFUSED.keys())
-async def test_claims_that_do_not_hold_are_refused(users: Users, changed: dict[str, Any]) -> None:
+async def test_94_claims_that_do_not_hold_are_refused(users: Users, changed: dict[str, Any]) -> None:
     claims = {name: value for name, value in {**CLAIMS, **changed}.items() if value is not None}
     secret_bytes = SECRET.encode()
     header = raw({"alg": "HS256", "typ": "JWT"}, claims).rpartition(".")[0]
@@ -138,7 +138,7 @@ def forgeries() -> dict[str, str]:
 
 
 @pytest.mark.filterwarnings("ignore:.*HMAC key:Warning")  # the forgeries' keys are short on purpose
-async def test_forgeries_are_refused(users: Users) -> None:
+async def test_90_to_93_and_96_forgeries_are_refused(users: Users) -> None:
     for token in forgeries().values():
         with pytest.raises(Unauthorized):
             await users.verify(token, NOW * 1000)

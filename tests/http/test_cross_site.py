@@ -35,7 +35,7 @@ def app(redis: Redis) -> Starlette:
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
-async def test_a_change_by_cookie_needs_the_sessions_csrf_token(app: Starlette, method: str) -> None:
+async def test_98_a_change_by_cookie_needs_the_sessions_csrf_token(app: Starlette, method: str) -> None:
     async with visit(app) as ann, visit(app) as ben:
         csrf = (await ann.post("/api/sessions")).json()["csrf"]
         bens = (await ben.post("/api/sessions")).json()["csrf"]
@@ -74,7 +74,9 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("headers", FOREIGN)
-async def test_a_foreign_page_is_refused_even_with_the_token(app: Starlette, headers: dict[str, str]) -> None:
+async def test_98_a_foreign_page_is_refused_even_with_the_token(
+    app: Starlette, headers: dict[str, str]
+) -> None:
     async with visit(app) as ann:
         csrf = (await ann.post("/api/sessions")).json()["csrf"]
         refused = await ann.post("/change", headers={"X-CSRF-Token": csrf, **headers})
@@ -104,7 +106,7 @@ async def test_our_own_pages_may(app: Starlette, headers: dict[str, str]) -> Non
         assert (await ann.post("/change", headers={"X-CSRF-Token": csrf, **headers})).status_code == 204
 
 
-async def test_text_is_no_way_around(app: Starlette) -> None:
+async def test_98_text_is_no_way_around(app: Starlette) -> None:
     async with visit(app) as ann:
         csrf = (await ann.post("/api/sessions")).json()["csrf"]
         text = {"Content-Type": "text/plain"}

@@ -141,7 +141,7 @@ async def test_a_host_cannot_write_the_policy(redis: Redis, host: str) -> None:
         assert policy == content_security_policy("")
 
 
-async def test_an_address_is_limited_and_others_are_not(redis: Redis) -> None:
+async def test_103_an_address_is_limited_and_others_are_not(redis: Redis) -> None:
     app = app_of(parts_of(redis, rate_address=3), ROUTES)
     async with visit(app) as ann, visit(app, "192.0.2.2") as ben:
         spoofed = [

@@ -157,3 +157,27 @@ async def test_nor_after_having_signed_in_with_a_cart(house: House) -> None:
             refused = await olga.posts(path, customer)
             assert (refused.status_code, refused.json()["code"]) == (403, "self_booking"), path
         assert (await olga.posts("/api/cart/release")).status_code == 204
+
+
+async def test_86_and_100_what_is_others_is_not_found_over_sockets(house: House) -> None:
+    async with visiting(house.base_url) as ann, visiting(house.base_url) as eve:
+        ann.signs_in(jwt_of("ann"))
+        eve.signs_in(jwt_of("eve"))
+        await ann.opens_tab()
+        await eve.opens_tab()
+        held = await ann.holds("A-1", resource="hall")
+        for channel in ("notifications:ann", "notifications:nobody", "notifications:*", "notifications:"):
+            answer = await eve.tab.ask("subscribe", channel=channel)
+            assert (answer["type"], answer["code"], answer["retry"]) == ("error", "not_found", "never"), (
+                channel
+            )
+        answers = [
+            await eve.tab.ask("release", hold=hold) for hold in (held["hold"]["id"], "none", "*", "{}")
+        ]
+        for answer in answers:
+            del answer["ref"]
+        assert answers[0]["code"] == "not_found"
+        assert all(answer == answers[0] for answer in answers)
+        await eve.connects()
+        assert await refusal(eve, "hello", token=jwt_of("eve"), session=ann.token) == "unauthorized"
+        assert (await ann.tab.gets("subscribe", channel="notifications:ann"))["type"] == "ok"
