@@ -264,7 +264,7 @@ class Ledger:
         return status
 
     async def _tell_of_money(self, connection: Connection, case: Case, status: PaymentStatus) -> None:
-        """What its people hear of a payment that becomes `status`: of wanted money, and all that goes back."""
+        """What its people hear of a payment that becomes `status`: wanted money, and all that goes back."""
         payment, booking, name = case.payment, case.booking, str(case.payment.id)
         back = went_back(case.money)
         if status == "paid" and payment.status not in TAKEN and payment.amount and not payment.unwanted:
