@@ -25,7 +25,6 @@ async def ensure_steps(connection: Connection, steps: Sequence[Step]) -> None:
         [slot.index for _, slot in steps],
         [slot.id for _, slot in steps],
         [slot.label for _, slot in steps],
-        [slot.capacity for _, slot in steps],
         [slot.price.amount for _, slot in steps],
         [slot.section for _, slot in steps],
         [_instant(slot.starts_at) for _, slot in steps],

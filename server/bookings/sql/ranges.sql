@@ -3,13 +3,16 @@
 
 -- name: ensure_steps
 -- One array for each column, ordered by resource and index. A step's row is there from its first booking on;
--- where its grid's capacity has changed since, so has the row's, but never below what is taken.
+-- where its grid's capacity has changed since, so has the row's, but never below what is taken. The capacity is
+-- that of the locked resource: who asks may remember an older one.
 insert into slot (resource_id, index, id, label, capacity, price_amount, section, starts_at, ends_at)
-select item.*
+select item.resource_id, item.index, item.id, item.label, coalesce((r.grid ->> 'capacity')::integer, 1),
+  item.price_amount, item.section, item.starts_at, item.ends_at
 from unnest(
-  $1::text[], $2::integer[], $3::text[], $4::text[], $5::integer[], $6::integer[], $7::text[],
-  $8::timestamptz[], $9::timestamptz[]
-) as item (resource_id, index, id, label, capacity, price_amount, section, starts_at, ends_at)
+  $1::text[], $2::integer[], $3::text[], $4::text[], $5::integer[], $6::text[],
+  $7::timestamptz[], $8::timestamptz[]
+) as item (resource_id, index, id, label, price_amount, section, starts_at, ends_at)
+join resource r on r.id = item.resource_id
 order by item.resource_id, item.index
 on conflict (resource_id, index) do update set capacity = greatest(excluded.capacity, slot.taken)
 where slot.capacity <> greatest(excluded.capacity, slot.taken);
