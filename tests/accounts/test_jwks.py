@@ -151,7 +151,6 @@ def elsewhere(provider: Provider) -> dict[str, bytes]:
     good = provider._published()
     return {
         "an error": response(b"", "503 Service Unavailable"),
-        "a way elsewhere": response(b"", "302 Found", f"Location: {provider.url}"),
         "compressed": response(gzip.compress(keys), "200 OK", "Content-Encoding: gzip"),
         "too long": response(b" " * (BODY_LIMIT + 1)),
         "no keys": response(keys),
@@ -173,6 +172,16 @@ async def test_other_answers_are_no_keys(provider: Provider, users: Users, clock
     provider.answer = provider._published
     clock.move(AGAIN_SECONDS)
     assert await who(users, token) == "ann"
+
+
+async def test_no_way_elsewhere_is_followed(provider: Provider, users: Users) -> None:
+    async with open_provider() as other:
+        other.keys = provider.keys
+        keys = provider._published().partition(b"\r\n\r\n")[2]
+        provider.answer = lambda: response(keys, "302 Found", f"Location: {other.url}")
+        with pytest.raises(Unavailable):
+            await who(users, provider.sign(CLAIMS, "one"))
+        assert other.asked == 0
 
 
 async def test_a_provider_that_never_answers_keeps_nobody(
