@@ -1,5 +1,6 @@
 """The list of resources: a page of those that somebody wants, in the order of creation."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -9,13 +10,15 @@ import asyncpg
 
 from server.database.pool import Database
 from server.database.queries import load
+from server.inventory.grid.calendar import Calendar
 from server.inventory.grid.finding import Live, Wish, calendar_of, places_free
+from server.inventory.grid.ranges import RangeWanted
 from server.inventory.views import cursor_after, found_view, summary_view
 
 queries = load(__file__)
 
-_AT_ONCE = 200
-_ROUNDS = 10
+_AT_ONCE = 100
+_ROUNDS = 5
 """So many resources are looked at for one page; whoever wants more asks on from there."""
 
 
@@ -77,21 +80,30 @@ async def _shown(
 ) -> list[Mapping[str, Any] | None]:
     """Each row as an item, or None if the day or range says otherwise."""
     wish = Wish(wanted.range, wanted.day)
-    calendars = {row["id"]: calendar_of(row) for row in rows if row["grid"] is not None}
-    ranges = {
-        name: (calendar, steps)
-        for name, calendar in calendars.items()
-        if wish.fits(calendar, now) and (steps := wish.steps(calendar, now))
-    }
+    # Milliseconds for each grid, when the range is long: not for an event loop.
+    fitting = await asyncio.to_thread(_fitting, rows, wish, now)
+    ranges = {name: (calendar, steps) for name, (calendar, steps) in fitting.items() if steps is not None}
     free = await places_free(live, ranges) if live and ranges else {}
 
     def item(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
         name = row["id"]
         if wanted.range is not None:
             return found_view(row, ranges[name][1], free[name]) if free.get(name) else None
-        return summary_view(row) if name not in calendars or wish.fits(calendars[name], now) else None
+        return summary_view(row) if row["grid"] is None or name in fitting else None
 
     return [item(row) for row in rows]
+
+
+def _fitting(
+    rows: Sequence[Mapping[str, Any]], wish: Wish, now: int
+) -> dict[str, tuple[Calendar, RangeWanted | None]]:
+    """The grids that are open when somebody wishes; the steps that the wish takes there, if it can be had."""
+    calendars = {row["id"]: calendar_of(row) for row in rows if row["grid"] is not None}
+    return {
+        name: (calendar, wish.steps(calendar, now))
+        for name, calendar in calendars.items()
+        if wish.fits(calendar, now)
+    }
 
 
 def _escaped(text: str) -> str:
