@@ -267,7 +267,8 @@ class Ledger:
         """What its people hear of a payment that becomes `status`: wanted money, and all that goes back."""
         payment, booking, name = case.payment, case.booking, str(case.payment.id)
         back = went_back(case.money)
-        if status == "paid" and payment.status not in TAKEN and payment.amount and not payment.unwanted:
+        taken = status in TAKEN and payment.status not in TAKEN
+        if taken and payment.amount and not payment.unwanted:
             await tell(connection, "payment_succeeded", booking, key=name, amount=payment.amount)
         if status == "disputed" != payment.status and payment.accepted:
             key = f"{name}:{booking.version}"
