@@ -4,6 +4,7 @@ import { rangeOf } from "../client/grid.js";
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$/;
 const VIEWS = ["day", "week"];
+const SCHEMES = ["light", "dark"];
 
 /** @param {string | null} given @returns {string | null} the id of a resource */
 export function resourceId(given) {
@@ -13,6 +14,11 @@ export function resourceId(given) {
 /** @param {string | null} given @returns {"day" | "week"} */
 export function viewOf(given) {
   return VIEWS.includes(given) ? given : "week";
+}
+
+/** @param {string | null} given @returns {"light" | "dark" | null} null: the visitor's own */
+export function schemeOf(given) {
+  return SCHEMES.includes(given) ? given : null;
 }
 
 /** @param {string} origin of the server @param {{id: string}} resource @param {object | null} range in steps @returns {string} its page there */

@@ -1,8 +1,8 @@
 /**
  * <holdfast-availability resource="…">: a resource's places or times, live, on a page of any origin that the server allows.
  *
- * Attributes: `resource`, an id; `view` (day or week) of what is booked by time; `readonly`, only to be looked at; `target`, where
- * the button to the booking page opens. Whoever chooses is led to Holdfast's own page, with the time chosen.
+ * Attributes: `resource`, an id; `view` (day or week) of what is booked by time; `readonly`, only to be looked at; `scheme`, light or dark
+ * whatever the visitor's is; `target`, where the button to the booking page opens. Whoever chooses is led to Holdfast's own page, with the time chosen.
  *
  * Events bubble and cross shadow roots: `holdfast-choose` with `{resource, slot}` or `{resource, range: [start, end] | null, price}`;
  * `holdfast-book` with `{resource, range}` when the button is pressed: whoever prevents its default books by their own means;
@@ -21,7 +21,7 @@ import "../elements/seat-map/seat-map.js";
 import "../elements/slot-list.js";
 import "../elements/time-grid/time-grid.js";
 import { chosenWords } from "../pages/choice-words.js";
-import { bookingAddress, resourceId, viewOf } from "./choices.js";
+import { bookingAddress, resourceId, schemeOf, viewOf } from "./choices.js";
 import { styles } from "./holdfast-availability.styles.js";
 import { sharedHoldfast, sharedStyles } from "./shared.js";
 
@@ -43,9 +43,6 @@ export class HoldfastAvailability extends HTMLElement {
     super();
     const root = this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [styles];
-    sharedStyles().then((sheets) => {
-      root.adoptedStyleSheets = [...sheets, styles];
-    });
     const parts = this.#parts;
     parts.title = make("strong");
     parts.state = make("connection-state");
@@ -87,7 +84,7 @@ export class HoldfastAvailability extends HTMLElement {
     try {
       const fetched = id && (await resource(id));
       if (turn !== this.#turn) return;
-      if (fetched) await this.#show(fetched);
+      if (fetched) await this.#show(fetched, turn);
       else this.#failed({ code: "unknown_resource", message: "The attribute `resource` names nothing." });
     } catch (refusal) {
       if (refusal.name !== "Refusal") throw refusal;
@@ -117,14 +114,18 @@ export class HoldfastAvailability extends HTMLElement {
     this.#parts.body.replaceChildren(make("p.message", { role: "status" }, text));
   }
 
-  async #show(fetched) {
+  /** Maps take their colours from the styles, so those come first. */
+  async #show(fetched, turn) {
+    const sheets = await sharedStyles(schemeOf(this.getAttribute("scheme")));
+    if (turn !== this.#turn) return;
+    this.shadowRoot.adoptedStyleSheets = [...sheets, styles];
     this.#resource = fetched;
     this.#parts.title.textContent = fetched.title;
     this.#element = make(ELEMENTS[fetched.kind]);
     this.#element.toggleAttribute("readonly", this.hasAttribute("readonly") || fetched.kind === "sessions");
+    this.#parts.body.replaceChildren(this.#element);
     if (fetched.kind === "grid") await this.#showTime(fetched);
     else this.#showPlaces(fetched);
-    this.#parts.body.replaceChildren(this.#element);
     this.#parts.foot.hidden = this.hasAttribute("readonly");
     this.#chosen(null);
   }

@@ -6,6 +6,8 @@ export const styles = sheet`
   font: 400 1rem/1.55 var(--font, system-ui, sans-serif); color: var(--ink); background: var(--surface);
   border: 1px solid var(--line, #dcd8cf); border-radius: 1rem; text-align: start;
 }
+:host([scheme="light"]) { color-scheme: light; }
+:host([scheme="dark"]) { color-scheme: dark; }
 :host([hidden]) { display: none; }
 .head, .foot { display: flex; flex-wrap: wrap; align-items: center; gap: 0.4rem 1rem; padding: 0.7rem 1rem; }
 .head { border-bottom: 1px solid var(--line); }

@@ -16,15 +16,29 @@ export function sharedHoldfast() {
   return holdfast;
 }
 
-/** @returns {Promise<CSSStyleSheet[]>} Holdfast's own, for shadow trees; a page's styles stay the page's */
-export function sharedStyles() {
+/**
+ * @param {"light" | "dark" | null} scheme null: the visitor's own
+ * @returns {Promise<CSSStyleSheet[]>} Holdfast's own, for shadow trees; a page's styles stay the page's
+ */
+export async function sharedStyles(scheme = null) {
   sheets ??= Promise.all(SHEETS.map(readSheet));
-  return sheets;
+  const found = await sheets;
+  return scheme ? [...found, colours(found[0], scheme)] : found;
 }
 
 async function readSheet(name) {
   const sheet = new CSSStyleSheet();
   const answer = await fetch(new URL(`../styles/${name}.css`, import.meta.url), { credentials: "omit" });
   sheet.replaceSync(answer.ok ? await answer.text() : "");
+  return sheet;
+}
+
+/** The tokens of one scheme, whatever the visitor's is: the dark ones stand in the sheet's only condition. */
+function colours(tokens, scheme) {
+  const rules = [...tokens.cssRules];
+  const dark = rules.filter((rule) => rule instanceof CSSMediaRule).flatMap((rule) => [...rule.cssRules]);
+  const light = rules.filter((rule) => rule instanceof CSSStyleRule);
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync((scheme === "dark" ? [...light, ...dark] : light).map(({ cssText }) => cssText).join("\n"));
   return sheet;
 }

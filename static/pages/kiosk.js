@@ -62,6 +62,7 @@ function drawTotals() {
 function use(name) {
   const other = make(name);
   other.toggleAttribute("readonly", true);
+  other.toggleAttribute("wall", true);
   if (name === "time-grid") other.setAttribute("view", "week");
   element.replaceWith(other);
   element = other;

@@ -32,6 +32,8 @@ SEAT_LOOKS_AS = """([slot, look]) => document.querySelector("holdfast-availabili
   .querySelector("seat-map")?.lookOf(slot) === look"""
 
 
+PAPER = """() => getComputedStyle(document.querySelector("holdfast-availability").shadowRoot
+  .querySelector("seat-map")).backgroundColor"""
 HOLD = """async ([hall, seat]) => {
   const { holdfast } = document.querySelector("holdfast-availability");
   await holdfast.holds.take({ resource: hall, items: [[seat, 1]] });
@@ -124,6 +126,7 @@ async def test_a_page_may_hold_and_book_by_the_library_with_a_token_of_its_own(
     await ann.page.wait_for_function("window.ORIGIN")
     seat: str = await ann.page.evaluate(SEAT, HALL)
     await ann.page.wait_for_function(SEAT_LOOKS_AS, arg=[seat, "available"], timeout=PATIENCE)
+    assert await ann.page.evaluate(PAPER) == "rgb(239, 236, 229)", "the map has its colours"
     await ben.opens(f"/resources/{HALL}")
     await ann.page.evaluate(HOLD, [HALL, seat])
     await ben.sees(seat, "held")

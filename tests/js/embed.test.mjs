@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bookingAddress, resourceId, viewOf } from "../../static/embed/choices.js";
+import { bookingAddress, resourceId, schemeOf, viewOf } from "../../static/embed/choices.js";
 
 test("of attributes only what holds counts", () => {
   assert.equal(resourceId("bakery-yard"), "bakery-yard");
   for (const given of [null, "", "../api/cart", "a/b", "<b>", " yard", `a${"b".repeat(100)}`]) assert.equal(resourceId(given), null, String(given));
   assert.deepEqual(["day", "week", "year", null].map(viewOf), ["day", "week", "week", "week"]);
+  assert.deepEqual(["light", "dark", "pink", null].map(schemeOf), ["light", "dark", null, null]);
 });
 
 test("who chooses is led to the server's own page, with the time chosen", () => {

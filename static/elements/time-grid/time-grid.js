@@ -10,7 +10,7 @@
  *     grid.addEventListener("range-done", …);                                       // by keyboard: it is chosen, go on
  *     grid.addEventListener("days-want", ({ detail: { day } }) => …);              // a day that is not among those shown
  *
- * Attributes: `view` (day, week), `readonly`. `grid.status = {busy: true, text}` covers it while there is nothing to show.
+ * Attributes: `view` (day, week), `readonly`, `wall` for a wall screen. `grid.status = {busy: true, text}` covers it while there is nothing to show.
  */
 
 import { daysBetween, daysLater } from "../../client/days.js";

@@ -94,6 +94,8 @@ button:focus-visible, input:focus-visible { outline: 3px solid var(--focus); out
 .row .cell[data-selected] { background: var(--accent); border-color: var(--accent); color: var(--accent-ink); }
 .row .cell[data-selected] :is(.time, .mark) { color: inherit; }
 .day .cell[data-selected]:hover, .cell[data-look="free"]:hover { box-shadow: inset 0 0 0 2px var(--accent-strong); }
+:host([wall]) .bar { display: none; }
+:host([wall]) .strip { pointer-events: none; }
 :host([readonly]) .row .cell { cursor: default; box-shadow: none; }
 
 .key { display: flex; flex-wrap: wrap; gap: 0.3rem 0.95rem; margin: 0; padding: 0.5rem 0.9rem; list-style: none; border-top: 1px solid var(--line); background: var(--surface); font: 500 0.78rem/1.2 var(--font); color: var(--ink-soft); }
@@ -108,8 +110,9 @@ button:focus-visible, input:focus-visible { outline: 3px solid var(--focus); out
 .veil .pulse { width: 2.4rem; height: 2.4rem; border-radius: 50%; border: 3px solid var(--line); border-top-color: var(--accent); animation: turn 0.9s linear infinite; }
 @keyframes turn { to { transform: rotate(1turn); } }
 @container (width < 560px) {
-  .bar { padding: 0.4rem 0.6rem; }
-  .months { min-width: 0; flex: 1; font-size: 0.86rem; }
+  .bar { padding: 0.4rem 0.5rem; gap: 0.3rem; }
+  .months { min-width: 0; flex: 1; font-size: 0.8rem; }
+  .views button { padding-inline: 0.6rem; }
   .jump { width: 2.7rem; padding: 0 0.3rem; color: transparent; }
   .strip { padding: 0.35rem 0.4rem; gap: 0.1rem; }
   .strip[data-week] { padding-inline-start: calc(0.4rem + 2.9rem); }
