@@ -10,7 +10,6 @@ twice or is not shown as sold.
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import secrets
 import subprocess
@@ -20,9 +19,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import httpx
-from websockets.asyncio.client import connect
-
+from channels.client import Client, SlotTaken
 from server.embedded.postgresql import PostgreSQL
 from server.embedded.redis import Redis
 from tests.support.processes import Process
@@ -72,81 +69,42 @@ async def processes(environment: dict[str, str], state: Path) -> AsyncIterator[l
         yield [first, second]
 
 
-async def watch(process: Process, resource: str, seen: dict[int, tuple[int, int]]) -> None:
-    """Follow the map as a browser does; `seen` is what it would draw: index → (available, held)."""
-    address = f"ws://127.0.0.1:{process.port}/ws"
-    async with connect(address, subprotocols=["holdfast.v1.json"], max_size=2**22) as socket:  # type: ignore[list-item]  # a NewType of str
-        await socket.send(json.dumps({"type": "hello"}))
-        await socket.send(json.dumps({"type": "subscribe", "channel": f"availability:{resource}"}))
-        async for frame in socket:
-            message = json.loads(frame)
-            if message["type"] == "snapshot":
-                pairs = zip(message["available"], message["held"], strict=True)
-                seen.update(enumerate(pairs, message["first"]))
-            if message["type"] == "delta":
-                flat = iter(message["changes"])
-                seen.update(
-                    {
-                        index: (available, held)
-                        for index, available, held in zip(flat, flat, flat, strict=True)
-                    }
-                )
-
-
-async def buy(client: httpx.AsyncClient, resource: str, sold: Counter[str]) -> bool:
+async def buy(client: Client, resource: str, sold: Counter[str]) -> bool:
     """Hold the best seats, book them, pay; False when there are none left."""
-    opened = (await client.post("/api/sessions")).raise_for_status().json()
-    client.cookies.clear()  # a program's way: the token, and no cookie beside it
-    headers = {"Authorization": f"Bearer {opened['token']}"}
     for quantity in range(PARTY, 0, -1):
-        wanted = {"resource": resource, "best": {"quantity": quantity}}
-        held = await client.post("/api/holds", json=wanted, headers=headers)
-        if held.status_code == 201:
+        with contextlib.suppress(SlotTaken):
+            held = await client.holding.hold_best(resource, quantity)
             break
-        assert held.json()["code"] == "slot_taken", held.text
     else:
         return False
-    customer = {"customer": {"name": "Ann Example", "email": "ann@example.org"}}
-    booked = (await client.post("/api/bookings", json=customer, headers=headers)).raise_for_status().json()
-    paid = f"/api/sandbox/payments/{booked['payment']['id']}"
-    (await client.post(paid, json={"outcome": "succeed"}, headers=headers)).raise_for_status()
+    booked = await client.bookings.book({"name": "Ann Example", "email": "ann@example.org"})
+    assert booked.payment is not None
+    await client.payments.settle_in_sandbox(booked.payment.id)
     async with asyncio.timeout(20):
-        while (status := await booking_status(client, booked["booking"]["id"], headers)) != "confirmed":
+        while (status := (await client.bookings.get(booked.booking.id)).status) != "confirmed":
             assert status == "pending", status
             await asyncio.sleep(0.05)
-    sold.update(slot for slot, _ in held.json()["hold"]["items"])
+    sold.update(slot for slot, _ in held.hold.items)
     return True
 
 
-async def booking_status(client: httpx.AsyncClient, booking: str, headers: dict[str, str]) -> str:
-    answer = (await client.get(f"/api/bookings/{booking}", headers=headers)).raise_for_status()
-    return str(answer.json()["booking"]["status"])
-
-
 async def keep_buying(process: Process, resource: str, sold: Counter[str]) -> None:
-    async with httpx.AsyncClient(base_url=process.base_url, timeout=20) as client:
+    async with Client(process.base_url) as client:
         while await buy(client, resource, sold):
             pass
 
 
 async def sell(environment: dict[str, str], state: Path) -> None:
     """Sell everything there is and compare what was sold with what the viewers see."""
-    async with processes(environment, state) as both:
-        async with httpx.AsyncClient(base_url=both[0].base_url) as client:
-            listed = (await client.get("/api/resources")).raise_for_status().json()["items"]
-            resource = listed[0]["id"]
-            slots = (await client.get(f"/api/resources/{resource}")).raise_for_status().json()["slots"]
-        views: list[dict[int, tuple[int, int]]] = [{}, {}]
-        viewers = [
-            asyncio.create_task(watch(process, resource, seen))
-            for process, seen in zip(both, views, strict=True)
-        ]
+    async with processes(environment, state) as both, contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(Client(process.base_url)) for process in both]
+        resource = (await anext(clients[0].resources.all())).id
+        slots = (await clients[0].resources.get(resource)).slots
+        viewers = [await stack.enter_async_context(client.watch(resource)) for client in clients]
         sold: Counter[str] = Counter()
         await asyncio.gather(*(keep_buying(both[number % 2], resource, sold) for number in range(BUYERS)))
         await asyncio.sleep(2)  # DESIGN I5: every view is right within two seconds
-        for viewer in viewers:
-            viewer.cancel()
-        await asyncio.gather(*viewers, return_exceptions=True)
+        views = [viewer.numbers for viewer in viewers]
     assert len(sold) == len(slots), f"{len(slots) - len(sold)} of {len(slots)} seats were left"
     assert set(sold.values()) == {1}, f"sold twice: {[slot for slot, times in sold.items() if times > 1]}"
     for seen in views:
