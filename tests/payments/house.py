@@ -294,8 +294,46 @@ class House:
         """The end of every test: money conserved, slots counted, Redis and PostgreSQL of one mind."""
         await self._money_is_conserved()
         await self._slots_are_counted()
+        await self._all_is_told()
         for resource in resources:
             await self._redis_agrees(resource)
+
+    async def _all_is_told(self) -> None:
+        """Each booking's making, confirming and end, its money and what went back of it: once, and no other."""
+        async with self.database.connection() as connection:
+            wrong = await connection.fetch(
+                """
+                select b.id, b.status, b.cancel_reason, t.* from booking b cross join lateral (
+                  select count(*) filter (where kind = 'booking_created' and facts->'data' ? 'by') as made,
+                    count(*) filter (where kind = 'booking_confirmed') as confirmed,
+                    count(*) filter (where kind = 'booking_cancelled') as cancelled,
+                    coalesce(sum((facts->'data'->>'amount')::bigint)
+                      filter (where kind = 'payment_refunded'), 0) as refunded
+                  from outbox where booking_id = b.id
+                ) t
+                where b.change_of is null
+                  and not exists (select 1 from booking change where change.change_of = b.id)
+                  and (t.made <> 1
+                    or t.confirmed <> (b.confirmed_at is not null)::integer
+                    or t.cancelled < (b.status = 'cancelled')::integer
+                    or t.refunded < (select coalesce(sum(refunded), 0) from payment where booking_id = b.id))
+                """
+            )
+            unpaid = await connection.fetch(
+                """
+                select p.id, p.status, t.told from payment p join booking b on b.id = p.booking_id
+                cross join lateral (
+                  select count(*) as told from outbox
+                  where booking_id = p.booking_id and kind = 'payment_succeeded'
+                    and (facts->'data'->>'amount')::bigint = p.amount
+                ) t
+                where b.change_of is null
+                  and not exists (select 1 from booking change where change.change_of = b.id)
+                  and p.accepted and p.amount > 0 and t.told = 0
+                  and p.status in ('paid', 'partially_refunded', 'refunded', 'disputed')
+                """
+            )
+        assert [*map(dict, wrong), *map(dict, unpaid)] == []
 
     async def _money_is_conserved(self) -> None:
         """The provider's own ledger keeps just what is confirmed, less what was given back of it.
