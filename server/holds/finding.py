@@ -5,7 +5,9 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from server.errors import UnknownResource
+import structlog
+
+from server.errors import Unavailable, UnknownResource
 from server.holds.days import numbers_of
 from server.holds.loading import Loader
 from server.holds.packing import FIELDS, TYPES
@@ -13,6 +15,8 @@ from server.holds.store import SomeDays
 from server.inventory.grid.calendar import Calendar
 
 LOADS_AT_ONCE = 16
+
+_log = structlog.get_logger(__name__)
 
 
 class Wish(NamedTuple):
@@ -24,7 +28,7 @@ class Wish(NamedTuple):
 
 
 async def free(loader: Loader, wanted: Mapping[str, tuple[Calendar, int, int]]) -> dict[str, int]:
-    """How many can have all the wanted steps of each grid; one that is gone has 0.
+    """How many can have all the wanted steps of each grid; one that is gone, or can't be loaded now, has 0.
 
     One round trip for all that Redis knows; those that it does not know are loaded side by side.
     """
@@ -61,7 +65,8 @@ async def _load(loader: Loader, names: Sequence[str]) -> None:
 
 
 async def _load_one(loader: Loader, name: str) -> None:
+    """One that is gone, or that somebody has been rebuilding for long, keeps nobody from the others."""
     try:
         await loader.ensure(name)
-    except UnknownResource:
-        return
+    except (UnknownResource, Unavailable) as error:
+        _log.info("not_searched", resource=name, reason=error.detail)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from server.errors import Unavailable
 from server.holds.finding import Wish
 from tests.holds.conftest import MakeWorld
 from tests.holds.grids import MORNINGS, Driveway, books, driveway, takes
@@ -88,3 +89,20 @@ async def test_only_what_redis_does_not_know_is_loaded(make_world: MakeWorld, mo
     assert asked == []
     assert batches <= 4
     assert await world.main.free({}) == {}
+
+
+async def test_one_that_cannot_be_loaded_keeps_nobody_from_the_others(
+    make_world: MakeWorld, monkeypatch: Any
+) -> None:
+    drives = [driveway(f"drive-{number}") for number in range(3)]
+    world = make_world(*drives)
+    ensure = world.main.loader.ensure
+
+    async def refuse_one(name: str) -> None:
+        if name == "drive-1":
+            raise Unavailable("somebody rebuilds it")
+        await ensure(name)
+
+    monkeypatch.setattr(world.main.loader, "ensure", refuse_one)
+    wanted = {drive.resource.id: wish(drive, "09:00", "17:00") for drive in drives}
+    assert await world.main.free(wanted) == {"drive-0": 1, "drive-1": 0, "drive-2": 1}

@@ -13,7 +13,8 @@ from server.inventory.rules import Resource
 queries = load(__file__)
 
 PAST_DAYS: Final = 2
-"""Steps that are longer past than this are history: they keep the capacity that they had."""
+"""Days of 24 hours from the origin. Steps longer past than these before today's are history: they keep the
+capacity that they had. server/holds/days.py keeps as many, so that none of another capacity is loaded."""
 
 _NAMED_AT_MOST = 10
 
@@ -47,4 +48,4 @@ def refuse_below_taken(taken: Mapping[str, int], capacity: int) -> None:
 
 
 def _first_that_counts(calendar: Calendar, now: int) -> int:
-    return max(0, calendar.today(now) - PAST_DAYS * calendar.chunk)
+    return max(0, (calendar.today(now) // calendar.chunk - PAST_DAYS) * calendar.chunk)
