@@ -299,7 +299,7 @@ class House:
             await self._redis_agrees(resource)
 
     async def _all_is_told(self) -> None:
-        """Each booking's making, confirming and end, its money and what went back of it: once, and no other."""
+        """Each booking's making, confirming and end, its money and what went back of it."""
         async with self.database.connection() as connection:
             wrong = await connection.fetch(
                 """
