@@ -111,12 +111,13 @@ class Users:
 
 
 def _second(claims: Mapping[str, Any], name: str) -> int | None:
+    """A NumericDate (RFC 7519, section 2), which may have a fraction: rounded down."""
     value = claims.get(name)
     if value is None:
         return None
-    if type(value) is not int or not 0 <= value <= _LAST_SECOND:
+    if type(value) not in {int, float} or not 0 <= value <= _LAST_SECOND:  # NaN is in no range
         raise Unauthorized(f"the token's {name} is not a time")
-    return value
+    return int(value)
 
 
 def _text(value: Any, limit: int) -> str:

@@ -33,7 +33,7 @@ export function claimsOf(token) {
     const part = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
     const bytes = Uint8Array.from(atob(part), (letter) => letter.codePointAt(0));
     const claims = JSON.parse(new TextDecoder().decode(bytes));
-    return typeof claims.sub === "string" && Number.isInteger(claims.exp) ? claims : null;
+    return typeof claims.sub === "string" && Number.isFinite(claims.exp) ? claims : null;
   } catch {
     return null;
   }
@@ -91,7 +91,7 @@ export class User extends EventTarget {
 
   /** @returns {number | null} when the token ends, in milliseconds */
   get expiresAt() {
-    return this.#claims && this.#claims.exp * 1000;
+    return this.#claims && Math.floor(this.#claims.exp) * 1000;
   }
 
   get token() {

@@ -66,6 +66,16 @@ async def test_clocks_may_differ_by_a_little(users: Users) -> None:
     assert (await users.verify(signed(late), NOW * 1000)).id == "ann"
 
 
+async def test_times_may_have_fractions(users: Users) -> None:
+    user = await users.verify(
+        signed({**CLAIMS, "exp": NOW + 60.9, "iat": NOW - 0.5, "nbf": NOW - 0.25}), NOW * 1000
+    )
+    assert user.expires_at == (NOW + 60) * 1000
+    for never in (float("nan"), float("inf")):
+        with pytest.raises(Unauthorized, match="exp is not a time"):
+            await users.verify(signed({**CLAIMS, "exp": never}), NOW * 1000)
+
+
 async def test_a_token_ends(users: Users) -> None:
     with pytest.raises(TokenExpired):
         await users.verify(signed({**CLAIMS, "exp": NOW - 10}), NOW * 1000)
@@ -74,7 +84,7 @@ async def test_a_token_ends(users: Users) -> None:
 REFUSED: dict[str, dict[str, Any]] = {
     "no exp": {"exp": None},
     "exp as text": {"exp": str(NOW + 60)},
-    "exp as a float": {"exp": NOW + 60.5},
+    "exp before all years by a fraction": {"exp": -0.5},
     "exp as a truth": {"exp": True},
     "exp beyond all years": {"exp": 10**18},
     "exp before all years": {"exp": -1},

@@ -67,6 +67,12 @@ test("a token says who somebody is, in any letters", () => {
   assert.deepEqual([ann.signedIn, ann.id, ann.name, ann.headers], [false, null, "", {}]);
 });
 
+test("a token may end between two seconds", () => {
+  const ann = new Browser().tab();
+  ann.signIn(token("ann", { exp: 2_000_000_000.75 }));
+  assert.deepEqual([ann.signedIn, ann.expiresAt], [true, 2_000_000_000_000]);
+});
+
 test("what is no token signs nobody in", () => {
   const ann = new Browser().tab();
   for (const text of ["", "x", "a.b.c", "e30.e30.x", null, `e30.${Buffer.from("[]").toString("base64url")}.x`]) {
