@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+import msgspec
 from starlette.routing import Route
 
 from server.accounts.rules import Role
@@ -11,6 +12,12 @@ from server.notices.webhook_endpoints import WebhookRequest
 from server.notices.webhook_store import Endpoint
 
 ROLES: Final[tuple[Role, ...]] = ("owner", "operator")
+
+
+class DeleteRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which of the caller's."""
+
+    id: str
 
 
 async def add(call: Call) -> Answer:
@@ -35,6 +42,12 @@ async def get_webhook(call: Call) -> Answer:
 async def delete(call: Call) -> Answer:
     """Nothing more goes there."""
     await call.parts.webhooks.delete(call.caller.user, call.path["id"])
+    return Answer(None, status=204)
+
+
+async def delete_named(call: Call) -> Answer:
+    """The same, by the body instead of the path."""
+    await call.parts.webhooks.delete(call.caller.user, call.body.id)
     return Answer(None, status=204)
 
 
@@ -77,6 +90,11 @@ routes = [
         _PATH,
         endpoint(add, body=WebhookRequest, access="user", roles=ROLES, limit="commands"),
         methods=["POST"],
+    ),
+    Route(
+        _PATH,
+        endpoint(delete_named, body=DeleteRequest, access="user", roles=ROLES, limit="commands"),
+        methods=["DELETE"],
     ),
     Route(f"{_PATH}/{{id}}", endpoint(get_webhook, access="user", roles=ROLES), methods=["GET"]),
     Route(

@@ -618,6 +618,7 @@ ANSWERS: Final[Mapping[str, Mapping[int, Any]]] = {
     "DELETE /api/push-subscriptions/{id}": {204: None},
     "GET /api/webhooks": {200: Webhooks},
     "POST /api/webhooks": {201: WebhookAnswer},
+    "DELETE /api/webhooks": {204: None},
     "GET /api/webhooks/{id}": {200: WebhookAnswer},
     "DELETE /api/webhooks/{id}": {204: None},
     "POST /api/webhooks/{id}/secret": {200: WebhookAnswer},

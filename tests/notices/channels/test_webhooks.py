@@ -54,6 +54,15 @@ async def test_a_secret_is_shown_once(house: House) -> None:
     assert webhook["disabled_at"] is None
 
 
+async def test_one_goes_by_its_id_in_the_path_or_in_the_body(house: House) -> None:
+    first, second = [await made(house, f"https://hooks.example/{name}") for name in ("a", "b")]
+    assert (await house.calls("olivia", "DELETE", f"/api/webhooks/{first['id']}")).status_code == 204
+    for user, named, expected in (("olga", second, 404), ("olivia", first, 404), ("olivia", second, 204)):
+        answer = await house.calls(user, "DELETE", "/api/webhooks", {"id": named["id"]})
+        assert answer.status_code == expected, (user, answer.text)
+    assert (await house.calls("olivia", "GET", "/api/webhooks")).json()["items"] == []
+
+
 async def test_an_event_is_signed_and_says_what_happened(house: House) -> None:
     async with open_receiver() as owner:
         webhook = await made(house, f"http://127.0.0.1:{owner.port}/in")
