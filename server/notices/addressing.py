@@ -22,6 +22,8 @@ MARGIN_MS: Final = 200
 
 Told = Sequence[tuple[Event, Person, Words]]
 Address = tuple[Channel, str]
+# Of one address each user is a reader of their own: another's quiet hours, or signing out, are not theirs.
+Reader = tuple[Channel, str, str | None]
 
 _queries = load(__file__, "sql/dispatch.sql")
 
@@ -59,6 +61,11 @@ class Sending:
         }
         where = self.to[0], self.to[1]
         return (name, self.event.id, self.person.user, *where, message, leader, moment(planned))
+
+    @property
+    def reader(self) -> Reader:
+        """Whose messages it goes with."""
+        return (*self.to, self.person.user)
 
     @property
     def _name(self) -> str:
@@ -103,22 +110,27 @@ class Addressing:
 
     async def _write(self, connection: Connection, sendings: Sequence[Sending]) -> None:
         now = self._clock()
-        batched = sorted({sending.to for sending in sendings if sending.to[0] != "webhook"})
-        lately, leaders = await _standing(connection, batched, now)
-        rows = []
+        batched = {sending.reader for sending in sendings if sending.to[0] != "webhook"}
+        lately, leaders = await _standing(connection, list(batched), now)
+        rows, told = [], set[tuple[UUID, Address]]()
         for sending in sendings:
-            leader = leaders.get(sending.to)
+            if (sending.event.id, sending.to) in told:
+                continue  # to one address once, whoever else reads there
+            told.add((sending.event.id, sending.to))
+            reader = sending.reader
+            leader = leaders.get(reader)
             if leader is not None:
                 rows.append(sending.row(leader[0], leader[1]))
                 continue
-            before = lately.get(sending.to, Lately())
-            planned = due(sending.to[0], now, before, sending.preferences)
+            before = lately.get(reader, Lately())
+            stranger = sending.person.user is None
+            planned = due(sending.to[0], now, before, sending.preferences, stranger=stranger)
             row = sending.row(None, planned)
             rows.append(row)
             if sending.to[0] != "webhook":
-                lately[sending.to] = Lately(before.sent + 1, planned)
+                lately[reader] = Lately(before.sent + 1, planned)
                 if planned > now + MARGIN_MS:
-                    leaders[sending.to] = row[0], planned
+                    leaders[reader] = row[0], planned
         columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
         await connection.execute(_queries.write_deliveries, *columns, moment(now))
 
@@ -144,18 +156,18 @@ def _addresses(event: Event, person: Person, book: Book) -> list[Address]:
 
 
 async def _standing(
-    connection: Connection, addresses: Sequence[Address], now: int
-) -> tuple[dict[Address, Lately], dict[Address, tuple[UUID, int]]]:
+    connection: Connection, readers: Sequence[Reader], now: int
+) -> tuple[dict[Reader, Lately], dict[Reader, tuple[UUID, int]]]:
     """How often each was written to lately, and the messages that wait for company."""
-    if not addresses:
+    if not readers:
         return {}, {}
-    channels, names = [to[0] for to in addresses], [to[1] for to in addresses]
-    lately: dict[Address, Lately] = {}
-    for row in await connection.fetch(_queries.lately, channels, names, moment(now - LATELY_MS)):
+    columns = [list(column) for column in zip(*readers, strict=True)]
+    lately: dict[Reader, Lately] = {}
+    for row in await connection.fetch(_queries.lately, *columns, moment(now - LATELY_MS)):
         latest = None if row["latest"] is None else milliseconds(row["latest"])
-        lately[row["channel"], row["address"]] = Lately(row["sent"], latest)
-    leaders: dict[Address, tuple[UUID, int]] = {}
-    for row in await connection.fetch(_queries.open_leaders, channels, names, moment(now + MARGIN_MS)):
-        to = row["channel"], row["address"]
-        leaders[to] = row["id"], milliseconds(row["planned_at"])
+        lately[row["channel"], row["address"], row["user_id"]] = Lately(row["sent"], latest)
+    leaders: dict[Reader, tuple[UUID, int]] = {}
+    for row in await connection.fetch(_queries.open_leaders, *columns, moment(now + MARGIN_MS)):
+        reader = row["channel"], row["address"], row["user_id"]
+        leaders[reader] = row["id"], milliseconds(row["planned_at"])
     return lately, leaders

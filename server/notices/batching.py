@@ -2,7 +2,8 @@
 
 Of each address it is known how often it was written to lately. The first message goes after a breath, in
 which what happens together comes together (a booking, its payment, its confirmation); each further one waits
-longer, up to a limit, and takes with it all that comes until then; after a quiet while it begins anew.
+longer, up to a limit, and takes with it all that comes until then; after a quiet while it begins anew. Who is
+nobody's user asked for no less and sees no screen of ours: told within ten seconds of each booking.
 """
 
 from collections.abc import Mapping
@@ -34,18 +35,23 @@ PACES: Final[Mapping[Channel, Pace | None]] = {
     "webhook": None,  # a system wants each event, at once
 }
 
+STRANGERS: Final = Pace(2_000, 3_000, 6_000)
+"""Of mail to buyers without a user."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lately:
-    """Of one address: how many messages in the last LATELY_MS, and when the latest was planned for."""
+    """Of one reader: how many messages in the last LATELY_MS, and when the latest was planned for."""
 
     sent: int = 0
     latest: int | None = None
 
 
-def due(channel: Channel, now: int, lately: Lately, preferences: Preferences) -> int:
-    """When a message to this address goes out."""
-    pace = PACES[channel]
+def due(
+    channel: Channel, now: int, lately: Lately, preferences: Preferences, *, stranger: bool = False
+) -> int:
+    """When a message to this address goes out; a `stranger` is nobody's user."""
+    pace = STRANGERS if stranger else PACES[channel]
     if pace is None:
         return now
     planned = now + pace.breath_ms

@@ -133,6 +133,44 @@ async def test_two_hundred_in_a_minute_are_a_handful_of_messages_and_all_in_the_
     assert await desk.rows("select count(*) from delivery where state <> 'sent'") == [(0,)]
 
 
+@pytest.mark.parametrize("bookings", [2, 20])
+async def test_with_one_address_a_buyer_without_a_user_is_told_soon_of_each_booking(
+    desk: Desk, bookings: int
+) -> None:
+    for _ in range(bookings):
+        await desk.happens("booking_created")
+        await desk.tells()
+        await desk.passes(4)
+        await desk.happens("booking_confirmed")
+        await desk.tells()
+        await desk.passes(8)  # leaves two seconds for the way
+        assert [row for row in await desk.deliveries_of("email") if row[1] != "sent"] == []
+        await desk.passes(8)
+
+
+async def test_of_one_address_nobody_waits_for_anothers_quiet_hours(desk: Desk) -> None:
+    await desk.prefers("ann", quiet={"start": "00:00", "end": "23:59", "time_zone": "UTC"})
+    await desk.happens("booking_confirmed", user="ann")
+    await desk.tells()
+    await desk.happens("booking_confirmed", user="ben")
+    await desk.happens("booking_confirmed")
+    await desk.tells()
+    await desk.passes(BREATH)
+    assert [mail.recipient.user for mail in desk.post.took] == ["ben", None]
+    assert await desk.rows("select count(*) from delivery where leader is not null") == [(0,)]
+    assert await desk.rows("select user_id from delivery where state = 'waiting'") == [("ann",)]
+
+
+async def test_who_has_two_parts_in_a_booking_is_written_to_once(desk: Desk) -> None:
+    await desk.prefers("olga", email=CUSTOMER)
+    await desk.happens("booking_cancelled")
+    await desk.happens("booking_confirmed")
+    await desk.tells()
+    await desk.passes(BREATH)
+    assert len(desk.post.took) == 1
+    assert len(desk.post.took[0].parts) == 2
+
+
 async def test_what_is_being_sent_takes_nothing_more_along(desk: Desk) -> None:
     await desk.happens("booking_confirmed")
     await desk.tells()

@@ -37,6 +37,16 @@ def test_each_further_one_waits_longer_up_to_a_limit() -> None:
     assert gaps == [5, 10, 20, 40, 60, 60, 60, 60]
 
 
+def test_who_is_nobodys_user_is_written_to_within_ten_seconds_however_often() -> None:
+    waits, latest = [], NOW
+    for sent in range(1, 30):
+        planned = due("email", latest + 200, Lately(sent, latest), Preferences(), stranger=True)
+        waits.append(planned - latest)
+        latest = planned
+    assert waits[:3] == [3_000, 6_000, 6_000]
+    assert max(waits) == 6_000
+
+
 def test_after_a_quiet_while_nothing_waits() -> None:
     assert due("email", NOW, Lately(1, NOW - 200_000), Preferences()) == NOW + 2_000
 

@@ -44,20 +44,23 @@ select u.user_id, p.email, p.phone, p.channels, p.batch_seconds, p.quiet,
 from unnest($1::text[]) as u (user_id) left join preference p using (user_id);
 
 -- name: lately
--- $1 channels, $2 addresses, $3 since when → how often each was written to, and when the latest was planned for.
-select w.channel, w.address, l.sent, l.latest
-from unnest($1::text[], $2::text[]) as w (channel, address)
+-- $1 channels, $2 addresses, $3 users, $4 since when → how often each was written to, and when the latest was
+-- planned for.
+select w.channel, w.address, w.user_id, l.sent, l.latest
+from unnest($1::text[], $2::text[], $3::text[]) as w (channel, address, user_id)
 cross join lateral (
   select count(*) as sent, max(d.planned_at) as latest from delivery d
-  where d.channel = w.channel and d.address = w.address and d.planned_at > $3 and d.leader is null
+  where d.channel = w.channel and d.address = w.address and d.user_id is not distinct from w.user_id
+    and d.planned_at > $4 and d.leader is null
 ) l;
 
 -- name: open_leaders
--- $1 channels, $2 addresses, $3 now → messages that wait, which another one may join. Kept from being sent until
+-- $1 channels, $2 addresses, $3 users, $4 now → messages that wait, which another one may join. Kept from being sent until
 -- this transaction ends; what is being sent just now is passed over.
-select d.id, d.channel, d.address, d.planned_at from delivery d
-join unnest($1::text[], $2::text[]) as w (channel, address) using (channel, address)
-where d.leader is null and d.state = 'waiting' and d.attempts = 0 and d.due_at > $3
+select d.id, d.channel, d.address, d.user_id, d.planned_at from delivery d
+join unnest($1::text[], $2::text[], $3::text[]) as w (channel, address, user_id)
+  on d.channel = w.channel and d.address = w.address and d.user_id is not distinct from w.user_id
+where d.leader is null and d.state = 'waiting' and d.attempts = 0 and d.due_at > $4
 order by d.position
 for no key update of d skip locked;
 
