@@ -30,8 +30,9 @@ async def test_who_signs_in_keeps_their_cart_in_every_tab(ann: Visitor) -> None:
 async def test_who_signs_out_leaves_their_cart_behind(ann: Visitor) -> None:
     await ann.opens(HALL_PAGE)
     await ann.takes("Stalls-C-12")
-    await ann.signs_in("ann", to=HALL_PAGE)
-    tab = await ann.opens_tab(HALL_PAGE)
+    tab = await ann.opens_tab(HALL_PAGE)  # it keeps the cart while the other is between pages
+    await ann.signs_in("ann", to="/")
+    await tab.is_live()
     await tab.sees("Stalls-C-12", "mine")
     await ann.page.goto(f"{ann.base_url}/sign-in")
     await ann.has_title("You are Ann")
