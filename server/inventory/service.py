@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import msgspec
+
 from server.database.pool import Connection, Database
 from server.errors import HoldfastError, Unavailable, UnknownResource
 from server.inventory import store
@@ -148,9 +150,11 @@ class Inventory:
     async def body(self, resource_id: str, days: Days = Days()) -> Body:  # noqa: B008  # a value
         """A resource as JSON for HTTP, made once for each version; of a grid the slots of some days."""
         loaded = await self.get(resource_id)
-        calendar, steps = loaded.calendar, (0, 0)
+        calendar, steps = loaded.calendar, (0, 0, 0)
         if calendar is not None:
-            steps = days.steps(calendar, calendar.today(self.now))
+            now = self.now
+            first, count = days.steps(calendar, calendar.today(now))
+            steps = first, count, min(max(calendar.index_at(now) + 1 - first, 0), count)
         key = f"{resource_id} {loaded.version} {steps}"
         body = self._bodies.get(key)
         if body is None:
@@ -244,7 +248,7 @@ class Inventory:
             stored = await store.read(connection, resource_id)
         return await asyncio.to_thread(_loaded, stored)
 
-    async def _write(self, key: str, loaded: LoadedResource, steps: tuple[int, int]) -> Body:
+    async def _write(self, key: str, loaded: LoadedResource, steps: tuple[int, int, int]) -> Body:
         body = await asyncio.to_thread(_body, loaded, steps)
         self._bodies.put(key, body, len(body.plain) + len(body.gzipped))
         return body
@@ -290,9 +294,14 @@ class Inventory:
             logger.warning("Redis was not told of the change of %s: %s", resource_id, error)
 
 
-def _body(loaded: LoadedResource, steps: tuple[int, int]) -> Body:
-    slots = loaded.slots if loaded.calendar is None else loaded.calendar.slots(*steps)
-    return body_of(loaded.resource, slots, loaded.version)
+def _body(loaded: LoadedResource, steps: tuple[int, int, int]) -> Body:
+    """Of a grid so many steps from one on, of which so many have begun."""
+    if loaded.calendar is None:
+        return body_of(loaded.resource, loaded.slots, loaded.version)
+    first, count, begun = steps
+    slots = loaded.calendar.slots(first, count)
+    over = [slot if slot.blocked else msgspec.structs.replace(slot, blocked=True) for slot in slots[:begun]]
+    return body_of(loaded.resource, over + slots[begun:], loaded.version)
 
 
 def _roll_back_if(dry_run: bool, written: Written) -> None:
