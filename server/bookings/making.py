@@ -13,7 +13,7 @@ from server.bookings import details, range_store, store, taking
 from server.bookings.details import BookingRequest
 from server.bookings.live import LiveHolds
 from server.bookings.outbox import tell
-from server.bookings.places import Step, places_of
+from server.bookings.places import Places, Step, places_of
 from server.bookings.quotes import Quotes
 from server.bookings.rules import Booking, is_buffer, lines_of, room_of
 from server.bookings.worker import Clock
@@ -55,8 +55,8 @@ class Making:
         cart = await self._cart(caller)
         if cart is None:
             return _in_currency(await self._pending_of(caller), request), False
-        booking, steps = await self._draft(caller, request, cart)
-        opened, created = await self._insert(booking, steps, within)
+        booking, places = await self._draft(caller, request, cart)
+        opened, created = await self._insert(booking, places.steps(booking.lines), within)
         await self._require_holds(opened)
         return _in_currency(opened, request), created
 
@@ -110,8 +110,8 @@ class Making:
 
     async def _draft(
         self, caller: Caller, request: BookingRequest, cart: Cart, *, keep: bool = True
-    ) -> tuple[Booking, list[Step]]:
-        """What would be booked, and the steps of grids in it."""
+    ) -> tuple[Booking, Places]:
+        """What would be booked, and where."""
         checked = details.check(request, places=room_of(cart))
         price = await self._quotes.price(cart, request.currency, keep=keep)
         places = await places_of(self._inventory, price.lines)
@@ -139,7 +139,7 @@ class Making:
             ends_at=times.ends_at,
             lines=places.named(price.lines),
         )
-        return booking, places.steps(booking.lines)
+        return booking, places
 
     async def _seconds_to_pay(self, cart: Cart) -> int:
         """Of different resources, the shortest."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -35,8 +36,14 @@ class Places(NamedTuple):
 
     def steps(self, lines: Iterable[Line]) -> list[Step]:
         """The steps of grids among the lines, each once, in the order in which slots are locked."""
-        wanted = {(line.resource, line.index) for line in lines if self._is_grid(line.resource)}
-        return [(name, slot_at(self.by_resource[name], index)) for name, index in sorted(wanted)]
+        wanted = sorted({(line.resource, line.index) for line in lines if self._is_grid(line.resource)})
+        found: list[Step] = []
+        for (name, _), run in groupby(enumerate(wanted), key=_run):
+            indices = [index for _, (_, index) in run]
+            calendar = self.by_resource[name].calendar
+            assert calendar is not None, "only grids are wanted"
+            found += [(name, slot) for slot in calendar.slots(indices[0], len(indices))]
+        return found
 
     def named(self, lines: Sequence[Line]) -> tuple[Line, ...]:
         """The lines; those of grids with their steps' ids, and a range's name at the first of its lines."""
@@ -91,6 +98,12 @@ def span_of(texts: tuple[str, str]) -> tuple[int, int]:
     """A range's two moments, in ms."""
     start, end = texts
     return milliseconds(datetime.fromisoformat(start)), milliseconds(datetime.fromisoformat(end))
+
+
+def _run(placed: tuple[int, tuple[str, int]]) -> tuple[str, int]:
+    """The same for all neighbours in a sorted list of steps."""
+    place, (name, index) = placed
+    return name, index - place
 
 
 def _label(span: tuple[int, int], zone: ZoneInfo) -> str:
