@@ -8,12 +8,12 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from typing import Any, Final, Literal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 
 from server.accounts.rules import Caller
-from server.bookings import details, transfers_store
+from server.bookings import details, store, transfers_store
 from server.bookings.details import BookingRequest, Customer
 from server.bookings.outbox import tell
 from server.bookings.rules import Booking
@@ -109,7 +109,9 @@ class Transfers:
         """What is offered to the caller by name and stands, the latest first."""
         async with self._database.connection() as connection:
             found = await transfers_store.to_user(connection, _user(caller), self._clock(), LISTED_AT_MOST)
-        return [self._as_shown(each, await self._bookings.get(each.booking)) for each in found]
+            bookings = await store.read_all(connection, [each.booking for each in found])
+        by_id = {booking.id: booking for booking in bookings}
+        return [self._as_shown(each, by_id[each.booking]) for each in found]
 
     async def read(self, caller: Caller, token: str) -> Offered:
         """What somebody who has the link, or is named, may know of it. NotFound for every other token."""
@@ -151,8 +153,11 @@ class Transfers:
         return booking
 
     async def _find(self, caller: Caller, token: str) -> Transfer:
+        named = _uuid(token)
         async with self._database.connection() as connection:
-            found = await transfers_store.find(connection, _hash(token), token.lower(), caller.user)
+            found = await transfers_store.find(connection, _hash(token))
+            if found is None and named is not None and caller.user is not None:
+                found = await transfers_store.find_named(connection, named, caller.user)
         if found is None or found.to not in {None, caller.user}:
             raise NotFound
         return found
@@ -216,3 +221,12 @@ def _customer(caller: Caller, request: AcceptRequest) -> dict[str, Any]:
 
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def _uuid(text: str) -> UUID | None:
+    """An id as it is written; None for anything else."""
+    try:
+        found = UUID(text)
+    except ValueError:
+        return None
+    return found if str(found) == text.lower() else None

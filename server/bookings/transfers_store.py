@@ -52,9 +52,14 @@ async def latest(connection: Connection, booking: UUID) -> Transfer | None:
     return _optional(await connection.fetchrow(_queries.latest, booking))
 
 
-async def find(connection: Connection, secret_hash: str, name: str, user: str | None) -> Transfer | None:
-    """An offer by its secret, or by its id for the user whom it names."""
-    return _optional(await connection.fetchrow(_queries.find, secret_hash, name, user))
+async def find(connection: Connection, secret_hash: str) -> Transfer | None:
+    """An offer by its secret."""
+    return _optional(await connection.fetchrow(_queries.find, secret_hash))
+
+
+async def find_named(connection: Connection, transfer: UUID, user: str) -> Transfer | None:
+    """An offer by its id, for the user whom it names."""
+    return _optional(await connection.fetchrow(_queries.find_named, transfer, user))
 
 
 async def lock(connection: Connection, transfer: UUID) -> Transfer:

@@ -12,8 +12,12 @@ insert into transfer (id, booking_id, secret_hash, to_user, created_at, expires_
 select * from transfer where booking_id = $1 order by created_at desc, state = 'offered' desc limit 1;
 
 -- name: find
--- $1 hash of a secret, $2 an id as text, $3 user: by the secret, or by its id for whom it names.
-select * from transfer where secret_hash = $1 or (id::text = $2 and to_user = $3);
+-- $1 hash of a secret.
+select * from transfer where secret_hash = $1;
+
+-- name: find_named
+-- $1 transfer, $2 the user whom it names.
+select * from transfer where id = $1 and to_user = $2;
 
 -- name: lock
 -- $1 transfer.
