@@ -1,14 +1,14 @@
 """Sends what waits to go outside: each message by the first provider of its channel that takes it.
 
 Written down first, sent then: what a crash interrupts is sent again after its lease, with the same key, by
-which whoever delivers it knows that it is the same. Each channel has a loop and places of its own, so that
-one that hangs keeps no other waiting.
+which whoever delivers it knows that it is the same. Each channel has a loop and places of its own, and nobody
+has more than a few of them, so that one that hangs keeps no other waiting.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -17,10 +17,12 @@ import structlog
 
 from server.bookings.worker import Clock, Worker
 from server.database.pool import Database
+from server.errors import Unavailable
 from server.notices import delivery_store
 from server.notices.channel import Channel, Message, Permanent, Sender, Temporary
 from server.notices.delivery_store import Outgoing
 from server.notices.digests import digest
+from server.notices.places import Candidate, Places
 
 AT_ONCE: Final = 16
 SEND_SECONDS: Final = 20.0
@@ -37,6 +39,8 @@ RETRIES: Final[Mapping[Channel, Sequence[int]]] = {
         (2, 5, 15, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, *(_HOUR * hours for hours in (1, 2, 4, 8, 8))),
     ),
 }
+
+Running = dict[asyncio.Task[None], Candidate]
 
 _log = structlog.get_logger(__name__)
 
@@ -85,33 +89,42 @@ class _Loop:
 
     async def work(self) -> float:
         """All that is due; seconds until the next is. Who waits for a slow provider keeps nobody waiting."""
-        running: set[asyncio.Task[None]] = set()
+        running: Running = {}
+        places = Places(AT_ONCE)
         try:
-            while await self._take(running) or running:
+            while await self._take(running, places) or running:
                 await self._one_done_or_news(running)
                 for task in [task for task in running if task.done()]:
-                    running.remove(task)
+                    places.leave(running.pop(task))
                     task.result()
         finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await _finish(running)
         async with self._database.connection() as connection:
             following = await delivery_store.next_due(connection, self._channel)
         return IDLE_SECONDS if following is None else max((following - self._clock()) / 1000, 0.0)
 
-    async def _take(self, running: set[asyncio.Task[None]]) -> bool:
+    async def _take(self, running: Running, places: Places) -> bool:
         self._news.clear()
-        room = AT_ONCE - len(running)
-        if running and room < AT_ONCE // 4:
+        if running and places.room < AT_ONCE // 4:
             return False
+        before = len(running)
+        # Each look passes over those who have all of their places by then; one that is not full was the last.
+        while (room := places.room) and await self._look(running, places) == room:
+            pass
+        return len(running) > before
+
+    async def _look(self, running: Running, places: Places) -> int:
+        """Begin what may go out; how many were looked at."""
         now = self._clock()
         async with self._database.transaction() as connection:
-            found = await delivery_store.take(connection, self._channel, now, now + self._lease_ms, room)
-        running.update(asyncio.create_task(self._deliver(each)) for each in found)
-        return bool(found)
+            candidates = await delivery_store.candidates(connection, self._channel, now, places)
+            chosen = {each.id: each for each in places.choose(candidates)}
+            found = await delivery_store.take(connection, list(chosen), now + self._lease_ms)
+        for each in found:
+            running[asyncio.create_task(self._deliver(each))] = chosen[each.id]
+        return len(candidates)
 
-    async def _one_done_or_news(self, running: set[asyncio.Task[None]]) -> None:
+    async def _one_done_or_news(self, running: Collection[asyncio.Task[None]]) -> None:
         news = asyncio.create_task(self._news.wait())
         try:
             await asyncio.wait({news, *running}, timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -119,6 +132,14 @@ class _Loop:
             news.cancel()
 
     async def _deliver(self, outgoing: Outgoing) -> None:
+        try:
+            await self._send_and_record(outgoing)
+        except Unavailable as error:
+            _log.warning("delivery_not_recorded", delivery=str(outgoing.id), reason=error.detail)
+        except Exception:  # noqa: BLE001  # its lease runs out, and it is sent again; the others know nothing of it
+            _log.exception("delivery_not_recorded", delivery=str(outgoing.id))
+
+    async def _send_and_record(self, outgoing: Outgoing) -> None:
         message, tried = digest(outgoing.messages), Tried()
         try:
             provider = await self._send(message, tried)
@@ -194,3 +215,14 @@ class _Loop:
         now = self._clock()
         async with self._database.connection() as connection:
             await delivery_store.end(connection, leader, now, state, provider=provider, reason=reason)
+
+
+async def _finish(running: Collection[asyncio.Task[None]]) -> None:
+    """What is on its way arrives, and is written down; unless we are told once more to end (`stop` does)."""
+    try:
+        if running:
+            await asyncio.wait(running)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

@@ -12,6 +12,7 @@ from server.database.pool import Connection
 from server.database.queries import load
 from server.http.times import milliseconds
 from server.notices.channel import Channel, Message, Recipient
+from server.notices.places import Candidate, Places
 
 Ended = Literal["sent", "dropped"]
 
@@ -36,9 +37,16 @@ class Standing:
     dead: int = 0
 
 
-async def take(connection: Connection, channel: Channel, now: int, until: int, limit: int) -> list[Outgoing]:
-    """What is due, given to nobody else before `until`."""
-    rows = await connection.fetch(_queries.take, channel, moment(now), moment(until), limit)
+async def candidates(connection: Connection, channel: Channel, now: int, places: Places) -> list[Candidate]:
+    """What is due of those that have places left, until the transaction ends nobody else's."""
+    full = places.full_addresses, places.full_users
+    rows = await connection.fetch(_queries.candidates, channel, moment(now), *full, places.room)
+    return [Candidate(row["id"], row["address"], row["user_id"]) for row in rows]
+
+
+async def take(connection: Connection, ids: Sequence[UUID], until: int) -> list[Outgoing]:
+    """These, given to nobody else before `until`; in the transaction that found them."""
+    rows = await connection.fetch(_queries.take, ids, moment(until))
     attempts: dict[UUID, int] = {row["id"]: row["attempts"] for row in rows}
     messages: dict[UUID, list[Message]] = {name: [] for name in attempts}
     if attempts:

@@ -1,9 +1,12 @@
 """Out of the house: by whom, how often, and what becomes of what nobody takes."""
 
 import asyncio
+from collections import Counter
+from typing import Any
 
 import pytest
 
+from server.errors import Unavailable
 from server.notices import deliveries as sending
 from server.notices import delivery_store
 from server.notices.channel import Message, Temporary
@@ -175,6 +178,98 @@ async def test_a_slow_one_keeps_no_other_waiting(desk: Desk) -> None:
     hold.set()
     await working
     assert len(slow.took) == 2
+
+
+class Gate(FakeSender):
+    """Takes `slow` addresses' only once it is `open`; counts what is on its way."""
+
+    def __init__(self, *slow: str) -> None:
+        super().__init__()
+        self.slow = slow
+        self.open = asyncio.Event()
+        self.inside: Counter[str] = Counter()
+
+    async def send(self, message: Message) -> None:
+        address = message.recipient.address
+        self.inside[address] += 1
+        if address in self.slow:
+            await self.open.wait()
+        self.took.append(message)
+
+    async def heard(self, count: int) -> None:
+        async with asyncio.timeout(30):
+            while len(self.took) < count:  # noqa: ASYNC110  # the loop has no event for it
+                await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(("endpoints", "inside"), [(1, 2), (10, 4)])
+async def test_who_is_slow_keeps_no_other_owner_waiting(desk: Desk, endpoints: int, inside: int) -> None:
+    slow = [await desk.hooks("olga") for _ in range(endpoints)]
+    quick = await desk.hooks("oscar")
+    gate = Gate(*slow)
+    desk.senders = {"webhook": [gate]}
+    desk.opens()
+    await desk.happens("booking_confirmed", count=40, user="ann")
+    await desk.happens("booking_confirmed", count=20, owner="oscar", user="ann")
+    await desk.tells()
+    (loop,) = desk.deliveries._loops
+    working = asyncio.create_task(loop.work())
+    await gate.heard(20)
+    assert {message.recipient.address for message in gate.took} == {quick}
+    assert sum(gate.inside[address] for address in slow) == inside
+    gate.open.set()
+    await working
+    assert len({message.key for message in gate.took}) == 40 * endpoints + 20
+
+
+async def test_an_outcome_that_cannot_be_written_down_cuts_no_other_off(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await desk.hooks("olga")
+    others = [await desk.hooks(name) for name in ("oscar", "otto")]
+    gate = Gate(*others)
+    desk.senders = {"webhook": [gate]}
+    desk.opens()
+    for owner in ("olga", "oscar", "otto"):
+        await desk.happens("booking_confirmed", owner=owner, user="ann")
+    await desk.tells()
+    end, fails = delivery_store.end, [Unavailable("PostgreSQL is away"), ZeroDivisionError()]
+
+    async def failing(*arguments: Any, **more: Any) -> None:
+        if fails:
+            gate.open.set()
+            raise fails.pop(0)
+        await end(*arguments, **more)
+
+    monkeypatch.setattr(delivery_store, "end", failing)
+    (loop,) = desk.deliveries._loops
+    await loop.work()
+    assert len(gate.took) == 3
+    states = dict(await desk.deliveries_of("webhook"))
+    assert states[first] == "waiting"
+    assert sorted(states.values()) == ["sent", "waiting", "waiting"]
+    await desk.passes(3_600)
+    assert {state for _, state in await desk.deliveries_of("webhook")} == {"sent"}
+    assert len({message.key for message in gate.took}) == 3
+
+
+async def test_what_is_on_its_way_at_the_end_of_a_process_arrives_and_is_written_down(desk: Desk) -> None:
+    gate = Gate(await desk.hooks("olga"))
+    desk.senders = {"webhook": [gate]}
+    desk.opens()
+    await desk.happens("booking_confirmed", user="ann")
+    await desk.tells()
+    (loop,) = desk.deliveries._loops
+    working = asyncio.create_task(loop.work())
+    async with asyncio.timeout(30):
+        while not gate.inside:  # noqa: ASYNC110  # the loop has no event for it
+            await asyncio.sleep(0.01)
+    working.cancel()
+    await asyncio.sleep(0)
+    gate.open.set()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    assert await desk.rows("select state from delivery where channel = 'webhook'") == [("sent",)]
 
 
 async def test_old_things_are_forgotten_and_letters_kept(desk: Desk) -> None:

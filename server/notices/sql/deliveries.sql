@@ -1,12 +1,15 @@
+-- name: candidates
+-- $1 channel, $2 now, $3 addresses and $4 users that have to wait, $5 how many → messages that are due, kept from
+-- everybody else until this transaction ends.
+select id, address, user_id from delivery
+where channel = $1 and state = 'waiting' and due_at <= $2
+  and address <> all($3::text[]) and coalesce(user_id <> all($4::text[]), true)
+order by due_at limit $5 for no key update skip locked;
+
 -- name: take
--- $1 channel, $2 now, $3 until when they are taken, $4 how many → messages that are due, given to nobody else.
-update delivery d set due_at = $3, attempts = d.attempts + 1
-from (
-  select id from delivery where channel = $1 and state = 'waiting' and due_at <= $2
-  order by due_at limit $4 for no key update skip locked
-) due
-where d.id = due.id
-returning d.id, d.attempts;
+-- $1 ids, $2 until when they are taken → how often each was.
+update delivery set due_at = $2, attempts = attempts + 1 where id = any($1::uuid[])
+returning id, attempts;
 
 -- name: messages
 -- $1 leaders → their rows and those that go with them, in order.
