@@ -1,10 +1,12 @@
-/** What a buyer may still do with what is booked: hand it on, or give it up, with what comes back shown beforehand. */
+/** What a buyer may still do with what is booked: come at another time, hand it on, or give it up with what comes back shown beforehand. */
 
 import { get } from "../client/http.js";
 import { formatMoney } from "../client/money.js";
+import { resource } from "../client/resources.js";
 import { make } from "../elements/make.js";
 import { notify } from "../elements/notices.js";
-import { tell } from "./shell.js";
+import { isSandbox, tell } from "./shell.js";
+import { fieldOf, momentOf } from "./time-fields.js";
 
 const FORMAT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
@@ -19,6 +21,7 @@ export class BookingMore {
   #session;
   #path;
   #shown = "";
+  #items = [];
 
   /** @param {HTMLElement} box @param {Session} session @param {string} path of the booking */
   constructor(box, session, path) {
@@ -28,10 +31,12 @@ export class BookingMore {
   }
 
   /** Only what is booked and yet to come can be given away or up; drawn anew when that changes, not while somebody is at it. */
-  show({ status, payment_status: payment }) {
+  show({ status, payment_status: payment, items }) {
     const open = status === "confirmed" && payment !== "disputed";
-    if (this.#shown === `${open}`) return;
-    this.#shown = `${open}`;
+    const shown = JSON.stringify([open, items.map(({ range }) => range)]);
+    if (this.#shown === shown) return;
+    this.#shown = shown;
+    this.#items = items;
     this.#box.hidden = !open;
     if (open) this.#draw();
   }
@@ -40,7 +45,38 @@ export class BookingMore {
     const out = make("div.outcome", { role: "status" });
     const hand = make("button.secondary", { type: "button", onclick: ({ currentTarget }) => this.#once(currentTarget, () => this.#offer(out)) }, "Give it to somebody else");
     const up = make("button.secondary", { type: "button", onclick: ({ currentTarget }) => this.#once(currentTarget, () => this.#ask(out)) }, "Cancel this booking");
-    this.#box.replaceChildren(make("h2", {}, "Plans have changed?"), make("div.actions", {}, hand, up), out);
+    const isTime = this.#items.length === 1 && this.#items[0].range;
+    const move = isTime && make("button.secondary", { type: "button", onclick: ({ currentTarget }) => this.#once(currentTarget, () => this.#askWhen(out)) }, "Come at another time");
+    this.#box.replaceChildren(make("h2", {}, "Plans have changed?"), make("div.actions", {}, move, hand, up), out);
+  }
+
+  /** Times are those of the place's clocks, wherever its driver is. */
+  async #askWhen(out) {
+    const { resource: name, range } = this.#items[0];
+    const { time_zone: zone, grid } = await resource(name);
+    const field = (id, label, moment) => {
+      const input = make("input", { id, type: "datetime-local", required: true, step: grid.step_minutes * 60, value: fieldOf(moment, zone) });
+      return make("div.field", {}, make("label", { for: id }, label), input);
+    };
+    const words = `By the clocks of ${zone}. If it costs more, you pay the difference first; if it costs less, the rest comes back. Until then your time stays yours.`;
+    const form = make("form.hours", {}, field("new-start", "From", range[0]), field("new-end", "Until", range[1]), make("p.hint", {}, words), make("button.primary", { type: "submit" }, "Change it"));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const wanted = [...form.querySelectorAll("input")].map(({ value }) => momentOf(value, zone));
+      this.#once(form.querySelector("button"), () => this.#move(out, wanted));
+    });
+    out.replaceChildren(form);
+    form.querySelector("input").focus();
+  }
+
+  async #move(out, range) {
+    const { booking, payment } = await this.#session.change("PATCH", this.#path, { range });
+    if (payment && booking.change) {
+      location.assign(isSandbox ? payment.redirect_url : `/bookings/${encodeURIComponent(booking.change)}/pay`);
+      return;
+    }
+    out.replaceChildren();
+    notify("It is changed.", "good");
   }
 
   async #ask(out) {

@@ -9,7 +9,7 @@ from playwright.async_api import expect
 from server.inventory.rules import HoldPolicy
 from server.settings import Settings
 from tests.browser.visitor import PATIENCE, PHONE, Visitor, Visits
-from tests.browser.yard import Driver, place, yards
+from tests.browser.yard import Driver, day, place, yards
 from tests.support.house import House
 
 ASKED = "asked-yard"
@@ -166,3 +166,26 @@ async def test_one_says_how_to_be_told(ann: Visitor, shop: House) -> None:
     kept = await shop.parts.notices.preferences("dora")
     assert (kept.email, kept.phone) == ("dora@example.com", None)
     assert kept.channels == {"booking_confirmed": ("push",)}
+
+
+async def test_one_comes_at_another_time(ann: Visitor, ben: Visitor) -> None:
+    await books(ann, "/resources/bakery-yard")
+    await ann.has_title("You're booked")
+    other = Driver(ben)
+    await other.opens()
+    await other.sees("09:00", "taken")
+    await ann.clicks("Come at another time")
+    assert await ann.violations() == []
+    for name, clock in (("From", "13:00"), ("Until", "14:00")):
+        await ann.page.get_by_label(name, exact=True).fill(f"{day().isoformat()}T{clock}")
+    await ann.clicks("Change it")
+    await ann.is_told("It is changed.")
+    await other.sees("09:00", "free")
+    await other.sees("13:00", "taken")
+    await ann.reads("13:00\N{EN DASH}14:00")
+    await ann.clicks("Come at another time")
+    await ann.page.get_by_label("Until", exact=True).fill(f"{day().isoformat()}T16:00")
+    await ann.clicks("Change it")
+    await ann.page.wait_for_url("**/sandbox/payments/*")
+    await ann.clicks("Pay")
+    await other.sees("15:30", "taken")

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { isOver, sorted, standing } from "../../static/pages/bookings-words.js";
 import { spansOf, spansText } from "../../static/pages/owner-hours.js";
 import { awaited } from "../../static/pages/owner-requests.js";
+import { fieldOf, momentOf } from "../../static/pages/time-fields.js";
 import { visitsOn } from "../../static/pages/owner-week.js";
 
 const LONDON = { id: "drive", time_zone: "Europe/London" };
@@ -51,4 +52,11 @@ test("a visit stands on each day of the place's own clock that it touches", () =
   assert.deepEqual(days("2026-06-21"), ["until", "b"]);
   assert.deepEqual(days("2026-06-22"), ["b"]);
   assert.deepEqual(visitsOn([{ ...night, status: "cancelled" }], LONDON, "2026-06-21"), []);
+});
+
+test("another time is chosen by the clocks of the place", () => {
+  assert.equal(fieldOf("2026-07-01T08:30:00.000Z", "Europe/Berlin"), "2026-07-01T10:30");
+  assert.equal(momentOf("2026-07-01T10:30", "Europe/Berlin"), "2026-07-01T08:30:00.000Z");
+  assert.equal(momentOf("2026-02-30T10:30", "Europe/Berlin"), null);
+  assert.equal(momentOf("", "Europe/Berlin"), null);
 });
