@@ -7,11 +7,8 @@ bytes are bounded.
 """
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address
@@ -20,12 +17,17 @@ from typing import Final
 import httpx
 
 from server.http.public_addresses import AddressRefused, Target, literal, may_call, read_url
+from server.http.resolver import Resolver
 
 CONNECT_SECONDS: Final = 5.0
+RESOLVE_SECONDS: Final = 5.0
 SECONDS: Final = 15.0
 ANSWER_LIMIT: Final = 16 * 1024
 ADDRESSES_TRIED: Final = 3
-_RESOLVERS: Final = 8
+# Threads that ask for names: who is dead slow holds up neither deliveries by what is asked of routes, nor the
+# other way round.
+_FOR_CALLS: Final = 32
+_FOR_CHECKS: Final = 8
 _TIMEOUT: Final = httpx.Timeout(SECONDS, connect=CONNECT_SECONDS).as_dict()
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -63,23 +65,21 @@ class Outgoing:
         self.loopback = loopback
         self._trust = trust
         self._seconds = seconds
-        # Threads of its own: names that nobody answers for hold nobody up but each other.
-        self._threads = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolver")
-        self._resolve = resolve or self._ask_system
+        self._calls, self._checks = Resolver(_FOR_CALLS), Resolver(_FOR_CHECKS)
+        self._resolve: Resolve = resolve or self._calls
+        self._resolve_checked: Resolve = resolve or self._checks
 
     def close(self) -> None:
         """Resolve no more names."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._calls.close()
+        self._checks.close()
 
     async def require(self, url: str) -> None:
         """AddressRefused for a URL that would not be called: by its form, or by where its name leads now.
 
         A name that leads nowhere yet is let pass; it is judged anew at each call.
         """
-        target = read_url(url, loopback=self.loopback)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await self._addresses(target)
+        await self._addresses(read_url(url, loopback=self.loopback), self._resolve_checked)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         """Send `body`; AddressRefused if the URL or where its name leads is none that we call, NoAnswer."""
@@ -92,7 +92,7 @@ class Outgoing:
 
     async def _post(self, target: Target, body: bytes, headers: Mapping[str, str]) -> Reply:
         trouble = NoAnswer("the name leads nowhere")
-        for address in (await self._addresses(target))[:ADDRESSES_TRIED]:
+        for address in (await self._addresses(target, self._resolve))[:ADDRESSES_TRIED]:
             try:
                 return await self._send(_request(target, address, body, headers))
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -101,24 +101,22 @@ class Outgoing:
                 raise NoAnswer(f"no answer: {_reason(error)}") from error
         raise trouble
 
-    async def _addresses(self, target: Target) -> list[str]:
-        """Those of the host's addresses that may be called; AddressRefused if it has others alone."""
+    async def _addresses(self, target: Target, resolve: Resolve) -> list[str]:
+        """Those of the host's addresses that may be called; AddressRefused if it has others alone.
+
+        None where the name leads nowhere, or nobody says where within RESOLVE_SECONDS.
+        """
         if literal(target.host) is not None:
             return [target.host]
         try:
-            found = await self._resolve(target.host, target.port)
-        except OSError:
+            async with asyncio.timeout(RESOLVE_SECONDS):
+                found = await resolve(target.host, target.port)
+        except OSError:  # a TimeoutError is one
             return []
         allowed = [each for each in found if may_call(ip_address(each), loopback=self.loopback)]
         if found and not allowed:
             raise AddressRefused("is reachable from the internet")
         return allowed
-
-    async def _ask_system(self, host: str, port: int) -> Sequence[str]:
-        found = await asyncio.get_running_loop().run_in_executor(
-            self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        )
-        return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
     async def _send(self, request: httpx.Request) -> Reply:
         # One connection for one request: none is shared by two names that live at one address. A transport

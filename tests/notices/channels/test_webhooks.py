@@ -248,7 +248,7 @@ async def test_a_name_that_leads_inside_is_refused_at_once(house: House) -> None
     async def inside(_host: str, _port: int) -> list[str]:
         return ["10.0.0.1"]
 
-    house.outgoing._resolve = inside
+    house.outgoing._resolve_checked = inside
     answer = await house.calls("olivia", "POST", "/api/webhooks", {"url": "https://hooks.example/"})
     assert answer.status_code == 422
 
