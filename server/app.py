@@ -235,6 +235,7 @@ def wire(
     inbox = LiveNotices(live.table, notices)
     live.inbox, notices.newsman.here = inbox, inbox.hear
     sessions = Sessions(settings, redis)
+    sessions.on_bound = bookings.adopt
     notifications = NotificationsHook(live.table)
     hub = Hub(holds, InventoryLayouts(inventory), bus, hooks={"notifications": notifications})
     parts = Parts(
@@ -309,10 +310,12 @@ async def start(parts: Parts, stack: AsyncExitStack) -> None:
     parts.bus.on_gap(parts.keeper.may_have_missed)
     await parts.bus.subscribe(SESSIONS_CHANNEL, parts.keeper.hear)
     await parts.bus.subscribe(SESSIONS_CHANNEL, parts.expired.hear)
+    parts.holds.store.on_expired(parts.expired.ended)
     parts.bus.on_gap(parts.inbox.may_have_missed)
     await parts.bus.subscribe(NOTICES_CHANNEL, parts.inbox.hear)
     stack.push_async_callback(parts.inventory.close)
     stack.push_async_callback(parts.sessions.close)
+    stack.push_async_callback(parts.expired.close)
     loops: dict[str, Callable[[], Awaitable[None]]] = {
         "keeper": parts.keeper.run,
         "time of grids": Passing(parts.holds.loader, parts.inventory, lambda: parts.hub.resources).run,

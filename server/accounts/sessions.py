@@ -1,15 +1,16 @@
 """Sessions and users as the rest of Holdfast meets them: credentials in, a proven Caller out."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
+import structlog
 from starlette.datastructures import Headers
 
 from server.accounts.rules import Caller, Credentials, Opened, User
 from server.accounts.tokens import PREFIX, SESSION_SECONDS, SessionToken, Signer, new_session
 from server.accounts.users import Users, keys_of
-from server.errors import BadRequest, Forbidden, Unauthorized
+from server.errors import BadRequest, Forbidden, Unauthorized, Unavailable
 from server.http.times import now_milliseconds
 from server.ops.redis_errors import redis_away
 from server.settings import Settings
@@ -17,6 +18,15 @@ from server.settings import Settings
 COOKIE: Final = "holdfast_session"
 BOUND_CHANNEL: Final = "holdfast:bound"
 _BOUND_SECONDS: Final = SESSION_SECONDS + 24 * 3600
+
+OnBound = Callable[[str, str], Awaitable[None]]
+"""Told a session and its user."""
+
+_log = structlog.get_logger(__name__)
+
+
+async def _nobody_asks(_session: str, _user: str) -> None:
+    pass
 
 
 def bound_key(session: str) -> str:
@@ -39,6 +49,8 @@ class Sessions:
         self._redis = redis
         self._users = users or Users(settings, keys_of(settings))
         self._clock = clock
+        self.on_bound: OnBound = _nobody_asks
+        """Called when a session is bound, and whenever its user opens it: what was missed is made up."""
 
     async def close(self) -> None:
         """Let go of where users' keys come from."""
@@ -49,9 +61,11 @@ class Sessions:
         session = new_session() if caller is None or not caller.session else caller.session
         user = None if caller is None else caller.user
         if user is not None:
-            await self._bind(session, user)
+            new = await self._bind(session, user)
             with redis_away():
                 await self._redis.expire(bound_key(session), _BOUND_SECONDS)
+            if not new:
+                await self._tell_bound(session, user)
         expires_at = (self._clock() // 1000 + SESSION_SECONDS) * 1000
         token = self._signer.sign(session, needs_user=user is not None, expires_at=expires_at)
         return Opened(session, token, self.csrf(session), expires_at, user)
@@ -105,14 +119,27 @@ class Sessions:
         await self._bind(found.session, user.id)
         return _caller(found.session, user)
 
-    async def _bind(self, session: str, user: str) -> None:
-        """Bind for good; everybody's sockets hear of a new binding. Unauthorized if it is another user's."""
+    async def _bind(self, session: str, user: str) -> bool:
+        """Bind for good; everybody's sockets hear of a new binding, and True says that it is one.
+
+        Unauthorized if it is another user's.
+        """
         with redis_away():
             before = await self._redis.set(bound_key(session), user, nx=True, get=True, ex=_BOUND_SECONDS)
             if before is None:
                 await self._redis.publish(BOUND_CHANNEL, msgspec.msgpack.encode((session, user)))
         if before is not None and _text(before) != user:
             raise Unauthorized("this session belongs to another user")
+        if before is None:
+            await self._tell_bound(session, user)
+        return before is None
+
+    async def _tell_bound(self, session: str, user: str) -> None:
+        """Who signs in is signed in, whatever can't be done about it now: the next `open` does it."""
+        try:
+            await self.on_bound(session, user)
+        except Unavailable as error:
+            _log.warning("bound_session_not_told", reason=error.detail)
 
 
 def _caller(session: str, user: User) -> Caller:

@@ -32,6 +32,7 @@ from server.inventory.rules import DisputePolicy, HoldPolicy
 RETAKE_MS: Final = 60_000
 # What a buyer has for another try after a late decline.
 EXTENSION_MS: Final = 120_000
+TOLD_AT_ONCE: Final = 10
 _PATIENCE: Final[Sequence[DisputePolicy]] = ("keep", "release_when_lost", "release_at_once")
 
 _log = structlog.get_logger(__name__)
@@ -176,6 +177,16 @@ class Bookings:
                 await tell(connection, "booking_changed", changed, by="buyer")  # never of where somebody is
         await self.apply(booking.id)
         return await self.get(booking.id)
+
+    async def adopt(self, session: str, user: str) -> None:
+        """What a session booked before its user signed in is the user's, on every device; twice is once.
+
+        Never what is another user's by now. The user's sockets hear of it.
+        """
+        async with self._database.connection() as connection:
+            adopted = await store.adopt(connection, session, user, self._clock())
+        for booking_id in adopted[:TOLD_AT_ONCE]:  # the loop tells the rest
+            await self.apply(booking_id)
 
     async def apply(self, booking_id: UUID) -> None:
         """Tell Redis and the listeners of a committed change; what can't be told now, the loop tells."""

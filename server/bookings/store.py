@@ -123,6 +123,16 @@ async def read(connection: Connection, booking_id: UUID) -> Booking | None:
     return found[0] if found else None
 
 
+async def adopt(connection: Connection, session: str, user: str, now: int) -> list[UUID]:
+    """What a session booked as nobody is the user's; answers its ids, newest first.
+
+    One after the other, each by itself: nobody who has several bookings locked is waited for in a circle.
+    """
+    found = await connection.fetch(_queries.nobodys_of_session, session, user)
+    done = [await connection.fetchval(_queries.adopt, row["id"], session, user, moment(now)) for row in found]
+    return [booking_id for booking_id in done if booking_id is not None]
+
+
 async def read_all(connection: Connection, ids: Sequence[UUID]) -> list[Booking]:
     """Bookings with their lines, newest first."""
     return [_booking(row) for row in await connection.fetch(_queries.bookings, ids)]

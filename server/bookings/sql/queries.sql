@@ -96,6 +96,16 @@ select id from booking where reference = $1 and status <> 'cancelled';
 select id from booking where session = $1 and status = 'pending' and change_of is null
 order by position desc limit 1;
 
+-- name: nobodys_of_session
+-- $1 session, $2 user → what it booked that is no user's, nor of what is that user's own.
+select id from booking where session = $1 and user_id is null and owner <> $2 order by position desc;
+
+-- name: adopt
+-- $1 booking, $2 session, $3 user, $4 now → its id, if it was still nobody's.
+update booking set user_id = $3, version = version + 1, touched_at = $4
+where id = $1 and session = $2 and user_id is null
+returning id;
+
 -- name: page
 -- $1 session ('': none), $2 user (null: none): whose bookings; $3 owner (null: none) of what was booked; $4
 -- position below which, $5 how many; the rest null for any: $6 statuses, $7 payment statuses, $8 approvals, $9
