@@ -4,7 +4,7 @@ Indices, counts and times (ms) are numbers; whole holds come and go as `Hold`.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -126,13 +126,22 @@ class HoldStore:
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
         self._client = scripts.client
+        self._on_expired: list[Callable[[Sequence[Hold]], None]] = []
+
+    def on_expired(self, listener: Callable[[Sequence[Hold]], None]) -> None:
+        """Call with the holds that `expire` ended when this process ran it."""
+        self._on_expired.append(listener)
 
     async def run(self, name: str, resource: str, /, *blobs: bytes, **content: Any) -> Answer:
         """Run a script on a resource.
 
         Raises Unloaded, Outdated, Rebuilding; Newer of a grid; BadRequest for an op of something else.
         """
-        return await self._run(name, resource, content, *blobs)
+        answer = await self._run(name, resource, content, *blobs)
+        if name == "expire" and answer.holds:
+            for listener in self._on_expired:
+                listener(answer.holds)
+        return answer
 
     async def _run(self, name: str, resource: str, content: Mapping[str, Any], *blobs: bytes) -> Answer:
         given = {field: value for field, value in content.items() if value is not None}

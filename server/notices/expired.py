@@ -1,10 +1,12 @@
 """Carts of signed-in buyers that ended by their deadline: each written once, by whichever process is first.
 
 Every process hears of each hold that ends, whoever ended it, and each writes it down: the outbox keeps one.
+Whoever ended holds knows it by Redis' answer, too: what no message says while pub/sub has a gap.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -12,7 +14,7 @@ import structlog
 from server.bookings.outbox import THINGS_AT_MOST, Facts, Thing, tell_of_carts
 from server.bookings.worker import Worker
 from server.database.pool import Database
-from server.errors import UnknownResource
+from server.errors import Unavailable, UnknownResource
 from server.holds.events import decode_events
 from server.holds.rules import Hold
 from server.holds.sources import Loaded, Resources
@@ -30,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 
 class ExpiredCarts:
-    """`hear` takes the messages of SESSIONS_CHANNEL, `worker` writes what they come to."""
+    """`hear` takes the messages of SESSIONS_CHANNEL, `ended` what this process did; `worker` writes them."""
 
     def __init__(
         self, database: Database, inventory: Resources, user_of: UserOf, wake: Callable[[], None]
@@ -43,10 +45,13 @@ class ExpiredCarts:
         self.worker = Worker("notices.expired", self.work, idle=IDLE_SECONDS)
 
     def hear(self, data: bytes) -> None:
-        """Holds have changed, here or on another process. What is being paid is its booking's to tell."""
-        for event in decode_events(data):
-            hold = event.hold
-            if hold.status == "expired" and event.reason == "deadline" and hold.booking is None:
+        """Holds have changed, here or on another process."""
+        self.ended([event.hold for event in decode_events(data) if event.reason == "deadline"])
+
+    def ended(self, holds: Sequence[Hold]) -> None:
+        """Some of them by their deadline. What is being paid is its booking's to tell."""
+        for hold in holds:
+            if hold.status == "expired" and hold.booking is None:
                 self._note(hold)
 
     def _note(self, hold: Hold) -> None:
@@ -62,6 +67,16 @@ class ExpiredCarts:
         if not self._ended:
             return IDLE_SECONDS
         await asyncio.sleep(GATHER_SECONDS)
+        await self._write()
+        return 0.0 if self._ended else IDLE_SECONDS
+
+    async def close(self) -> None:
+        """Write down what is left; after the worker has ended."""
+        with suppress(Unavailable):
+            while self._ended:
+                await self._write()
+
+    async def _write(self) -> None:
         carts = list(self._ended)[:AT_ONCE]
         users = await asyncio.gather(*(self._user_of(session) for session, _ in carts))
         known = [(cart, user) for cart, user in zip(carts, users, strict=True) if user is not None]
@@ -73,7 +88,6 @@ class ExpiredCarts:
             self._wake()
         for cart in carts:
             del self._ended[cart]
-        return 0.0 if self._ended else IDLE_SECONDS
 
     async def _facts(self, user: str, holds: Sequence[Hold]) -> Facts:
         things = [thing for hold in holds for thing in await self._things(hold)]

@@ -1,5 +1,6 @@
 """A signed-in buyer's cart that ended by its deadline: told once, whoever ended it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -78,6 +79,35 @@ async def test_what_is_paid_released_or_too_much_is_not_noted(
     carts.hear(msgspec.msgpack.encode([event(1), event(2, reference="BK-2")]))
     assert list(carts._ended) == [("s1", "BK-1")]
     carts._ended.clear()
+
+
+async def test_a_cart_is_told_though_no_message_says_that_it_ended(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expiring, "decode_events", lambda _data: [])
+    async with signed_in(house, "ann") as ann:
+        await ann.watches("short")
+        await ann.holds("A-1")
+        assert (await ann.tab.hears("notification"))["kind"] == "hold_expired"
+
+
+async def test_what_is_left_at_the_end_of_a_process_is_written_down(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def user_of(_session: str) -> str:
+        return "ann"
+
+    async with open_hall(settings) as house:
+        carts, database = house.parts.expired, house.parts.database
+        monkeypatch.setattr(carts.worker, "wake", lambda: None)
+        monkeypatch.setattr(carts, "_user_of", user_of)
+        carts.ended([event(1, resource="hall").hold, event(2, resource="hall", reference="BK-2").hold])
+        async with asyncio.timeout(30):
+            await carts.close()
+        async with database.connection() as connection:
+            assert await connection.fetchval("select count(*) from outbox") == 2
+        carts.ended([event(3, resource="hall", reference="BK-3").hold])
+    assert carts._ended == {}
 
 
 async def test_a_range_and_a_resource_that_is_gone_have_words(house: House) -> None:
