@@ -6,7 +6,9 @@
 import { Session } from "../client/session.js";
 import { claimsOf, ownPath, user } from "../client/user.js";
 import { sentence } from "../client/wording.js";
-import { STALE, brought } from "./sign-in-words.js";
+import { STALE, brought, isFromHere, stepFor } from "./sign-in-words.js";
+
+const BEGUN = "holdfast.signing-in";
 
 const given = brought(location.hash);
 history.replaceState(null, "", location.pathname);
@@ -14,15 +16,17 @@ history.replaceState(null, "", location.pathname);
 const session = new Session();
 const [title, words, change, onward, out] = ["title", "words", "switch", "onward", "out"].map((id) => document.getElementById(id));
 
-function say(heading, text, { other = false } = {}) {
+function say(heading, text, { asked = "", otherwise = "Go on" } = {}) {
   title.textContent = heading;
   words.textContent = text;
   document.title = `${heading} · Holdfast`;
-  change.hidden = !other;
+  change.hidden = !asked;
+  change.textContent = asked;
   out.hidden = !user.signedIn;
-  onward.hidden = !user.signedIn;
+  onward.hidden = !user.signedIn && !asked;
   onward.href = ownPath(given.next);
-  onward.textContent = other ? `Stay ${user.name}` : "Go on";
+  onward.className = asked ? "secondary" : "primary";
+  onward.textContent = otherwise;
 }
 
 function sayWhoIsIn() {
@@ -45,9 +49,24 @@ async function enter() {
 }
 
 /** A link may be anybody's: nobody who is signed in becomes somebody else without being asked. */
-function askFirst(name) {
-  change.textContent = `Become ${name}`;
-  say(`You are ${user.name}`, `This link signs you in as ${name}. What you do then, they see.`, { other: true });
+function askWhoIsIn(name) {
+  say(`You are ${user.name}`, `This link signs you in as ${name}. What you do then, they see.`, { asked: `Become ${name}`, otherwise: `Stay ${user.name}` });
+}
+
+function askNobody(name) {
+  say(`Sign in as ${name}?`, "What is in your cart and what you book is then theirs. If that is not you, go on without.", { asked: `Sign in as ${name}`, otherwise: "Go on without" });
+}
+
+/** When somebody followed a link of this site to here in this tab, to come back from their account; 0 for never. It counts once. */
+function begunAt() {
+  try {
+    const kept = Number(sessionStorage.getItem(BEGUN));
+    if (given.token) sessionStorage.removeItem(BEGUN);
+    else if (fromHere) sessionStorage.setItem(BEGUN, Date.now());
+    return kept;
+  } catch {
+    return 0; // A browser that keeps nothing: it asks.
+  }
 }
 
 change.addEventListener("click", enter);
@@ -59,7 +78,11 @@ out.addEventListener("click", async () => {
 });
 user.addEventListener("change", () => given.token === null && sayWhoIsIn());
 
+const fromHere = isFromHere(document.referrer, location.origin);
 const claims = given.token && claimsOf(given.token);
-if (!given.token) sayWhoIsIn();
-else if (claims && user.signedIn && user.id !== claims.sub) askFirst(claims.name || claims.sub);
-else enter();
+const facts = { id: user.id, fromHere, begunAt: begunAt(), now: Date.now() };
+const step = given.token ? stepFor(claims, facts) : "say";
+if (step === "say") sayWhoIsIn();
+else if (step === "enter") enter();
+else if (step === "ask") askNobody(claims.name || claims.sub);
+else askWhoIsIn(claims.name || claims.sub);

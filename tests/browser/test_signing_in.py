@@ -45,6 +45,32 @@ async def test_who_signs_out_leaves_their_cart_behind(ann: Visitor) -> None:
     assert await ann.page.evaluate("() => localStorage.length") == 0
 
 
+async def test_a_link_from_elsewhere_signs_nobody_in_unasked(ann: Visitor) -> None:
+    await ann.opens(HALL_PAGE)
+    await ann.takes("Stalls-C-12")
+    link = f"{ann.base_url}/sign-in#token={jwt_of('eve', name='Eve')}&next={HALL_PAGE}"
+    await ann.page.goto("about:blank")
+    await ann.page.goto(link)
+    await ann.has_title("Sign in as Eve?")
+    assert await ann.page.evaluate("() => localStorage.length") == 0
+    assert await ann.violations() == []
+    await ann.clicks("Go on without")
+    await ann.is_live()
+    await ann.sees("Stalls-C-12", "mine")
+    assert await ann.page.evaluate("() => localStorage.length") == 0
+
+
+async def test_who_began_to_sign_in_here_is_not_asked(ann: Visitor) -> None:
+    await ann.page.goto(f"{ann.base_url}/my-bookings")
+    await ann.clicks("Sign in")
+    await ann.has_title("You are not signed in")
+    token = jwt_of("ann", name="Ann")
+    await ann.page.goto("about:blank")  # where one has an account
+    await ann.page.goto(f"{ann.base_url}/sign-in#token={token}&next={HALL_PAGE}")
+    await ann.page.wait_for_url(f"{ann.base_url}{HALL_PAGE}")
+    await ann.is_live()
+
+
 async def test_a_link_makes_nobody_somebody_else_unasked(ann: Visitor, visits: Visits) -> None:
     await ann.signs_in("ann")
     await ann.page.goto("about:blank")
@@ -59,5 +85,6 @@ async def test_a_link_makes_nobody_somebody_else_unasked(ann: Visitor, visits: V
     stranger = await visits.enter()
     stranger.forgives("401")
     await stranger.page.goto(f"{stranger.base_url}/sign-in#token={jwt_of('ann', seconds=-60)}")
+    await stranger.clicks("Sign in as ann")
     await stranger.has_title("That did not work")
     await expect(stranger.page.get_by_role("button", name="Sign out")).to_be_hidden()

@@ -74,10 +74,12 @@ class Visitor:
         )
 
     async def signs_in(self, user: str, *, roles: Sequence[str] = ("buyer",), to: str = "/") -> None:
-        """Come from where one has an account, and go on to a page that is live."""
-        token = jwt_of(user, name=user.title(), roles=roles)
+        """Come from where one has an account, say that it is oneself, and go on to a page that is live."""
+        name = user.title()
+        token = jwt_of(user, name=name, roles=roles)
         await self.page.goto("about:blank")  # else another fragment alone would load nothing
         await self.page.goto(f"{self.base_url}/sign-in#token={token}&next={quote(to, safe='')}")
+        await self.clicks(f"Sign in as {name}")
         await self.page.wait_for_url(self.base_url + to)
         await self.is_live()
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { change, get } from "../../static/client/http.js";
 import { Session } from "../../static/client/session.js";
 import { User, claimsOf, ownPath, signInAddress, user } from "../../static/client/user.js";
-import { brought } from "../../static/pages/sign-in-words.js";
+import { brought, isFromHere, stepFor } from "../../static/pages/sign-in-words.js";
 import { settled } from "./world.mjs";
 
 function token(sub, more = {}) {
@@ -90,6 +90,21 @@ test("one way back leads into this site, and no other does", () => {
   }
   assert.deepEqual(brought(signInAddress("/my?a=b&c").slice("/sign-in".length)), { token: null, next: "/my?a=b&c" });
   assert.deepEqual(brought("#token=a.b.c&next=/x"), { token: "a.b.c", next: "/x" });
+});
+
+test("a link signs in unasked only who began it here, and who is that somebody already", () => {
+  const facts = { id: null, fromHere: false, begunAt: 0, now: 1_800_000_000_000 };
+  const step = (changed, claims = { sub: "eve" }) => stepFor(claims, { ...facts, ...changed });
+  assert.equal(step({}), "ask");
+  assert.equal(step({ id: "ann" }), "become");
+  assert.equal(step({ id: "ann", fromHere: true }), "become");
+  assert.equal(step({ id: "eve" }), "enter");
+  assert.equal(step({ fromHere: true }), "enter");
+  assert.equal(step({ begunAt: facts.now - 60_000 }), "enter");
+  assert.equal(step({ begunAt: facts.now - 3_600_000 }), "ask");
+  assert.equal(step({ begunAt: facts.now + 60_000 }), "ask");
+  assert.equal(step({}, null), "enter", "what is no token is told so");
+  assert.deepEqual(["https://a.example/x", "https://a.example.evil/", "", "about:blank"].map((from) => isFromHere(from, "https://a.example")), [true, false, false, false]);
 });
 
 test("all tabs know who is signed in, and that nobody is any more", () => {
