@@ -15,7 +15,7 @@ from server.accounts.rules import Caller, Role
 from server.errors import BadRequest, Forbidden, HoldfastError, NotFound, Unauthorized, Unavailable
 from server.http import cross_site
 from server.http.answers import Answer, respond
-from server.http.idempotency import Idempotency, idempotency_key
+from server.http.idempotency import Fleeting, Idempotency, idempotency_key
 from server.http.json_body import BODY_LIMIT, decode_json, read_body, require_json
 from server.http.problems import failed, problem
 
@@ -68,6 +68,7 @@ class Rules:
     body_limit: int
     missing: type[HoldfastError]
     displays: bool
+    fleeting: "Callable[[Call], Fleeting] | None"
     beacon: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,6 +90,7 @@ def endpoint(
     body_limit: int = BODY_LIMIT,
     missing: type[HoldfastError] = NotFound,
     displays: bool = False,
+    fleeting: Callable[[Call], Fleeting] | None = None,
 ) -> Callable[[Request], Awaitable[Response]]:
     """A Starlette endpoint around `handler`.
 
@@ -98,9 +100,12 @@ def endpoint(
     that a page calls before it has a token; the Origin is checked all the same. `idempotent=False` ignores
     Idempotency-Key beyond its form (`Call.op` still has it). `missing` is what the handler raises for an id
     of nothing, and a malformed id gets likewise. `displays` is for changes that wall screens make too, who
-    otherwise only read. An absent body is `{}`. Refusals leave as problem+json.
+    otherwise only read. `fleeting` says what of an answer is not kept for a repeat. An absent body is `{}`.
+    Refusals leave as problem+json.
     """
-    rules = Rules(body, access, limit, frozenset(roles), csrf, idempotent, body_limit, missing, displays)
+    rules = Rules(
+        body, access, limit, frozenset(roles), csrf, idempotent, body_limit, missing, displays, fleeting
+    )
 
     async def run(request: Request) -> Response:
         try:
@@ -144,7 +149,10 @@ async def _admit(request: Request, handler: Handler, rules: Rules) -> Response:
     if key is None or not rules.idempotent or caller == NOBODY:
         return await respond(request, await handler(call))
     once = Idempotency(parts.redis)
-    return await once.answer(request, caller, key, raw, lambda: _finish(request, handler, call))
+    fleeting = None if rules.fleeting is None else rules.fleeting(call)
+    return await once.answer(
+        request, caller, key, raw, lambda: _finish(request, handler, call), fleeting=fleeting
+    )
 
 
 async def _finish(request: Request, handler: Handler, call: Call) -> Response:

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 from starlette.datastructures import Headers
@@ -19,6 +19,16 @@ from server.ops.redis_errors import redis_away
 KEPT_SECONDS: Final = 24 * 3600
 RUN_SECONDS: Final = 60
 _FINISH: Final = Path(__file__).with_name("idempotency.lua").read_text(encoding="utf-8")
+
+
+class Fleeting(Protocol):
+    """What of a route's answers is kept nowhere, though a repeat has it for as long as it is there."""
+
+    def without(self, content: Any) -> Any:
+        """The answer as it is kept."""
+
+    async def filled(self, content: Any) -> Any:
+        """What was kept, with what is there now."""
 
 
 class _Record(msgspec.Struct, array_like=True):
@@ -48,9 +58,16 @@ class Idempotency:
         self._redis = redis
 
     async def answer(
-        self, request: Request, caller: Caller, key: str, body: bytes, run: Callable[[], Awaitable[Response]]
+        self,
+        request: Request,
+        caller: Caller,
+        key: str,
+        body: bytes,
+        run: Callable[[], Awaitable[Response]],
+        *,
+        fleeting: Fleeting | None = None,
     ) -> Response:
-        """Run once, or answer as before.
+        """Run once, or answer as before; `fleeting` is not kept with it.
 
         Raises InvalidFields for another body and Conflict with `retry_after` while the first is still
         running. An answer of 500 or more, and a run that raised, leave nothing behind.
@@ -59,13 +76,15 @@ class Idempotency:
         ours = _Record(hashlib.sha256(body).digest(), "running", secrets.token_hex(8))
         earlier = await self._begin(name, ours)
         if earlier is not None:
-            return _repeat(earlier, ours)
+            return await _repeat(earlier, ours, fleeting)
         try:
             response = await run()
         except BaseException:
-            await self._finish(name, ours, None)
+            await self._finish(name, ours, b"")
             raise
-        await self._finish(name, ours, response if response.status_code < 500 else None)
+        await self._finish(
+            name, ours, b"" if response.status_code >= 500 else _done(ours, response, fleeting)
+        )
         return response
 
     async def _begin(self, name: str, ours: _Record) -> _Record | None:
@@ -75,9 +94,8 @@ class Idempotency:
             )
         return None if found is None else msgspec.msgpack.decode(found, type=_Record)
 
-    async def _finish(self, name: str, ours: _Record, response: Response | None) -> None:
+    async def _finish(self, name: str, ours: _Record, kept: bytes) -> None:
         """Keep the answer, or forget the run. A Redis that went away meanwhile changes no answer."""
-        kept = b"" if response is None else msgspec.msgpack.encode(_done(ours, response))
         with suppress(Unavailable), redis_away():
             await self._redis.eval(_FINISH, 1, name, msgspec.msgpack.encode(ours), kept, KEPT_SECONDS)
 
@@ -87,12 +105,16 @@ def _name(request: Request, caller: Caller, key: str) -> str:
     return f"holdfast:idempotency:{hashlib.sha256(scope).hexdigest()}"
 
 
-def _done(ours: _Record, response: Response) -> _Record:
-    headers = tuple(response.raw_headers)
-    return _Record(ours.fingerprint, "done", ours.run, response.status_code, headers, bytes(response.body))
+def _done(ours: _Record, response: Response, fleeting: Fleeting | None) -> bytes:
+    headers, body = tuple(response.raw_headers), bytes(response.body)
+    if fleeting is not None and body:
+        body = msgspec.json.encode(fleeting.without(msgspec.json.decode(body)))
+    return msgspec.msgpack.encode(
+        _Record(ours.fingerprint, "done", ours.run, response.status_code, headers, body)
+    )
 
 
-def _repeat(earlier: _Record, ours: _Record) -> Response:
+async def _repeat(earlier: _Record, ours: _Record, fleeting: Fleeting | None) -> Response:
     if earlier.fingerprint != ours.fingerprint:
         said = FieldError("Idempotency-Key", "came with another body before")
         raise InvalidFields("the Idempotency-Key belongs to another request", errors=[said])
@@ -100,4 +122,7 @@ def _repeat(earlier: _Record, ours: _Record) -> Response:
         raise Conflict("the first request with this key is still running", retry_after=1)
     response = Response(earlier.body, status_code=earlier.status)
     response.raw_headers = list(earlier.headers)
+    if fleeting is not None and earlier.body:
+        response.body = msgspec.json.encode(await fleeting.filled(msgspec.json.decode(earlier.body)))
+        response.headers["Content-Length"] = str(len(response.body))
     return response

@@ -8,6 +8,7 @@ from starlette.routing import Route
 from server.bookings.changes import ChangeRequest
 from server.bookings.details import BookingPatch, BookingRequest
 from server.bookings.views import booking_view
+from server.bookings.whereabouts import Whereabouts
 from server.errors import FieldError, InvalidFields
 from server.http.addresses import address_of
 from server.http.endpoint import Answer, Call, endpoint
@@ -226,16 +227,36 @@ def _require_amount(amount: int | None) -> None:
 
 
 routes = [
-    Route("/api/bookings", endpoint(book, body=BookingRequest, limit="bookings"), methods=["POST"]),
-    Route("/api/bookings/{id}", endpoint(change, body=PatchRequest, limit="commands"), methods=["PATCH"]),
-    Route("/api/bookings/{id}/confirm", endpoint(confirm, access="user"), methods=["PUT"]),
-    Route("/api/bookings/{id}/cancel", endpoint(cancel, body=CancelRequest), methods=["PUT"]),
-    Route("/api/bookings/{id}", endpoint(cancel, body=CancelRequest), methods=["DELETE"]),
+    Route(
+        "/api/bookings",
+        endpoint(book, body=BookingRequest, limit="bookings", fleeting=Whereabouts),
+        methods=["POST"],
+    ),
+    Route(
+        "/api/bookings/{id}",
+        endpoint(change, body=PatchRequest, limit="commands", fleeting=Whereabouts),
+        methods=["PATCH"],
+    ),
+    Route(
+        "/api/bookings/{id}/confirm",
+        endpoint(confirm, access="user", fleeting=Whereabouts),
+        methods=["PUT"],
+    ),
+    Route(
+        "/api/bookings/{id}/cancel",
+        endpoint(cancel, body=CancelRequest, fleeting=Whereabouts),
+        methods=["PUT"],
+    ),
+    Route(
+        "/api/bookings/{id}", endpoint(cancel, body=CancelRequest, fleeting=Whereabouts), methods=["DELETE"]
+    ),
     Route("/api/bookings/{id}/cancellation", endpoint(cancellation), methods=["GET"]),
     Route("/api/bookings/{id}/payments", endpoint(attempt, body=AttemptRequest), methods=["POST"]),
     Route("/api/bookings/{id}/payments", endpoint(list_payments), methods=["GET"]),
     Route(
-        "/api/bookings/{id}/refunds", endpoint(refund, body=RefundRequest, access="user"), methods=["POST"]
+        "/api/bookings/{id}/refunds",
+        endpoint(refund, body=RefundRequest, access="user", fleeting=Whereabouts),
+        methods=["POST"],
     ),
     Route("/api/bookings/{id}/refunds", endpoint(list_refunds), methods=["GET"]),
     Route("/api/payments/{id}", endpoint(get_payment), methods=["GET"]),
