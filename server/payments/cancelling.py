@@ -8,7 +8,7 @@ from math import lcm
 from uuid import UUID
 
 from server.accounts.rules import Caller
-from server.bookings.refund_policy import Terminable, Terms, all_of_it, by_buyer
+from server.bookings.refund_policy import ALL, Terminable, Terms, all_of_it, by_buyer
 from server.bookings.rules import Booking, CancelReason
 from server.bookings.service import Bookings
 from server.bookings.worker import Clock
@@ -59,7 +59,7 @@ class Cancelling:
                 raise Conflict("the booking was changed just now", retry_after=1)
             payments, left = await self._money(connection, locked)
             terms = self._terms(policies, payments, left)
-            if terms.kept:
+            if policies is not None and terms.percent < ALL:  # though nothing may be left of which to keep
                 await self._keep(connection, payments, left, terms)
             else:
                 await refund_store.supersede(connection, booking.id, self._clock())

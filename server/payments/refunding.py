@@ -97,11 +97,15 @@ async def owe_each(
 
 
 async def left_of_each(connection: Connection, booking: UUID, payments: Sequence[Payment]) -> list[int]:
-    """What can still be given back of each payment; a refund may have succeeded and not be noted yet."""
+    """What can still be given back of each payment.
+
+    A provider's count of what went back has our refunds in it once they are made, ended or not; and one may
+    have been made that the provider has not told of yet. It is the same money: the more of the two counts.
+    """
     sums = await refund_store.sums(connection, booking)
     ours = [sums.get(each.id, Sums()) for each in payments]
     return [
-        max(each.amount - max(each.refunded, own.given) - own.under_way, 0)
+        max(each.amount - max(each.refunded, own.given + own.under_way), 0)
         for each, own in zip(payments, ours, strict=True)
     ]
 

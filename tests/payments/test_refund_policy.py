@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from server.accounts.rules import Caller
-from server.errors import Conflict, NotFound
+from server.errors import Conflict, InvalidFields, NotFound, Unavailable
 from server.inventory.rules import HoldPolicy, RefundTier, ResourceDraft, SlotDraft
-from server.payments.provider import Intent, ProviderUnavailable
+from server.payments.provider import Intent, ProviderUnavailable, Refund
+from server.payments.refund_store import OwedRefund
 from server.payments.rules import Step
 from tests.payments.bank import Bank
 from tests.payments.house import PRICE, Buyer, House
@@ -140,6 +141,53 @@ async def test_what_an_owner_gave_back_before_is_not_counted_twice(house: House)
     await _is_whole(house)
     assert sorted(await house.refunds()) == [("booking_cancelled", 1_000), ("by_owner", 500)]
     assert (await ann.sees()).refunded == 1_500
+
+
+@pytest.mark.parametrize(("percent", "back"), [(50, 500), (0, 0)])
+async def test_a_refund_that_is_under_way_at_its_provider_is_counted_once(
+    house: House, percent: int, back: int
+) -> None:
+    """The provider counts it already, we do not know yet that it ended."""
+    await _sells(house, (RefundTier(hours=1, percent=percent),))
+    ann = await _sold(house)
+    await _is_made_unheard(house, ann, 1_500)
+    assert (await ann.sees()).refunded == 1_500
+    assert await _says(house, ann.caller, ann) == (back, percent)
+    with pytest.raises(InvalidFields):
+        await house.office.payments.refund(OWNER, str(ann.own.id), 1_001, "")
+    await ann.cancels()
+    house.clock.passes(60)
+    await _is_whole(house)
+    booking = await ann.sees()
+    assert (booking.status, booking.refunded) == ("cancelled", 1_500 + back)
+
+
+async def test_what_stays_stays_though_more_is_under_way_than_the_policy_gives(house: House) -> None:
+    await _sells(house, (RefundTier(hours=100, percent=100),))
+    ann = await _sold(house)
+    await _is_made_unheard(house, ann, 2_400)
+    await house.office.payments.refund(OWNER, str(ann.own.id), 100, "all of it after all")
+    assert await _says(house, ann.caller, ann) == (0, 0)
+    await ann.cancels()
+    house.clock.passes(60)
+    await _is_whole(house)
+    assert sorted(await house.refunds()) == [("by_owner", 100), ("by_owner", 2_400)]
+
+
+async def _is_made_unheard(house: House, ann: Buyer, amount: int) -> None:
+    """A part is given back, and its answer is lost; then the provider is asked after the payment."""
+    providers = house.office.payments.refunds._providers
+    refund = providers.refund
+
+    async def unheard(owed: OwedRefund) -> Refund:
+        await refund(owed)
+        raise Unavailable("the answer was lost", retry_after=1)
+
+    await house.office.payments.refund(OWNER, str(ann.own.id), amount, "sorry")
+    providers.refund = unheard  # type: ignore[method-assign]  # a fault
+    await house.office.payments.refunds.work()
+    providers.refund = refund  # type: ignore[method-assign]  # as it was
+    await house.office.payments.settle(ann.attempt.id)
 
 
 async def test_each_of_several_payers_has_the_same_part_back(house: House) -> None:
