@@ -13,7 +13,7 @@ from server.bookings.rules import Booking, CancelReason
 from server.bookings.service import Bookings
 from server.bookings.worker import Clock
 from server.database.pool import Connection, Database
-from server.errors import Conflict
+from server.errors import Conflict, NotFound
 from server.payments import refund_store, shares, store
 from server.payments.providers import Providers
 from server.payments.refunding import left_of_each, refuse_disputed
@@ -44,18 +44,20 @@ class Cancelling:
     async def cancel(self, caller: Caller, booking: Booking) -> list[UUID]:
         """Cancel a confirmed booking; answers the payments of which money goes back, to be settled now.
 
-        Conflict while it is disputed, while money is being taken of which a part is to stay, and if it is
-        changed just now. Twice is once.
+        NotFound for whoever has handed it on. Conflict while it is disputed, while money is being taken of
+        which a part is to stay, and if it is changed just now. Twice is once.
         """
         policies = await self._policies(caller, booking)
         reason: CancelReason = "by_buyer" if booking.is_of(caller) else "by_owner"
         async with self._database.transaction() as connection:
             locked = await self._bookings.lock(connection, booking.id)
+            if not locked.is_seen_by(caller):  # handed on meanwhile
+                raise NotFound
             if locked.status != "confirmed":
                 _refuse_completed(locked)
                 return []
             refuse_disputed(locked)
-            if _things(locked) != _things(booking):
+            if _things(locked) != _things(booking) or locked.is_of(caller) != booking.is_of(caller):
                 raise Conflict("the booking was changed just now", retry_after=1)
             payments, left = await self._money(connection, locked)
             terms = self._terms(policies, payments, left)

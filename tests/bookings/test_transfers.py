@@ -206,6 +206,27 @@ async def test_of_taking_over_cancelling_and_withdrawing_at_once_one_counts(
     await house.is_whole()
 
 
+async def test_who_has_handed_it_on_just_then_does_not_cancel_it(house: House, transfers: Transfers) -> None:
+    """It is somebody else's between the moment they asked and the moment it would be cancelled."""
+    ann = await _confirmed(house)
+    offered = await _offers(transfers, ann)
+    money = house.office.payments
+    abandon = money.changes.abandon
+
+    async def meanwhile(booking: Booking) -> None:
+        await abandon(booking)
+        await transfers.accept(BEN, _secret(offered), NOTHING)
+
+    money.changes.abandon = meanwhile  # type: ignore[method-assign]  # just then
+    with pytest.raises(NotFound):
+        await ann.cancels()
+    money.changes.abandon = abandon  # type: ignore[method-assign]  # as it was
+    await house.office.loops_run()
+    booking = await house.office.bookings.find(BEN, str(ann.own.id))
+    assert (booking.status, booking.payment_status, booking.refunded) == ("confirmed", "paid", 0)
+    await house.is_whole()
+
+
 async def test_what_is_not_confirmed_or_is_disputed_is_not_offered(
     house: House, transfers: Transfers
 ) -> None:

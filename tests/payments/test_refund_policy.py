@@ -184,7 +184,7 @@ async def _is_made_unheard(house: House, ann: Buyer, amount: int) -> None:
         raise Unavailable("the answer was lost", retry_after=1)
 
     await house.office.payments.refund(OWNER, str(ann.own.id), amount, "sorry")
-    providers.refund = unheard  # type: ignore[method-assign]  # a fault
+    providers.refund = unheard  # type: ignore[method-assign,assignment]  # a fault
     await house.office.payments.refunds.work()
     providers.refund = refund  # type: ignore[method-assign]  # as it was
     await house.office.payments.settle(ann.attempt.id)
