@@ -58,7 +58,7 @@ def require_changeable(booking: Booking, now: int) -> None:
         raise Conflict("a dispute is open: the booking stays as it is")
     if booking.payment_status not in CHANGEABLE:
         raise Conflict("the money is being taken just now", retry_after=2)
-    if booking.starts_at is not None and booking.starts_at <= now:
+    if booking.has_begun(now):
         raise Conflict("it has begun")
     if booking.base_currency is not None:
         raise Conflict("what was paid in another currency is cancelled and booked anew, not changed")

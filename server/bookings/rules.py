@@ -188,8 +188,15 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the caller may read it: its buyer, and the owner of what was booked."""
         return self.is_of(caller) or (caller.user is not None and caller.user == self.owner)
 
+    def has_begun(self, now: int) -> bool:
+        """Whether the first of it begins now or did so before; False where nothing says when."""
+        return self.starts_at is not None and self.starts_at <= now
+
     def may_revive(self) -> bool:
-        """The one way back: a late payment may confirm what was cancelled because it expired."""
+        """The one way back: a late payment may confirm what was cancelled because it expired.
+
+        Unless it has begun: for its buyer too it is too late then.
+        """
         expired = self.status == "cancelled" and self.cancel_reason == "expired"
         return expired and self.confirmed_by is None and self.change_of is None
 

@@ -249,7 +249,7 @@ class Bookings:
         """Write down that Redis is about to be changed; False: not to be revived (any more)."""
         async with self._database.transaction() as connection:
             booking = await store.lock(connection, booking_id)
-            if booking is None or not booking.may_revive():
+            if booking is None or not booking.may_revive() or booking.has_begun(self._clock()):
                 return False
             await store.forget_applied(connection, booking_id)
             await store.touch(connection, booking_id, self._clock())
@@ -261,11 +261,13 @@ class Bookings:
         """Take an expired booking's slots again, in Redis and under the constraint, and confirm it.
 
         False if somebody has any of them; the caller then rolls back. Superseded where prepare_retake must
-        be done again first.
+        be done again first, which says no once the first of it has begun.
         """
         booking = await store.lock(connection, booking_id)
         assert booking is not None, "payments refer to their booking"
         if not booking.may_revive() or any(line.applied is not None for line in booking.lines):
+            raise Superseded
+        if booking.has_begun(self._clock()):
             raise Superseded
         before = await store.epochs(connection, booking.resources)
         await self._require_epochs(before)

@@ -94,7 +94,7 @@ class Step(Enum):
     SECURE = "write down that a share's money is there; others are missing yet"
     CONFIRM = "all the money is there, and the booking's lines are: confirm it"
     AWAIT = "all the money is there, and the owner is to be asked: take the places for good until then"
-    RETAKE = "the booking expired: take its places again if nobody has them"
+    RETAKE = "the booking expired and has not begun: take its places again if nobody has them"
     REJECT = "write down that this money is not wanted"
     CAPTURE = "take what was authorised"
     NOTE = "write down what became of the money that was taken"
@@ -127,6 +127,8 @@ class Case(msgspec.Struct, frozen=True):
             return without_intent(self.payment, self.booking)
         asks = self.approval_ms is not None
         step = decide(self.payment, self.booking, self.intent, self.policy, asks=asks)
+        if step is Step.RETAKE and self.booking.has_begun(self.now):
+            return Step.REJECT
         return Step.WAIT if step in ACCEPTING and is_being_stopped(self.payment, self.now) else step
 
     def bears_out(self, seen: "Case") -> bool:

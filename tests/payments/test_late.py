@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 
 from server.errors import Conflict
+from server.inventory.rules import HoldPolicy, ResourceDraft, SlotDraft
 from server.payments.provider import ProviderUnavailable
 from tests.payments.house import PRICE, Buyer, House
 
@@ -52,6 +55,67 @@ async def test_a_success_after_expiry_goes_back_in_full_if_somebody_has_the_slot
     assert await house.booked_and_free("A-1") == (0, 1)
     assert await house.booked_and_free("A-2") == (int(sold), 0)
     await house.is_whole()
+
+
+async def test_a_success_after_it_began_goes_back_in_full_though_nobody_has_the_slot(house: House) -> None:
+    await _sells_for_soon(house, 3_000)
+    ann = house.buyer("ann")
+    await ann.holds("S-1", resource="soon")
+    await ann.books()
+    await ann.acts("succeed", delay=3_000)
+    await house.expires(ann)
+
+    house.clock.passes(3_000)
+    await house.office.loops_run()
+
+    assert await ann.status() == ("cancelled", "refunded")
+    assert (await ann.sees()).cancel_reason == "expired"
+    assert await house.refunds() == [("paid_too_late", PRICE)]
+    await house.is_whole(resources=["soon"])
+
+
+async def test_what_begins_while_late_money_takes_it_again_is_not_taken(house: House) -> None:
+    """Looked at again under the lock: it began since it was decided."""
+    await _sells_for_soon(house, 9_000)
+    ann = house.buyer("ann")
+    await ann.holds("S-1", resource="soon")
+    await ann.books()
+    await ann.acts("succeed", delay=3_000)
+    await house.expires(ann)
+    bookings = house.office.bookings
+    prepare = bookings.prepare_retake
+
+    async def slowly(booking_id: UUID) -> bool:
+        found = await prepare(booking_id)
+        house.clock.passes(9_000)
+        return found
+
+    bookings.prepare_retake = slowly  # type: ignore[method-assign]  # a slow machine
+    house.clock.passes(3_000)
+    await house.office.loops_run()
+    bookings.prepare_retake = prepare  # type: ignore[method-assign]  # as it was
+
+    assert await ann.status() == ("cancelled", "refunded")
+    assert await house.refunds() == [("paid_too_late", PRICE)]
+    await house.is_whole(resources=["soon"])
+
+
+async def _sells_for_soon(house: House, seconds: int) -> None:
+    """One place of what begins in so many seconds."""
+    begins = datetime.fromtimestamp(house.clock() / 1000 + seconds, UTC)
+    await house.office.inventory.create(
+        ResourceDraft(
+            id="soon",
+            kind="seats",
+            title="Soon",
+            owner="owner",
+            time_zone="Europe/Berlin",
+            currency="eur",
+            starts_at=begins.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            policy=HoldPolicy(),
+            slots=(SlotDraft(id="S-1", label="S-1", price=PRICE),),
+        )
+    )
 
 
 async def test_the_constraint_decides_a_late_payment_even_if_redis_lies(house: House) -> None:
