@@ -137,6 +137,7 @@ class Making:
             quoted_at=price.quoted_at,
             starts_at=times.starts_at,
             ends_at=times.ends_at,
+            refund_policies=places.refund_policies(),
             lines=places.named(price.lines),
         )
         return booking, places

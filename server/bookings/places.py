@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from server.bookings.rules import Line
+from server.bookings.rules import Line, RefundPolicies
 from server.holds.sources import Loaded, Resources
 from server.http.times import milliseconds
 from server.inventory.grid.labels import range_label
@@ -66,6 +66,10 @@ class Places(NamedTuple):
         starts = [each.starts_at for each in found if each.starts_at is not None]
         ends = [each.ends_at for each in found if each.ends_at is not None]
         return Times(min(starts, default=None), max(ends) if found and len(ends) == len(found) else None)
+
+    def refund_policies(self) -> RefundPolicies:
+        """What each resource says now of who cancels."""
+        return {name: loaded.resource.policy.refund for name, loaded in self.by_resource.items()}
 
     def _is_grid(self, resource: str) -> bool:
         return self.by_resource[resource].calendar is not None

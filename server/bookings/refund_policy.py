@@ -46,13 +46,17 @@ class Terminable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def by_buyer(parts: Sequence[Terms], paid: int, now: int, *, step: int = 1) -> Terminable:
-    """Each part's policy over its share of the price; rounded half up to the provider's `step`."""
+    """Each part's policy over its share of the price; rounded half up to the provider's `step`.
+
+    What was paid beyond the price stayed when it was changed to something cheaper: nothing of that goes back.
+    """
     shares = [(part.value, *part.share(now)) for part in parts]
     whole = sum(value for value, _, _ in shares)
     if not whole:
         return all_of_it(paid, until=_first(until for _, _, until in shares))
     weighed = sum(value * percent for value, percent, _ in shares)
-    refund = _rounded(paid * weighed, ALL * whole * step) * step if weighed < ALL * whole else paid
+    bound = min(paid, whole)
+    refund = _rounded(bound * weighed, ALL * whole * step) * step if weighed < ALL * whole else paid
     return Terminable(
         paid=paid,
         refund=min(refund, paid),

@@ -9,6 +9,7 @@ import msgspec
 
 from server.accounts.rules import Caller
 from server.holds.rules import Cart, HeldItem, Hold
+from server.inventory.rules import RefundTier
 
 BookingStatus = Literal["pending", "confirmed", "cancelled", "completed"]
 PaymentStatus = Literal[
@@ -19,6 +20,8 @@ LineState = Literal["pending", "confirmed", "released"]
 # the owner wants it; it is confirmed once the money says so · declined · lapsed: nobody answered in time ·
 # withdrawn: its buyer, or its money, was gone before the owner spoke.
 Approval = Literal["awaited", "granted", "declined", "lapsed", "withdrawn"]
+# Resource → the tiers of its policy; None: it has no policy.
+RefundPolicies = dict[str, tuple[RefundTier, ...] | None]
 # expired: the deadline came · returned: cancelled, the holds went back to the cart · released: cancelled,
 # the holds were given up · hold_expired: a hold had ended before it was begun · refunded: cancelled after
 # it was confirmed · payment_failed: confirmed, and then the authorised money could not be taken · disputed:
@@ -111,7 +114,8 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     What was quoted in another currency than its cart's has that one as `base_currency`, the rate (None where
     every price was an owner's own), and when. `change` is the change of it that is under way, `change_of`
     what it is a change of itself (changes.py). `starts_at` is when the first of it begins, `ends_at` when all
-    of it is over; None: nothing says so.
+    of it is over; None: nothing says so. `refund_policies` are its resources' as they were when it was booked
+    (None: from before they were kept), `refund_start` the earliest beginning it had before it was moved.
     """
 
     id: UUID
@@ -137,6 +141,8 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     approval: Approval | None = None
     starts_at: int | None = None
     ends_at: int | None = None
+    refund_policies: RefundPolicies | None = None
+    refund_start: int | None = None
     change: UUID | None = None
     change_of: UUID | None = None
     payment: UUID | None = None

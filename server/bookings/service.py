@@ -293,7 +293,7 @@ class Bookings:
         return min((1000 * seconds for seconds in asked if seconds is not None), default=None)
 
     async def refund_terms(self, booking: Booking) -> list[Terms]:
-        """What the policies of its resources say, each over its part of the booking."""
+        """What the policies of its resources said when it was booked, each over its part of the booking."""
         places = await places_of(self._inventory, booking.lines)
         return [_terms(places, booking, name) for name in booking.resources]
 
@@ -345,11 +345,11 @@ class Bookings:
 
 def _terms(places: Places, booking: Booking, resource: str) -> Terms:
     lines = [line for line in booking.lines if line.resource == resource]
-    return Terms(
-        value=sum(line.quantity * line.price for line in lines),
-        starts_at=places.times(lines).starts_at,
-        tiers=places.by_resource[resource].resource.policy.refund,
-    )
+    policies = places.refund_policies() if booking.refund_policies is None else booking.refund_policies
+    starts_at, tiers = places.times(lines).starts_at, policies.get(resource)
+    if tiers is not None and booking.refund_start is not None:  # moving it gains no time
+        starts_at = min(booking.refund_start, booking.refund_start if starts_at is None else starts_at)
+    return Terms(value=sum(line.quantity * line.price for line in lines), starts_at=starts_at, tiers=tiers)
 
 
 def _uuid(text: str) -> UUID:

@@ -11,7 +11,7 @@ import msgspec
 
 from server.accounts.rules import Caller
 from server.bookings.listing import Wanted
-from server.bookings.rules import Booking, Line, LineState
+from server.bookings.rules import Booking, Line, LineState, RefundPolicies
 from server.database.pool import Connection
 from server.database.queries import load
 from server.http.times import milliseconds
@@ -94,6 +94,7 @@ async def insert(connection: Connection, booking: Booking) -> None:
         _optional(booking.quoted_at),
         _optional(booking.starts_at),
         _optional(booking.ends_at),
+        booking.refund_policies,
     )
 
 
@@ -358,6 +359,8 @@ def _booking(row: asyncpg.Record) -> Booking:
         quoted_at=_since(row["quoted_at"]),
         starts_at=_since(row["starts_at"]),
         ends_at=_since(row["ends_at"]),
+        refund_policies=msgspec.convert(row["refund_policies"], RefundPolicies | None),
+        refund_start=_since(row["refund_start"]),
         version=row["version"],
         applied_version=row["applied_version"],
         lines=msgspec.convert(row["lines"] or [], tuple[Line, ...]),

@@ -77,7 +77,9 @@ create index slot_starts_at on slot (starts_at) where starts_at is not null;
 -- what Redis and the listeners were told of is `applied_version`. `release_at` is when the pending one's
 -- release is tried next: its `expires_at`, later only while the provider cannot be asked. Late declines
 -- move the deadline, never beyond `extend_until`. What was quoted in another currency than its cart's keeps
--- that one, the rate (null where every price was an owner's own) and the moment.
+-- that one, the rate (null where every price was an owner's own) and the moment. `refund_policies` has the tiers
+-- of each of its resources (null: none) as they were when it was booked (null: not kept then), `refund_start` the
+-- earliest beginning that it had before it was moved (null: it never was).
 create table booking (
   id uuid primary key,
   position bigint generated always as identity unique,
@@ -114,6 +116,8 @@ create table booking (
   ends_at timestamptz,
   approval text check (approval in ('awaited', 'granted', 'declined', 'lapsed', 'withdrawn')),
   change_of uuid references booking (id),
+  refund_policies jsonb,
+  refund_start timestamptz,
   check ((status = 'cancelled') = (cancelled_at is not null)),
   check ((status = 'cancelled') = (cancel_reason is not null)),
   check (status not in ('confirmed', 'completed') or confirmed_at is not null)

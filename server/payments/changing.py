@@ -27,6 +27,7 @@ from server.bookings.changes import Change, ChangeRequest
 from server.bookings.moves import cancelled
 from server.bookings.outbox import tell
 from server.bookings.places import Places, places_of
+from server.bookings.refund_policy import by_buyer
 from server.bookings.rules import Booking, Line, is_buffer
 from server.bookings.service import Bookings
 from server.bookings.worker import Clock, Worker
@@ -177,6 +178,7 @@ class Changing:
         )
         attempt = self._attempts.first(extra)
         times = places.times(after)
+        terms = await self._bookings.refund_terms(booking)
         try:
             async with self._database.transaction() as connection:
                 locked = await self._bookings.lock(connection, booking.id)
@@ -192,7 +194,7 @@ class Changing:
                     booking=booking.id,
                     before=booking.lines,
                     after=after,
-                    refund=changes.to_give_back(before, price, left),
+                    refund=by_buyer(terms, changes.to_give_back(before, price, left), now).refund,
                     starts_at=times.starts_at,
                     ends_at=times.ends_at,
                 )

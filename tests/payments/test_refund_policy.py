@@ -89,6 +89,19 @@ async def test_all_goes_back_in_time_and_nothing_too_late(house: House) -> None:
     assert await house.booked_and_free("S-1", SHOW) == (0, 1)
 
 
+async def test_what_was_sold_goes_back_as_it_was_sold_whatever_the_policy_says_since(house: House) -> None:
+    await _sells(house)
+    ann = await _sold(house)
+    await house.execute("""update resource set policy = policy || '{"refund": []}', layout = layout + 1""")
+    await house.office.inventory.get(SHOW, (await house.office.inventory.get(SHOW)).resource.layout + 1)
+    assert (await house.office.inventory.get(SHOW)).resource.policy.refund == ()
+    assert await _says(house, ann.caller, ann) == (PRICE // 2, 50)
+    await house.execute("update booking set refund_policies = null")  # booked before they were kept
+    assert await _says(house, ann.caller, ann) == (0, 0)
+    await house.execute("""update booking set refund_policies = '{"show": null}'""")
+    assert await _says(house, ann.caller, ann) == (PRICE, 100)
+
+
 async def test_an_owner_who_cancels_gives_all_of_it_back(house: House) -> None:
     await _sells(house, (RefundTier(hours=0, percent=0),))
     ann = await _sold(house)

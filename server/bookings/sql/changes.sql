@@ -36,7 +36,7 @@ from unnest(
 ) as item;
 
 -- name: write
--- $1 booking, $2 total, $3 payment status, $4 starts, $5 ends, $6 now.
+-- $1 booking, $2 total, $3 payment status, $4 starts, $5 ends, $6 now. When it began before is kept.
 update booking set total = $2, payment_status = $3, starts_at = $4, ends_at = $5, version = version + 1,
-  touched_at = $6
+  touched_at = $6, refund_start = least(refund_start, starts_at)
 where id = $1;

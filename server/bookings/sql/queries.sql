@@ -44,10 +44,10 @@ where s.resource_id = wanted.resource_id and s.index = wanted.index;
 insert into booking (
   id, reference, session, user_id, owner, status, payment_status, currency, total, customer, attendees,
   special_requests, driver_location, created_at, expires_at, release_at, touched_at, extend_until,
-  base_currency, rate, quoted_at, starts_at, ends_at
+  base_currency, rate, quoted_at, starts_at, ends_at, refund_policies
 ) values (
   $1, $2, $3, $4, $5, 'pending', 'pending', $6, $7, $8, $9, $10, $11, $12, $13, $13, $12,
-  $13::timestamptz + interval '5 minutes', $14, $15, $16, $17, $18
+  $13::timestamptz + interval '5 minutes', $14, $15, $16, $17, $18, $19
 );
 
 -- name: insert_lines
