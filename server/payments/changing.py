@@ -160,6 +160,7 @@ class Changing:
         if loaded.resource.currency != booking.currency:
             raise Conflict("it is sold in another currency by now: cancel it and book anew")
         before, price = changes.price_of(booking.lines), changes.price_of(after)
+        to_pay = 1000 * self._bookings.seconds_to_pay(loaded.resource.policy)
         extra = Booking(
             id=change_id,
             reference=f"{booking.reference}.{change_id.hex[:6]}",
@@ -172,7 +173,9 @@ class Changing:
             total=max(price - before, 0),
             customer=booking.customer,
             created_at=now,
-            expires_at=now + 1000 * self._bookings.seconds_to_pay(loaded.resource.policy),
+            expires_at=min(
+                now + to_pay, booking.starts_at or now + to_pay
+            ),  # and then there is nothing to move
             lines=added,
             change_of=booking.id,
         )
@@ -276,7 +279,12 @@ class Changing:
 
 
 def _may_be_made(booking: Booking, extra: Booking, change: Change) -> bool:
-    """Whether the old booking is what it was, and the change's money is there."""
+    """Whether the old booking is what it was, and the change's money is there; it was in time if it was paid
+    before the old had begun, however long it takes to be made.
+    """
+    assert extra.confirmed_at is not None, "it is confirmed"
+    if booking.has_begun(extra.confirmed_at):
+        return False
     stands = booking.status == "confirmed" and booking.payment_status in changes.CHANGEABLE
     return stands and extra.payment_status == "paid" and _places(booking.lines) == _places(change.before)
 

@@ -100,3 +100,43 @@ async def test_without_a_policy_all_of_it_goes_back_until_it_begins_wherever_it_
     assert await street.refunds() == [("changed", HOURLY)]
     street.clock.passes(4 * 86_400)
     assert await _says(street, ann) == (HOURLY, HOURLY, 100)
+
+
+async def test_what_has_begun_before_its_change_was_paid_stays_where_it_is(street: House) -> None:
+    ann = await _sold(street, "10:00", "12:00")
+    before = await ann.sees()
+    assert before.starts_at is not None
+    street.clock.stands_at(before.starts_at - 60_000)
+    wanted = ChangeRequest(range=(at("10:00", 10), at("12:30", 10)))
+    standing, payment = await ann.office.payments.changes.change(ann.caller, str(ann.own.id), wanted)
+    assert payment is not None
+    assert standing.change is not None
+    assert (await street.office.bookings.get(standing.change)).expires_at == before.starts_at
+    street.clock.stands_at(before.starts_at + 60_000)  # and its deadline was nobody's yet
+    await street.office.payments.act(ann.caller, str(payment.id), "succeed", delay_ms=0, twice=False)
+    await street.office.money_moves()
+    await street.office.payments.changes.worker._work()
+    await street.office.refunds_run()
+    booking = await ann.sees()
+    assert (booking.lines, booking.starts_at, booking.change) == (before.lines, before.starts_at, None)
+    assert await street.refunds() == [("booking_cancelled", HOURLY // 2)]
+    assert await _says(street, ann) == (2 * HOURLY, 0, 0)
+
+
+async def test_a_change_that_was_paid_in_time_is_made_though_it_has_begun_since(street: House) -> None:
+    ann = await _sold(street, "10:00", "12:00")
+    before = await ann.sees()
+    assert before.starts_at is not None
+    street.clock.stands_at(before.starts_at - 60_000)
+    wanted = ChangeRequest(range=(at("10:00", 10), at("12:30", 10)))
+    changes = ann.office.payments.changes
+    _, payment = await changes.change(ann.caller, str(ann.own.id), wanted)
+    assert payment is not None
+    await street.office.payments.act(ann.caller, str(payment.id), "succeed", delay_ms=0, twice=False)
+    await street.office.money_moves()
+    street.clock.stands_at(before.starts_at + 60_000)
+    await changes.worker._work()
+    booking = await ann.sees()
+    assert booking.starts_at is not None
+    assert booking.starts_at > before.starts_at
+    assert await _says(street, ann) == (5 * HOURLY // 2, 0, 0)  # by when it began first
