@@ -283,8 +283,12 @@ class Bookings:
         return True
 
     async def dispute_policy(self, booking: Booking) -> DisputePolicy:
-        """What a dispute does to the booking; of different resources, what lets it stand the longest."""
-        return min([await self._dispute_policy(name) for name in booking.resources], key=_PATIENCE.index)
+        """What a dispute does to the booking; of different resources, what lets it stand the longest.
+
+        A change that adds nothing has no resource, and nothing to be given up.
+        """
+        policies = [await self._dispute_policy(name) for name in booking.resources]
+        return min(policies, key=_PATIENCE.index, default="keep")
 
     async def approval_ms(self, booking: Booking) -> int | None:
         """How long its owner has to approve of it; of several resources the shortest. None: nobody asks."""

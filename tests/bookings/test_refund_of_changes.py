@@ -1,5 +1,6 @@
 """Who changes a booking gets no more back by that than who cancels it."""
 
+import msgspec
 import pytest
 
 from server.accounts.rules import Caller
@@ -140,3 +141,9 @@ async def test_a_change_that_was_paid_in_time_is_made_though_it_has_begun_since(
     assert booking.starts_at is not None
     assert booking.starts_at > before.starts_at
     assert await _says(street, ann) == (5 * HOURLY // 2, 0, 0)  # by when it began first
+
+
+async def test_a_change_that_adds_nothing_has_a_dispute_policy_as_well(street: House) -> None:
+    ann = await _sold(street, "10:00", "12:00")
+    bare = msgspec.structs.replace(await ann.sees(), lines=())
+    assert await street.office.bookings.dispute_policy(bare) == "keep"
