@@ -144,6 +144,7 @@ async def test_a_provider_that_is_not_served_takes_no_booking(house: House) -> N
         "payments.refunds",
         "payments.listing",
         "payments.reconcile",
+        "payments.changes",
     ]
     house.office.payments = payments
     ann = house.buyer("ann")
