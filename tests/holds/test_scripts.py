@@ -18,6 +18,7 @@ from server.holds.client import connect
 from server.holds.scripts import FOLDER, Scripts, names, or_unavailable, script
 from server.settings import Settings
 from tests.holds.conftest import MakeWorld
+from tests.holds.grids import driveway, passes, sees, takes
 from tests.holds.world import Clock, World, hall, places, rows
 from tests.support.servers import freeze, thaw
 
@@ -41,7 +42,8 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Redis]:
 
 async def test_each_script_keeps_to_the_keys_of_one_tag(cluster: Redis) -> None:
     """Everything that can be done, once, where Redis itself refuses keys of two slots."""
-    halls = [hall("hall", rows(A=6)), hall("other", places(noon=9), kind="sessions")]
+    drive = driveway()
+    halls = [hall("hall", rows(A=6)), hall("other", places(noon=9), kind="sessions"), drive]
     world = World(cluster, halls, Settings(), Clock())
     keeper, ann = world.keeper(world.main), world.buyer("ann")
     keeper.socket_opened("ann", "tab")
@@ -70,8 +72,11 @@ async def test_each_script_keeps_to_the_keys_of_one_tag(cluster: Redis) -> None:
     await ann.holds("A-4", op="01HZ")
     keeper.socket_closed("ann", "tab")
     await keeper.flush()
+    await takes(world.buyer("ben"), drive, "09:00", "17:00")
+    assert await sees(world, drive, "09:00", "17:00") == {(0, 1)}
+    await passes(world, drive, 86_400)
     await world.main.store.give_lease_back("hall", "nobody's")
-    for name in ("hall", "other"):
+    for name in ("hall", "other", "drive"):
         await world.main.load(name)
         await world.main.store.forget(name)
     loaded = await world.redis.script_exists(*(script(name).sha for name in names()))
