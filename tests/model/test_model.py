@@ -435,7 +435,7 @@ def test_the_scripts_do_what_the_model_says(redis_url: str) -> None:
         OnThisRedis,
         settings=settings(
             derandomize=not MODEL_EXAMPLES,
-            max_examples=MODEL_EXAMPLES or 50,
+            max_examples=MODEL_EXAMPLES or 30,
             database=None,
             stateful_step_count=40,
             deadline=None,

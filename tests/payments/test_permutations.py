@@ -15,7 +15,7 @@ import pytest
 from tests.payments.stories import STORIES, Story, is_settled, shares_half, takes_the_rest
 from tests.payments.stripe_house import StripeBuyer, StripeHouse, receive
 
-PERMUTATIONS = int(os.environ.get("PERMUTATIONS", "3"))
+PERMUTATIONS = int(os.environ.get("PERMUTATIONS", "2"))
 # What is done on our side tells nothing that could be heard.
 NOT_STRIPES = (is_settled, shares_half, takes_the_rest)
 
