@@ -51,6 +51,12 @@ class Process:
         self._launch()
         await self.is_ready()
 
+    @property
+    def pid(self) -> int:
+        """The running process."""
+        assert self._child is not None, "it is not running"
+        return self._child.pid
+
     def _launch(self) -> None:
         with self.log.open("ab") as output:
             self._child = subprocess.Popen(
