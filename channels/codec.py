@@ -10,6 +10,7 @@ belongs, lone surrogates or control characters in text, text over its length, un
 import json
 import re
 import sys
+import zlib
 from array import array
 from collections.abc import Sequence
 from enum import Enum
@@ -34,6 +35,14 @@ TYPECODES = {1: "B", 2: "H", 4: "I"}
 """The `array` typecode of a number of so many bytes."""
 
 
+LEAST_DEFLATED = 200
+"""Bytes of a payload below which compressing saves no packet."""
+
+TEXT_LEVEL = 1
+SNAPSHOT_LEVEL = 4
+"""Of 50,000 half-sold seats 11 to 13 KB in 2 ms, by level 6 1 KB less in 7 ms; of a tick's JSON 40 %."""
+
+_RSV1 = 0x40
 _BAD_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -64,29 +73,52 @@ class FrameError(Exception):
 
 
 class Frame:
-    """An encoded message that sockets share: its payload `data`, and `wire`, a whole WebSocket frame."""
+    """An encoded message that sockets share: its payload `data`, and the whole WebSocket frames of it.
 
-    def __init__(self, data: bytes, codec: Codec) -> None:
+    `level` is how hard zlib tries where compressing pays; at 0 it does not pay.
+    """
+
+    def __init__(self, data: bytes, codec: Codec, level: int = 0) -> None:
         self.data = data
         self.codec = codec
+        self._level = level
 
     @cached_property
     def wire(self) -> bytes:
         """One whole unmasked frame of RFC 6455, section 5.2: final, uncompressed, text for JSON."""
-        opcode = 0x81 if self.codec is Codec.JSON else 0x82
-        size = len(self.data)
+        return self._head(self.data) + self.data
+
+    @cached_property
+    def deflated_wire(self) -> bytes:
+        """The same compressed by RFC 7692, section 7.2.1, where that is smaller; else `wire`.
+
+        It refers to nothing that came before it, so it is for every socket that agreed to
+        permessage-deflate, whatever else was sent to it; but only if the server keeps no context.
+        """
+        if not self._level:
+            return self.wire
+        packer = zlib.compressobj(self._level, wbits=-15)
+        packed = packer.compress(self.data) + packer.flush(zlib.Z_SYNC_FLUSH)
+        packed = packed.removesuffix(b"\x00\x00\xff\xff")
+        return self._head(packed, _RSV1) + packed if len(packed) < len(self.data) else self.wire
+
+    def _head(self, payload: bytes, bits: int = 0) -> bytes:
+        first, size = bits | (0x81 if self.codec is Codec.JSON else 0x82), len(payload)
         if size < 126:
-            head = bytes((opcode, size))
-        elif size < 1 << 16:
-            head = bytes((opcode, 126)) + size.to_bytes(2, "big")
-        else:
-            head = bytes((opcode, 127)) + size.to_bytes(8, "big")
-        return head + self.data
+            return bytes((first, size))
+        if size < 1 << 16:
+            return bytes((first, 126)) + size.to_bytes(2, "big")
+        return bytes((first, 127)) + size.to_bytes(8, "big")
 
 
 def frame(message: ServerMessage, codec: Codec) -> Frame:
     """The message as a frame, encoded once."""
-    return Frame(encode(message, codec), codec)
+    data = encode(message, codec)
+    if len(data) < LEAST_DEFLATED:
+        return Frame(data, codec)
+    if isinstance(message, Snapshot):
+        return Frame(data, codec, SNAPSHOT_LEVEL)
+    return Frame(data, codec, TEXT_LEVEL if codec is Codec.JSON else 0)
 
 
 def encode(message: ServerMessage, codec: Codec) -> bytes:

@@ -69,6 +69,8 @@ class Socket:
     ) -> None:
         self.codec = codec
         self.ready = True
+        self.deflates = False
+        self.write: Callable[[bytes], object] | None = None
         self.greeted = False
         self.closed_with: int | None = None
         self._websocket = websocket

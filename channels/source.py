@@ -1,6 +1,6 @@
 """What the hub asks of the side that decides; the hub itself knows nothing of holds or of the database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from channels.codec import Codec, Frame
@@ -45,8 +45,21 @@ class Subscriber(Protocol):
         ...
 
     @property
+    def deflates(self) -> bool:
+        """Whether permessage-deflate was agreed, without context: then it gets `frame.deflated_wire`."""
+        ...
+
+    @property
     def ready(self) -> bool:
-        """Whether it can take a broadcast now. When that turns true, `hub.ready(subscriber)` is called."""
+        """Whether it can take a broadcast now. When that turns true, `hub.ready(subscriber)` is called.
+
+        A socket turns it false by itself, also in the middle of a write.
+        """
+        ...
+
+    @property
+    def write(self) -> Callable[[bytes], object] | None:
+        """Writes one whole wire frame without blocking, called only while ready; None: it takes `push`."""
         ...
 
     def push(self, frame: Frame) -> None:

@@ -178,6 +178,8 @@ class Reader:
         self.frames: list[dict[str, Any]] = []
         self.seen: dict[str, Seen] = {}
         self.broken: list[str] = []
+        self.deflates = False
+        self.write: Callable[[bytes], object] | None = None
 
     @property
     def ready(self) -> bool:

@@ -42,6 +42,8 @@ class Screen:
         self.codec = codec
         self.view = view
         self.ready = True
+        self.deflates = False
+        self.write = None
         self.drawn: dict[int, tuple[int, int]] = {}
         self.sums: dict[str, list[int]] = {}
         self.position: tuple[str, int] = ("", -1)
