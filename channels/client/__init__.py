@@ -24,9 +24,22 @@ from channels.client.errors import (
     Unreachable,
     Wrong,
 )
-from channels.client.models import Booked, Booking, Cart, Held, Hold, Money, Notice, Payment, Resource, Slot
+from channels.client.models import (
+    Booked,
+    Booking,
+    Cart,
+    Held,
+    Hold,
+    Money,
+    Notice,
+    Payment,
+    Receipt,
+    Resource,
+    Slot,
+)
 from channels.client.news import CartChanged, Missed, Standing
 from channels.client.patience import Patience
+from channels.client.stripe import Declined, StripeDesk
 from channels.client.watch import Watch
 
 __all__ = [
@@ -36,6 +49,7 @@ __all__ = [
     "CartChanged",
     "Client",
     "Conflict",
+    "Declined",
     "FieldError",
     "Held",
     "Hold",
@@ -55,12 +69,14 @@ __all__ = [
     "Patience",
     "Payment",
     "RateLimited",
+    "Receipt",
     "Refused",
     "Resource",
     "SelfBooking",
     "Slot",
     "SlotTaken",
     "Standing",
+    "StripeDesk",
     "TokenExpired",
     "UnknownResource",
     "UnknownSlot",

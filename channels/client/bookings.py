@@ -8,7 +8,7 @@ import msgspec
 
 from channels.client.http import Http
 from channels.client.identity import Identity
-from channels.client.models import Answered, Booked, Booking, Cancellation, Quote, Transfer
+from channels.client.models import Answered, Booked, Booking, Cancellation, Payment, Quote, Receipt, Transfer
 
 Customer = Mapping[str, str]
 """`name`, `email` and perhaps `phone`."""
@@ -21,6 +21,10 @@ class _One(Answered, frozen=True, kw_only=True):
 class _Page(Answered, frozen=True, kw_only=True):
     items: tuple[Booking, ...]
     next: str | None
+
+
+class _Payments(Answered, frozen=True, kw_only=True):
+    items: tuple[Payment, ...]
 
 
 class _Transfer(Answered, frozen=True, kw_only=True):
@@ -68,6 +72,15 @@ class Bookings:
     async def get(self, booking: str) -> Booking:
         """One of them."""
         return msgspec.json.decode(await self._http.read(_path(booking)), type=_One).booking
+
+    async def receipt(self, booking: str) -> Receipt | None:
+        """What was bought and what was paid for it; None of what is not confirmed, or is no more."""
+        path = f"{_path(booking)}/payments"
+        paid = msgspec.json.decode(await self._http.read(path), type=_Payments).items
+        found = await self.get(booking)
+        if found.confirmed_at is None or found.status not in {"confirmed", "completed"}:
+            return None
+        return Receipt.of(found, paid)
 
     async def change(self, booking: str, *, op: str | None = None, **fields: Any) -> Booked:
         """Another time, other slots, attendees or requests; a difference is to be paid, or comes back."""

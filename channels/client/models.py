@@ -1,12 +1,14 @@
 """What the server answers, typed. Fields that this version does not know are left out. Times are in UTC."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 
 Model = TypeVar("Model")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TOOK: Final = frozenset({"paid", "partially_refunded", "refunded"})
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,6 +179,39 @@ class Payment(Answered, frozen=True, kw_only=True):
     client_secret: str | None = None
     redirect_url: str | None = None
     pay_url: str | None = None
+
+
+class Receipt(Answered, frozen=True, kw_only=True):
+    """What a confirmed booking was, who pays for it, and what was paid; `paid` is what the seller keeps."""
+
+    reference: str
+    customer: dict[str, Any]
+    items: tuple[Item, ...]
+    total: Money
+    paid: Money
+    refunded: Money
+    confirmed_at: datetime
+    payments: tuple[Payment, ...]
+
+    @classmethod
+    def of(cls, booking: Booking, attempts: Sequence[Payment]) -> Self:
+        """Of a confirmed booking and the attempts to pay it, of which only those that took money count."""
+        payments = tuple(each for each in attempts if each.status in _TOOK)
+        back = sum(each.refunded.amount for each in payments if each.refunded)
+        taken = sum(each.amount.amount for each in payments)
+        currency = booking.total.currency
+        if booking.confirmed_at is None:
+            raise ValueError("what is not confirmed has no receipt")
+        return cls(
+            reference=booking.reference,
+            customer=booking.customer,
+            items=booking.items,
+            total=booking.total,
+            paid=Money(amount=taken - back, currency=currency),
+            refunded=Money(amount=back, currency=currency),
+            confirmed_at=booking.confirmed_at,
+            payments=payments,
+        )
 
 
 class Booked(Answered, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from channels.client.holding import Holding
 from channels.client.notices import Notices
 from channels.client.payments import Payments
 from channels.client.resources import Resources
+from channels.client.stripe import StripeDesk
 from tests.support.door import jwt_of
 from tests.support.house import House
 
@@ -21,6 +22,7 @@ ROOMS = {
     "payments": Payments,
     "notices": Notices,
     "the client itself": Client,
+    "a desk at stripe": StripeDesk,
 }
 LEFT_OUT = {"close", "look_up", "resources", "holding", "bookings", "payments", "notices"}
 

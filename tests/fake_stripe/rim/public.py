@@ -57,7 +57,9 @@ class Public:
             raise missing("payment_intent", intent_id)
         if request.method == "POST" and action == "confirm":
             self.account.cause = Cause()
-            intents.confirm(self.account, intent.id, params, by_page=True)
+            # A program has no script of Stripe's to show the bank's question over its page.
+            scripted = params.get("use_stripe_sdk") != "false"
+            intents.confirm(self.account, intent.id, params, by_page=scripted)
         return intent.public()
 
 
