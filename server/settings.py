@@ -6,6 +6,8 @@ from ipaddress import ip_address
 from typing import Final, Literal, get_args
 from urllib.parse import urlsplit
 
+from channels import redis_url
+
 Payments = Literal["sandbox", "stripe"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Loopback = Literal["refuse", "allow"]
@@ -139,7 +141,7 @@ _AT_LEAST_ONE = frozenset(
     {"hold_seconds", "hold_max_seconds", "payment_seconds", "liveness_seconds", "heartbeat_seconds"}
 )
 _URLS = {
-    "redis_url": ("redis://", "rediss://", "unix://"),
+    "redis_url": redis_url.SCHEMES,
     "database_url": ("postgresql://", "postgres://"),
     "public_url": ("http://", "https://"),
     "jwt_jwks_url": ("http://", "https://"),
@@ -166,6 +168,8 @@ def _convert(name: str, text: str) -> object:
         raise ValueError(f"starts with one of {', '.join(_URLS[name])}")
     if name == "jwt_jwks_url":
         return _keys_url(text)
+    if name == "redis_url":
+        redis_url.read(text)
     return text.rstrip("/") if name == "public_url" else text
 
 

@@ -114,6 +114,8 @@ BAD = [
     ("HEARTBEAT_SECONDS", "0", "at least 1"),
     ("RATE_COMMANDS", "many", "whole number"),
     ("REDIS_URL", "cache:6379", "redis://"),
+    ("REDIS_URL", "redis+sentinel://a:26379", "names no service"),
+    ("REDIS_URL", "redis+cluster://a:0", "has a host that is none"),
     ("DATABASE_URL", "mysql://db", "postgresql://"),
     ("PUBLIC_URL", "tickets.example", "https://"),
     ("JWT_JWKS_URL", "file:///etc/passwd", "https://"),

@@ -148,7 +148,8 @@ class Listener:
     async def start(self, halls: Iterable[str]) -> None:
         channels = {changes_channel(each): each for each in halls}
         self._names = {name.encode(): hall for name, hall in channels.items()}
-        await self._pubsub.subscribe(MARK, SESSIONS_CHANNEL, *channels)
+        await self._pubsub.subscribe(MARK, SESSIONS_CHANNEL)
+        await self._pubsub.ssubscribe(*channels)
 
     async def so_far(self) -> Heard:
         heard = Heard()

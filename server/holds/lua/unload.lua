@@ -14,8 +14,7 @@ end
 local from = meta.version
 meta.version = next_version()
 publish_events()
-redis.call('PUBLISH', 'holdfast:' .. tag .. ':changes',
-  '\148' .. cmsgpack.pack(meta.epoch) .. cmsgpack.pack(from) .. cmsgpack.pack(meta.version) .. '\192')
+publish_change(from, '\192')
 forget_days()
 for _, name in ipairs({'slots', 'prices', 'best', 'log', 'deadlines', 'paying', 'lives'}) do
   redis.call('DEL', key(name))

@@ -8,6 +8,12 @@ local function tell(hold, reason)
   events[#events + 1] = {hold = hold, reason = reason}
 end
 
+-- A resource's channel is a shard channel: in a cluster it is served where the resource is.
+local function publish_change(from, packed)
+  redis.call('SPUBLISH', 'holdfast:' .. tag .. ':changes',
+    '\148' .. cmsgpack.pack(meta.epoch) .. cmsgpack.pack(from) .. cmsgpack.pack(meta.version) .. packed)
+end
+
 local function next_version()
   return math.max(meta.version + 1, micros)
 end
@@ -28,8 +34,7 @@ local function log_and_publish(from, flat)
   redis.call('XADD', log, 'MAXLEN', '~', LOG_AT_MOST, string.format('%.0f-0', meta.version),
     'from', string.format('%.0f', from), 'changes', packed)
   trim_log(log)
-  redis.call('PUBLISH', 'holdfast:' .. tag .. ':changes',
-    '\148' .. cmsgpack.pack(meta.epoch) .. cmsgpack.pack(from) .. cmsgpack.pack(meta.version) .. packed)
+  publish_change(from, packed)
 end
 
 local function publish_events()
@@ -45,8 +50,7 @@ local function commit_reset()
   meta.version = next_version()
   redis.call('HSET', KEYS[1], 'version', string.format('%.0f', meta.version))
   redis.call('DEL', key('log'))
-  redis.call('PUBLISH', 'holdfast:' .. tag .. ':changes',
-    '\148' .. cmsgpack.pack(meta.epoch) .. cmsgpack.pack(from) .. cmsgpack.pack(meta.version) .. '\192')
+  publish_change(from, '\192')
   publish_events()
 end
 
