@@ -127,6 +127,7 @@ class Reader:
             pubsub, wanted = self._pubsub, name in self._handlers
             if pubsub is None or wanted == (name in self._asked):
                 return
+            self._leaving[name] += not wanted
             try:
                 async with asyncio.timeout(self._confirm_seconds):
                     await (_enter if wanted else _leave)(pubsub, [name])
@@ -135,7 +136,6 @@ class Reader:
                 self._broken = True
             else:
                 (self._asked.add if wanted else self._asked.discard)(name)
-                self._leaving[name] += not wanted
 
     async def _confirmation(self, name: bytes) -> bool:
         if name not in self._confirmed and name in self._handlers:

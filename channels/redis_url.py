@@ -8,6 +8,7 @@
 `rediss+…` is TLS to all of them. What is refused is told without the address, which has the password in it.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -28,6 +29,7 @@ SCHEMES = (
 _KINDS: dict[str, Kind] = {"sentinel": "sentinel", "cluster": "cluster"}
 _PORTS: dict[Kind, int] = {"server": 6379, "sentinel": 26379, "cluster": 6379}
 _OF_SENTINELS = "sentinel_"
+_HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\[\]:\s]+))(?::(?P<port>[0-9]{1,5}))?")
 
 Host = tuple[str, int]
 
@@ -93,11 +95,8 @@ def _options(url: str) -> dict[str, Any]:
 
 def _host(text: str, port: int) -> Host:
     """`host`, `host:port` or `[IPv6]:port`."""
-    if text.startswith("["):
-        host, closed, rest = text[1:].partition("]")
-        given = rest.removeprefix(":") if closed and rest[:1] in {"", ":"} else "?"
-    else:
-        host, _, given = text.partition(":")
-    if not host or (given and not (given.isascii() and given.isdigit() and 0 < int(given) < 65536)):
+    found = _HOST.fullmatch(text)
+    given = int(found["port"] or port) if found else 0
+    if found is None or not 0 < given < 65536:
         raise ValueError("has a host that is none; several are written host:port,host:port")
-    return host, int(given) if given else port
+    return found["host"] or found["address"], given

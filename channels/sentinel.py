@@ -20,6 +20,7 @@ from channels.supervisor import stop, supervise
 LOOK_SECONDS = 1.0  # how often the master's address is compared, whatever was said or not
 
 _ERRORS = (RedisError, OSError, asyncio.TimeoutError)
+_WHERE = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME")
 _SWITCH = "+switch-master"
 _log = logging.getLogger("holdfast.sentinel")
 
@@ -35,7 +36,7 @@ class Sentinels:
         """Where the master is; ConnectionError where no Sentinel knows."""
         for client in list(self._clients):
             with suppress(*_ERRORS):
-                found = await client.sentinel_get_master_addr_by_name(self._service)  # type: ignore[misc]  # redis-py's types know of no asyncio here
+                found: Any = await client.execute_command(*_WHERE, self._service)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
                 if found:
                     self._prefer(client)
                     host, port = found
