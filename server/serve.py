@@ -15,6 +15,7 @@ from channels.line import websocket_class
 from channels.protocol import MAX_FRAME_BYTES
 from server.app import create_app
 from server.http.connection import BoundedHttpProtocol
+from server.ops.garbage import collected_rarely
 from server.settings import Settings
 
 _log = structlog.get_logger("holdfast.serve")
@@ -66,7 +67,8 @@ async def serve(
     app = app or create_app(settings)
     server = _Server(_configuration(app), ready, getattr(app.state, "drain", None), stop)
     try:
-        await server.serve(sockets)
+        async with collected_rarely():
+            await server.serve(sockets)
     except SystemExit as error:
         raise CannotServe("the server did not start; the log above says why") from error
     finally:
