@@ -1,18 +1,22 @@
 """One resource's channel in this process: its replica, and its followers grouped by what they see of it.
 
-All followers of a group share frames, encoded once for each codec in use. A follower's `version` is the
+All followers of a group share frames, encoded once for each variant in use. A follower's `version` is the
 last position it was sent. Whoever stands at or after the group's `base` takes the next shared frame; who
 lags behind is caught up alone, by one merged delta that others at the same version share, or by a snapshot.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from channels.codec import Codec, Frame, frame
 from channels.protocol import ServerMessage
+from channels.recent import Recent
 from channels.replica import Replica, State
 from channels.source import Subscriber
 from channels.views import Sections, View, ViewKey, view_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 UNSYNCED = -1
 """The version of a follower that needs a snapshot."""
@@ -36,16 +40,41 @@ class Frames(dict[Codec, Frame]):
         return made
 
 
-class Subscription:
-    """One subscriber's following of one channel; `fresh` until its first frame."""
+class Variant(NamedTuple):
+    """What a subscriber takes of a message: whole frames for its transport if it is `direct`."""
 
-    __slots__ = ("fresh", "group", "subscriber", "version")
+    codec: Codec
+    deflates: bool
+    direct: bool
+
+    @classmethod
+    def of(cls, subscriber: Subscriber) -> Self:
+        """How this subscriber takes frames."""
+        return cls(subscriber.codec, subscriber.deflates, subscriber.write is not None)
+
+    def parcel(self, frames: Frames) -> Any:
+        """What is given to `Subscription.send`, the same for all of this variant."""
+        made = frames[self.codec]
+        if not self.direct:
+            return made
+        return made.deflated_wire if self.deflates else made.wire
+
+
+class Subscription:
+    """One subscriber's following of one channel; `fresh` until its first frame.
+
+    `send` takes its variant's parcel, without a call in between: this is where fan-out spends its time.
+    """
+
+    __slots__ = ("fresh", "group", "send", "subscriber", "variant", "version")
 
     def __init__(self, subscriber: Subscriber, group: "Group", version: int) -> None:
         self.subscriber = subscriber
         self.group = group
         self.version = version
         self.fresh = True
+        self.variant = Variant.of(subscriber)
+        self.send: Callable[[Any], object] = subscriber.write or subscriber.push
 
     @property
     def lags(self) -> bool:
@@ -66,29 +95,42 @@ class Broadcast:
 class Group:
     """The followers of a channel with one view. Up to `scanned` nothing touched the view since `base`."""
 
-    def __init__(self, name: str, view: View, replica: Replica, now: float) -> None:
+    def __init__(self, name: str, view: View, recent: Recent, now: float) -> None:
         self.name = name
-        self.members: dict[Subscriber, Subscription] = {}
-        self.rebase(view, replica, now)
+        self.lanes: dict[Variant, dict[Subscriber, Subscription]] = {}
+        self.rebase(view, recent, now)
 
-    def rebase(self, view: View, replica: Replica, now: float) -> None:
+    def rebase(self, view: View, recent: Recent, now: float) -> None:
         """Start anew on another replica: every follower needs a snapshot."""
         self.view = view
-        self.replica = replica
-        self.base = self.scanned = replica.version
+        self.recent = recent
+        self.replica = recent.replica
+        self.base = self.scanned = self.replica.version
         self.sent_at = now
         self._snapshot: tuple[int, float, Frames] | None = None
-        self._catch_ups: dict[int, Frames] = {}
-        self._catch_ups_to = UNSYNCED
-        for subscription in self.members.values():
-            subscription.version = UNSYNCED
+        self._catch_ups: dict[int, tuple[Frames, int]] = {}
+        for members in self.lanes.values():
+            for subscription in members.values():
+                subscription.version = UNSYNCED
 
-    def news(self, since: Callable[[int], list[int]], now: float) -> Broadcast | None:
-        """What happened since this was last asked, as one message; `since(version)` gives what changed."""
+    def join(self, subscription: Subscription) -> None:
+        """One follower more."""
+        self.lanes.setdefault(subscription.variant, {})[subscription.subscriber] = subscription
+
+    def leave(self, subscription: Subscription) -> None:
+        """One follower less."""
+        members = self.lanes.get(subscription.variant, {})
+        members.pop(subscription.subscriber, None)
+        if not members:
+            self.lanes.pop(subscription.variant, None)
+
+    def news(self, now: float) -> Broadcast | None:
+        """What happened since this was last asked, as one message."""
         to = self.replica.version
         if to == self.scanned:
             return None
-        message = self.view.delta(self.name, self.replica, self.base, since(self.scanned))
+        changed = self.recent.since(self.scanned)
+        message = self.view.delta(self.name, self.replica, self.base, changed)
         self.scanned = to
         return None if message is None else self._broadcast(message, to - 1, now)
 
@@ -101,25 +143,22 @@ class Group:
         broadcast = Broadcast(Frames(message), start=self.base, last=last, to=self.scanned)
         self.base = self.scanned
         self.sent_at = now
+        self._catch_ups = {}
         return broadcast
 
     def catch_up(self, version: int, now: float) -> tuple[Frames, int]:
-        """What brings one at `version` nearer, and where it then stands."""
+        """What brings one at `version` nearer, and where it then stands.
+
+        Until the next broadcast all at the same version share it, wherever the replica has gone meanwhile.
+        """
         if version < self.replica.history.floor:
             return self._shared_snapshot(now)
-        to = self.replica.version
-        if to != self._catch_ups_to:
-            self._catch_ups = {}
-            self._catch_ups_to = to
-        frames = self._catch_ups.get(version)
-        if frames is None:
-            frames = self._catch_ups[version] = Frames(self._merged(version))
-        return frames, to
-
-    def _merged(self, version: int) -> ServerMessage:
-        replica = self.replica
-        message = self.view.delta(self.name, replica, version, replica.since(version))
-        return message or self.view.repeat(self.name, replica, version)
+        caught_up = self._catch_ups.get(version)
+        if caught_up is None:
+            message = self.view.delta(self.name, self.replica, version, self.recent.since(version))
+            message = message or self.view.repeat(self.name, self.replica, version)
+            caught_up = self._catch_ups[version] = Frames(message), self.replica.version
+        return caught_up
 
     def _shared_snapshot(self, now: float) -> tuple[Frames, int]:
         version, kept = self.replica.version, self._snapshot
@@ -140,8 +179,7 @@ class Channel:
     groups: dict[ViewKey, Group] = field(default_factory=dict)
     awaited: int = 0
     failed: bool = False
-    _merged: dict[int, list[int]] = field(default_factory=dict)
-    _merged_at: tuple[Replica, int] | None = None
+    _recent: Recent | None = None
 
     @property
     def name(self) -> str:
@@ -169,18 +207,13 @@ class Channel:
         group = self.groups.get(key)
         if group is None:
             view = view_of(key, self.sections)
-            group = self.groups[key] = Group(self.name, view, self.current, now)
+            group = self.groups[key] = Group(self.name, view, self._current_recent(), now)
         return group
 
-    def since(self, version: int) -> list[int]:
-        """What changed after `version`, merged once for all groups that ask at the same position."""
-        at = (self.current, self.current.version)
-        if at != self._merged_at:
-            self._merged_at = at
-            self._merged = {}
-        if version not in self._merged:
-            self._merged[version] = self.current.since(version)
-        return self._merged[version]
+    def _current_recent(self) -> Recent:
+        if self._recent is None or self._recent.replica is not self.current:
+            self._recent = Recent(self.current)
+        return self._recent
 
     def resume(self, position: tuple[str, int] | None) -> int:
         """The version a follower goes on from: its position's, if the resource was ever there."""
@@ -193,13 +226,13 @@ class Channel:
         self.replica = Replica(state, now)
         self.sections = sections
         for key, group in self.groups.items():
-            group.rebase(view_of(key, sections), self.replica, now)
+            group.rebase(view_of(key, sections), self._current_recent(), now)
 
     def leave(self, subscription: Subscription, now: float) -> None:
         """One follower less."""
         group = subscription.group
         subscription.version = GONE
-        group.members.pop(subscription.subscriber, None)
-        if not group.members:
+        group.leave(subscription)
+        if not group.lanes:
             self.groups.pop(group.view.key, None)
         self.idle_since = now

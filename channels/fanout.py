@@ -7,10 +7,10 @@ to keep sending below its share of a core: between 20 and 500 ms, by what the la
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from channels.channel import Broadcast, Channel, Group, Subscription
-from channels.codec import Frame
+from channels.channel import GONE, Broadcast, Channel, Frames, Group, Subscription
 from channels.source import Subscriber
 
 SHORTEST_TICK = 0.020
@@ -64,7 +64,7 @@ class Fanout:
         for channel in dirty:
             for group in list(channel.groups.values()):
                 started = time.perf_counter()
-                news = group.news(channel.since, self._clock())
+                news = group.news(self._clock())
                 cost += time.perf_counter() - started
                 cost += await self._broadcast(group, news)
         return cost
@@ -85,25 +85,36 @@ class Fanout:
         """
         started, away = time.perf_counter(), 0.0
         replica = group.replica
-        for count, subscription in enumerate(list(group.members.values()), 1):
-            if news is not None and news.start <= subscription.version <= news.last:
-                self._share(subscription, news)
-            elif subscription.lags:
-                self.catch_up(subscription)
-            if count % YIELD_EVERY == 0:
-                before = time.perf_counter()
-                await asyncio.sleep(0)
-                away += time.perf_counter() - before
+        for variant, lane in list(group.lanes.items()):
+            members = list(lane.values())
+            parcel = None if news is None else variant.parcel(news.frames)
+            for begin in range(0, len(members), YIELD_EVERY):
                 if group.replica is not replica:
                     break
+                self._serve(members[begin : begin + YIELD_EVERY], news, parcel)
+                if begin + YIELD_EVERY <= len(members):
+                    before = time.perf_counter()
+                    await asyncio.sleep(0)
+                    away += time.perf_counter() - before
         return time.perf_counter() - started - away
 
-    def _share(self, subscription: Subscription, news: Broadcast) -> None:
-        subscriber = subscription.subscriber
-        if subscriber.ready:
-            subscription.version = news.to
-            subscription.fresh = False
-            self._push(subscriber, news.frames[subscriber.codec])
+    def _serve(self, members: Sequence[Subscription], news: Broadcast | None, parcel: Any) -> None:
+        """Give the parcel to those it is for, if they are ready, and catch up those who lag."""
+        start, last, to = (GONE, GONE, GONE) if news is None else (news.start, news.last, news.to)
+        sent = 0
+        for subscription in members:
+            if start <= subscription.version <= last:
+                if subscription.subscriber.ready:
+                    subscription.version = to
+                    subscription.fresh = False
+                    sent += 1
+                    try:
+                        subscription.send(parcel)
+                    except Exception:  # noqa: BLE001 - trying is free, and one must not end it for all
+                        self._broke(subscription)
+            elif subscription.lags:
+                self.catch_up(subscription)
+        self.frames_sent += sent
 
     def catch_up(self, subscription: Subscription) -> None:
         """Bring one who lags to where shared frames are for it, as far as it can take frames now."""
@@ -112,12 +123,15 @@ class Fanout:
             frames, version = subscription.group.catch_up(subscription.version, self._clock())
             subscription.version = version
             subscription.fresh = False
-            self._push(subscriber, frames[subscriber.codec])
+            self._send(subscription, frames)
 
-    def _push(self, subscriber: Subscriber, frame: Frame) -> None:
+    def _send(self, subscription: Subscription, frames: Frames) -> None:
         self.frames_sent += 1
         try:
-            subscriber.push(frame)
-        except Exception:  # noqa: BLE001 - one broken subscriber must not end the sending to all
-            _log.exception("a subscriber broke and is dropped")
-            self._broken(subscriber)
+            subscription.send(subscription.variant.parcel(frames))
+        except Exception:  # noqa: BLE001 - as above
+            self._broke(subscription)
+
+    def _broke(self, subscription: Subscription) -> None:
+        _log.exception("a subscriber broke and is dropped")
+        self._broken(subscription.subscriber)

@@ -175,7 +175,8 @@ class Hub:
             channel.leave(before, now)
         group = channel.group(key_of(view), now)
         subscription = Subscription(subscriber, group, version)
-        channels[channel.name] = group.members[subscriber] = subscription
+        channels[channel.name] = subscription
+        group.join(subscription)
         return subscription
 
     def unsubscribe(self, subscriber: Subscriber, channel: str) -> None:

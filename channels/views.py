@@ -1,13 +1,16 @@
 """What of a resource a client sees: all slots, some sections, or sums by section. Pure."""
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
 from typing import Protocol
 
 from channels.codec import little_endian
 from channels.protocol import Delta, SectionsView, ServerMessage, Snapshot, Totals
 from channels.protocol import View as ViewRequest
+from channels.recent import Changed, Flat
 from channels.replica import Replica
 
 ViewKey = tuple[str, ...] | str | None
@@ -15,18 +18,28 @@ Run = tuple[int, int]
 
 
 class Sections:
-    """A layout's sections: which places (index - first) each has, and its capacity altogether."""
+    """A layout's sections: which places (index - first) each has, and its capacity altogether.
+
+    `numbers` says of each place which section it is in, as the place of its name in `names`.
+    """
 
     def __init__(self, sections: Sequence[str], capacities: Sequence[int]) -> None:
         self.runs: dict[str, list[Run]] = {}
         self.capacities: dict[str, int] = {}
+        self.numbers = array("I")
+        self._number: dict[str, int] = {}
         start = 0
-        for place in range(1, len(sections) + 1):
-            if place == len(sections) or sections[place] != sections[start]:
-                name = sections[start]
-                self.runs.setdefault(name, []).append((start, place))
-                self.capacities[name] = self.capacities.get(name, 0) + sum(capacities[start:place])
-                start = place
+        for name, same in groupby(sections):
+            stop = start + sum(1 for _ in same)
+            number = self._number.setdefault(name, len(self._number))
+            self.numbers.extend(array("I", (number,)) * (stop - start))
+            self.runs.setdefault(name, []).append((start, stop))
+            self.capacities[name] = self.capacities.get(name, 0) + sum(capacities[start:stop])
+            start = stop
+
+    def number(self, name: str) -> int | None:
+        """The number of a section, if the layout has it."""
+        return self._number.get(name)
 
 
 class View(Protocol):
@@ -39,9 +52,9 @@ class View(Protocol):
         ...
 
     def delta(
-        self, channel: str, replica: Replica, from_version: int, changes: Sequence[int]
+        self, channel: str, replica: Replica, from_version: int, changed: Changed
     ) -> ServerMessage | None:
-        """What `changes`, merged since `from_version`, mean to the view; None if nothing."""
+        """What `changed`, merged since `from_version`, means to the view; None if nothing."""
         ...
 
     def repeat(self, channel: str, replica: Replica, from_version: int) -> ServerMessage:
@@ -63,7 +76,7 @@ def view_of(key: ViewKey, sections: Sections | None) -> View:
     return SumsBySection(sections) if isinstance(key, str) else SomeSections(key, sections)
 
 
-def _delta(channel: str, replica: Replica, from_version: int, changes: Sequence[int]) -> Delta:
+def _delta(channel: str, replica: Replica, from_version: int, changes: Flat) -> Delta:
     return Delta(
         channel=channel, epoch=replica.epoch, from_=from_version, to=replica.version, changes=list(changes)
     )
@@ -82,12 +95,11 @@ class AllSlots:
         shown = replica.count if replica.window is None else replica.window
         return _snapshot(channel, replica, ((0, shown),), None)
 
-    def delta(
-        self, channel: str, replica: Replica, from_version: int, changes: Sequence[int]
-    ) -> Delta | None:
+    def delta(self, channel: str, replica: Replica, from_version: int, changed: Changed) -> Delta | None:
+        flat = changed.flat
         if replica.window is None:
-            return _delta(channel, replica, from_version, changes)
-        mine = changes[: 3 * bisect_left(changes[0::3], replica.first + replica.window)]
+            return _delta(channel, replica, from_version, flat)
+        mine = flat[: 3 * bisect_left(flat[0::3], replica.first + replica.window)]
         return _delta(channel, replica, from_version, mine) if mine else None
 
     def repeat(self, channel: str, replica: Replica, from_version: int) -> Delta:
@@ -100,56 +112,89 @@ class SomeSections:
     def __init__(self, key: tuple[str, ...], sections: Sections) -> None:
         self.key: ViewKey = key
         self._names = key
+        self._sections = sections
+        self._numbers = [number for name in key if (number := sections.number(name)) is not None]
         self._runs = sorted(run for name in key for run in sections.runs.get(name, ()))
-        self._places = bytearray(max((stop for _, stop in self._runs), default=0))
-        for start, stop in self._runs:
-            self._places[start:stop] = b"\x01" * (stop - start)
 
     def snapshot(self, channel: str, replica: Replica) -> Snapshot:
         return _snapshot(channel, replica, self._runs, self._names)
 
-    def delta(
-        self, channel: str, replica: Replica, from_version: int, changes: Sequence[int]
-    ) -> Delta | None:
-        first, places = replica.first, self._places
-        mine: list[int] = []
-        for at in range(0, len(changes), 3):
-            place = changes[at] - first
-            if place < len(places) and places[place]:
-                mine += changes[at : at + 3]
-        return _delta(channel, replica, from_version, mine) if mine else None
+    def delta(self, channel: str, replica: Replica, from_version: int, changed: Changed) -> Delta | None:
+        split = changed.by_section(self._sections)
+        parts = [split[number] for number in self._numbers if number in split]
+        if not parts:
+            return None
+        return _delta(channel, replica, from_version, parts[0] if len(parts) == 1 else _merged(parts))
 
     def repeat(self, channel: str, replica: Replica, from_version: int) -> Delta:
         return _delta(channel, replica, from_version, ())
 
 
+def _merged(parts: Iterable[list[int]]) -> list[int]:
+    """The parts in one, ascending again."""
+    slots = sorted(
+        chain.from_iterable(zip(part[0::3], part[1::3], part[2::3], strict=True) for part in parts)
+    )
+    return list(chain.from_iterable(slots))
+
+
 class SumsBySection:
-    """(available, held, capacity) of each section."""
+    """(available, held, capacity) of each section: summed once, then moved on by what changed."""
 
     def __init__(self, sections: Sections) -> None:
         self.key: ViewKey = "totals"
         self._sections = sections
+        self._counted: _Counted | None = None
 
     def snapshot(self, channel: str, replica: Replica) -> Totals:
-        sums = {
-            name: (
-                sum(sum(replica.available[start:stop]) for start, stop in runs),
-                sum(sum(replica.held[start:stop]) for start, stop in runs),
-                self._sections.capacities[name],
-            )
-            for name, runs in self._sections.runs.items()
-        }
+        if self._counted is None or self._counted.replica is not replica:
+            self._counted = _Counted(replica, self._sections)
+        sums = self._counted.now()
         return Totals(channel=channel, epoch=replica.epoch, version=replica.version, sections=sums)
 
-    def delta(
-        self, channel: str, replica: Replica, from_version: int, changes: Sequence[int]
-    ) -> Totals | None:
+    def delta(self, channel: str, replica: Replica, from_version: int, changed: Changed) -> Totals | None:
         del from_version  # sums are absolute
-        return self.snapshot(channel, replica) if changes else None
+        return self.snapshot(channel, replica) if changed.flat else None
 
     def repeat(self, channel: str, replica: Replica, from_version: int) -> Totals:
         del from_version
         return self.snapshot(channel, replica)
+
+
+class _Counted:
+    """The sums of one replica, and the numbers that they were made of."""
+
+    def __init__(self, replica: Replica, sections: Sections) -> None:
+        self.replica = replica
+        self._sections = sections
+        self._version = replica.version
+        self._available, self._held = replica.available[:], replica.held[:]
+        self._sums = [
+            [
+                sum(sum(replica.available[start:stop]) for start, stop in runs),
+                sum(sum(replica.held[start:stop]) for start, stop in runs),
+                sections.capacities[name],
+            ]
+            for name, runs in sections.runs.items()
+        ]
+
+    def now(self) -> dict[str, tuple[int, int, int]]:
+        """The sums where the replica stands."""
+        if self._version != self.replica.version:
+            self._move_on(self.replica.since(self._version))
+            self._version = self.replica.version
+        return {
+            name: (row[0], row[1], row[2]) for name, row in zip(self._sections.runs, self._sums, strict=True)
+        }
+
+    def _move_on(self, flat: Flat) -> None:
+        first, numbers, three = self.replica.first, self._sections.numbers, iter(flat)
+        for index, available, held in zip(three, three, three, strict=True):
+            place = index - first
+            row = self._sums[numbers[place]]
+            row[0] += available - self._available[place]
+            row[1] += held - self._held[place]
+            self._available[place], self._held[place] = available, held
 
 
 def _snapshot(

@@ -80,6 +80,7 @@ async def test_a_position_within_the_log_gets_one_delta_even_if_nothing_happened
         {"type": "delta", "channel": HALL, "epoch": "e1", "from": 100, "to": 100, "changes": []}
     ]
     scene.world.change({7: (0, 1)})
+    await scene.tick()
     await scene.hub.subscribe(ben, HALL, ("e1", 100))
     assert [(frame["from"], frame["to"], frame["changes"]) for frame in ben.frames] == [(100, 101, [7, 0, 1])]
 

@@ -77,7 +77,8 @@ class Play:
         self.hub = Hub(self.world, self.world, self.world, clock=self.clock)
         codecs = [Codec.JSON, Codec.MSGPACK] * 3
         self.readers = [
-            Reader(self.hub, codec, room=room) for codec, room in zip(codecs, self.rooms, strict=True)
+            Reader(self.hub, codec, room=room, direct=number > 0, deflates=number % 4 > 1)
+            for number, (codec, room) in enumerate(zip(codecs, self.rooms, strict=True))
         ]
         self.views: dict[int, ViewRequest] = {}
         self.late: list[bytes] = []
@@ -213,6 +214,7 @@ def everything_overlaps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fanout, "YIELD_EVERY", 1)
     monkeypatch.setattr(upkeep, "MAX_BUFFERED", 3)
     monkeypatch.setattr("channels.watch.CHECK_GRACE", 0)
+    monkeypatch.setattr("channels.codec.LEAST_DEFLATED", 0)
 
 
 @settings(

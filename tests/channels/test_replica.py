@@ -6,6 +6,7 @@ from hypothesis import strategies as some
 
 from channels.codec import numbers
 from channels.history import KEPT_SECONDS, KEPT_VERSIONS, MAX_VERSIONS, History
+from channels.recent import Changed
 from channels.replica import Change, Outcome, Replica, State, difference
 from channels.views import Sections, SomeSections, SumsBySection, key_of, view_of
 from tests.channels.world import Truth
@@ -185,8 +186,8 @@ def test_a_view_of_sections_knows_them_wherever_they_lie() -> None:
     view = SomeSections(("A", "Z"), sections)
     snapshot = view.snapshot("c", replica_of(truth))
     assert numbers(snapshot.available, 2).tolist() == [1, 2, 4]
-    assert view.delta("c", replica_of(truth), 1, [12, 0, 0, 14, 0, 0]) is None
-    delta = view.delta("c", replica_of(truth), 1, [11, 0, 0, 12, 0, 0])
+    assert view.delta("c", replica_of(truth), 1, Changed([12, 0, 0, 14, 0, 0], 10)) is None
+    delta = view.delta("c", replica_of(truth), 1, Changed([11, 0, 0, 12, 0, 0], 10))
     assert delta is not None
     assert delta.changes == [11, 0, 0]
     totals = SumsBySection(sections).snapshot("c", replica_of(truth))

@@ -3,32 +3,12 @@
 import random
 
 import pytest
-from websockets.client import ClientProtocol
-from websockets.extensions.permessage_deflate import PerMessageDeflate
-from websockets.frames import Frame as WebSocketFrame
-from websockets.protocol import OPEN, State
-from websockets.uri import parse_uri
 
 from channels.codec import LEAST_DEFLATED, Codec, Frame, frame
 from channels.protocol import Delta, Heartbeat, ServerMessage, Snapshot, Totals
+from tests.channels.world import WebSocketReader
 
 SEATS = 50_000
-
-
-def reader(*, deflate: bool = True) -> ClientProtocol:
-    """A client after its handshake, which keeps its context unless the server said that it keeps none."""
-    client = ClientProtocol(parse_uri("ws://localhost/"), state=State.OPEN)
-    assert client.state is OPEN
-    if deflate:
-        client.extensions = [PerMessageDeflate(True, False, 15, 15)]
-    return client
-
-
-def read(client: ClientProtocol, wire: bytes) -> list[bytes]:
-    client.receive_data(wire)
-    events = client.events_received()
-    assert client.parser_exc is None
-    return [bytes(event.data) for event in events if isinstance(event, WebSocketFrame)]
 
 
 def hall(sold: float, held: float, *, count: int = SEATS) -> Snapshot:
@@ -60,7 +40,7 @@ def changes(count: int) -> Delta:
 
 @pytest.mark.parametrize("codec", Codec)
 def test_a_client_reads_the_same_from_compressed_and_plain_frames_mixed(codec: Codec) -> None:
-    client, dice = reader(), random.Random(1)
+    client, dice = WebSocketReader(codec), random.Random(1)
     messages: list[ServerMessage] = [hall(0.5, 0.02, count=2000), changes(300), changes(3), changes(300)]
     messages.append(
         Totals(channel="c", epoch="e", version=1, sections={f"s{n}": (n, 0, 9) for n in range(99)})
@@ -68,7 +48,7 @@ def test_a_client_reads_the_same_from_compressed_and_plain_frames_mixed(codec: C
     made = [frame(message, codec) for message in messages]
     for one in dice.choices(made, k=60):
         wire = dice.choice((one.wire, one.deflated_wire))
-        assert read(client, wire) == [one.data]
+        assert client.read(wire) == one.data
 
 
 @pytest.mark.parametrize("codec", Codec)
@@ -76,7 +56,7 @@ def test_a_client_reads_the_same_from_compressed_and_plain_frames_mixed(codec: C
 def test_a_snapshot_of_fifty_thousand_seats_has_at_most_20_kb_on_the_wire(codec: Codec, sold: float) -> None:
     one = frame(hall(sold, 0.02), codec)
     assert len(one.deflated_wire) <= 20_000
-    assert read(reader(), one.deflated_wire) == [one.data]
+    assert WebSocketReader().read(one.deflated_wire) == one.data
 
 
 def test_compressed_frames_are_whole_final_and_marked() -> None:
@@ -98,7 +78,7 @@ def test_what_does_not_pay_is_not_compressed() -> None:
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 70_000])
 def test_every_length_of_a_plain_frame_is_read(size: int) -> None:
     data = random.Random(3).randbytes(size)
-    assert read(reader(deflate=False), Frame(data, Codec.MSGPACK).wire) == [data]
+    assert WebSocketReader(deflates=False).read(Frame(data, Codec.MSGPACK).wire) == data
 
 
 @pytest.mark.parametrize("size", [150, 5_000, 90_000])
@@ -106,7 +86,7 @@ def test_every_length_of_a_compressed_frame_is_read(size: int) -> None:
     data = bytes(random.Random(4).choices(b"0123456789,", k=size))
     one = Frame(data, Codec.JSON, level=1)
     assert len(one.deflated_wire) < len(one.wire)
-    assert read(reader(), one.deflated_wire) == [data]
+    assert WebSocketReader().read(one.deflated_wire) == data
 
 
 def test_a_frame_is_compressed_once() -> None:

@@ -8,6 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgpack
+from websockets.client import ClientProtocol
+from websockets.extensions.permessage_deflate import PerMessageDeflate
+from websockets.frames import Frame as WebSocketFrame
+from websockets.frames import Opcode
+from websockets.protocol import OPEN
+from websockets.uri import parse_uri
 
 from channels.codec import Codec, Frame, little_endian, numbers
 from channels.hub import Hub
@@ -168,28 +174,69 @@ class World:
             self.publish(payload, resource_id)
 
 
-class Reader:
-    """A subscriber that applies what it is given by CONTRACT's rules, and is ready only when told to be."""
+class WebSocketReader:
+    """websockets' client after a handshake; with deflate it would keep a context if the server used one."""
 
-    def __init__(self, hub: Hub, codec: Codec = Codec.JSON, *, room: int = 1_000_000) -> None:
+    def __init__(self, codec: Codec | None = None, *, deflates: bool = True) -> None:
+        self._opcode = {None: None, Codec.JSON: Opcode.TEXT, Codec.MSGPACK: Opcode.BINARY}[codec]
+        self._client = ClientProtocol(parse_uri("ws://localhost/"), state=OPEN)
+        if deflates:
+            self._client.extensions = [PerMessageDeflate(True, False, 15, 15)]
+
+    def read(self, wire: bytes) -> bytes:
+        """The payload of what must be one whole frame."""
+        self._client.receive_data(wire)
+        assert self._client.parser_exc is None
+        (event,) = self._client.events_received()
+        assert isinstance(event, WebSocketFrame)
+        assert event.fin
+        assert self._opcode in (None, event.opcode)
+        return bytes(event.data)
+
+
+class Reader:
+    """A subscriber that applies what it is given by CONTRACT's rules, and is ready only when told to be.
+
+    One that is `direct` is given whole frames, as a socket's transport is, and reads them as a client does.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        codec: Codec = Codec.JSON,
+        *,
+        room: int = 1_000_000,
+        direct: bool = False,
+        deflates: bool = False,
+    ) -> None:
         self.hub = hub
         self.codec = codec
         self.room = room
         self.frames: list[dict[str, Any]] = []
         self.seen: dict[str, Seen] = {}
         self.broken: list[str] = []
-        self.deflates = False
-        self.write: Callable[[bytes], object] | None = None
+        self.deflates = deflates
+        self.write: Callable[[bytes], object] | None = self._write if direct else None
+        self.wires: list[bytes] = []
+        self._client = WebSocketReader(codec, deflates=deflates)
 
     @property
     def ready(self) -> bool:
         return self.room > 0
 
     def push(self, frame: Frame) -> None:
-        assert self.ready
+        assert self.write is None
         assert frame.codec is self.codec
+        self._take(frame.data)
+
+    def _write(self, wire: bytes) -> None:
+        self.wires.append(wire)
+        self._take(self._client.read(wire))
+
+    def _take(self, data: bytes) -> None:
+        assert self.ready
         self.room -= 1
-        message = read(frame.data, self.codec)
+        message = read(data, self.codec)
         self.frames.append(message)
         try:
             self.seen.setdefault(message["channel"], Seen()).take(message)
