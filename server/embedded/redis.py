@@ -50,19 +50,24 @@ def _version(binary: Path) -> int:
 class Redis(Server):
     """Keeps what it knows in an append-only file written every second, and refuses writes when full.
 
-    `options` are lines of its configuration that differ.
+    `options` are lines of its configuration that differ. Servers that know one another share a `password`.
     """
 
     name = "Redis"
     stop_signal = signal.SIGTERM
 
     def __init__(
-        self, state: Path, *, binary: Path | None = None, options: Mapping[str, str] | None = None
+        self,
+        state: Path,
+        *,
+        binary: Path | None = None,
+        options: Mapping[str, str] | None = None,
+        password: str = "",
     ) -> None:
         super().__init__(state)
         self._binary = binary
         self._options = dict(options or {})
-        self._password = ""
+        self._password = password
 
     @property
     def url(self) -> str:
