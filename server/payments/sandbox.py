@@ -5,6 +5,7 @@ same call, money moves once. Its faults are those of real providers: events are 
 in no order, and a payment under way may succeed after a cancel was answered with "cancelled".
 """
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal
@@ -35,6 +36,7 @@ Deliver = Callable[[Event], Awaitable[None]]
 NAME: Final = "sandbox"
 BATCH: Final = 50
 IDLE_SECONDS: Final = 1.0
+_NEVER: Final = 2**53
 
 _queries = load(__file__, "sql/sandbox.sql")
 _log = structlog.get_logger(__name__)
@@ -62,6 +64,7 @@ class Sandbox:
         self._database = database
         self._deliver = deliver
         self._clock = clock
+        self._outcome_due = 0  # the earliest that is delayed, as far as this process knows
         self.worker = Worker("sandbox.deliver", self.work, idle=IDLE_SECONDS)
 
     # What our side calls.
@@ -73,10 +76,16 @@ class Sandbox:
         return 1
 
     async def create(self, order: Order, key: str) -> Intent:
+        if order.amount <= 0:
+            raise ProviderRefused("an amount is more than nothing")
+        metadata = {"payment": order.payment, "booking": order.booking, "reference": order.reference}
+        new = Intent(
+            id=_new_id(), status="open", amount=order.amount, currency=order.currency, metadata=metadata
+        )
         try:
-            async with self._database.transaction() as connection:
-                await self._insert(connection, order, key)
-                return await self._same_order(connection, order, key)
+            async with self._database.connection() as connection:
+                made = await self._keep(connection, new, key, "manual")
+                return made or await self._same_order(connection, order, key)
         except Unavailable as error:
             raise ProviderUnavailable from error
 
@@ -95,7 +104,9 @@ class Sandbox:
                 await self._move(connection, intent, "capture", amount, key=key)
                 await self._set(connection, intent, "captured")
 
-        return await self._change(intent_id, work)
+        return await self._at_once(
+            _queries.capture, intent_id, amount, key, _new_event()
+        ) or await self._change(intent_id, work)
 
     async def cancel(self, intent_id: str, key: str) -> Intent:  # noqa: ARG002  # cancelling twice is harmless
         async def work(connection: Connection, intent: Intent) -> None:
@@ -153,44 +164,47 @@ class Sandbox:
                 raise ProviderRefused(f"this payment is {intent.status}")
             if delay_ms:
                 await self._plan(connection, intent, outcome, delay_ms)
+                self._outcome_due = min(self._outcome_due, self._clock() + delay_ms)
             else:
                 await self._happen(connection, intent, outcome)
                 if twice:
                     await self._charge_again(connection, intent)
 
-        intent = await self._change(intent_id, work)
-        self.worker.wake()
-        return intent
+        if outcome == "succeed" and not delay_ms and not twice:
+            paid = await self._at_once(_queries.authorise, intent_id, _new_event())
+            if paid is not None:
+                return paid
+        return await self._change(intent_id, work)
 
     async def work(self) -> float:
         """One round: outcomes that were delayed, then deliveries; answers when the next is due."""
         now = self._clock()
-        async with self._database.transaction() as connection:
-            for row in await connection.fetch(_queries.due_outcomes, moment(now), BATCH):
-                await self._report_late(connection, row["id"])
+        if self._outcome_due <= now:
+            async with self._database.transaction() as connection:
+                for row in await connection.fetch(_queries.due_outcomes, moment(now), BATCH):
+                    await self._report_late(connection, row["id"])
         async with self._database.connection() as connection:
-            events = await connection.fetch(_queries.take_events, moment(now), BATCH)
-        for row in events:
-            await self._try_to_deliver(Event(id=row["id"], kind=row["kind"], object_id=row["intent_id"]))
+            rows = await connection.fetch(_queries.take_events, moment(now), BATCH)
+        events = [Event(id=row["id"], kind=row["kind"], object_id=row["intent_id"]) for row in rows]
+        delivered = await asyncio.gather(*map(self._is_delivered, events))
+        done = [event.id for event, taken in zip(events, delivered, strict=True) if taken]
         async with self._database.connection() as connection:
-            due = await connection.fetchval(_queries.next_due)
-        return IDLE_SECONDS if due is None else (milliseconds(due) - self._clock()) / 1000
+            if done:
+                await connection.execute(_queries.events_delivered, done, moment(self._clock()))
+            next_due = await connection.fetchrow(_queries.next_due)
+        assert next_due is not None, "it has no table to be empty"
+        outcome, event = next_due
+        self._outcome_due = _NEVER if outcome is None else milliseconds(outcome)
+        due = min(self._outcome_due, _NEVER if event is None else milliseconds(event))
+        return min(IDLE_SECONDS, (due - self._clock()) / 1000)
 
     # Inside.
 
-    async def _insert(self, connection: Connection, order: Order, key: str) -> None:
-        if order.amount <= 0:
-            raise ProviderRefused("an amount is more than nothing")
-        metadata = {"payment": order.payment, "booking": order.booking, "reference": order.reference}
-        new = Intent(
-            id=_new_id(), status="open", amount=order.amount, currency=order.currency, metadata=metadata
-        )
-        await self._keep(connection, new, key, "manual")
-
     async def _keep(
         self, connection: Connection, intent: Intent, key: str, capture: Literal["manual", "automatic"]
-    ) -> None:
-        await connection.execute(
+    ) -> Intent | None:
+        """The intent as it is kept; None if the key was used before."""
+        row = await connection.fetchrow(
             _queries.insert_intent,
             intent.id,
             secrets.token_urlsafe(24),
@@ -201,6 +215,7 @@ class Sandbox:
             dict(intent.metadata),
             moment(self._clock()),
         )
+        return None if row is None else _intent(row)
 
     async def _same_order(self, connection: Connection, order: Order, key: str) -> Intent:
         row = await connection.fetchrow(_queries.by_key, key)
@@ -220,6 +235,18 @@ class Sandbox:
             raise ProviderUnavailable from error
         self.worker.wake()
         return intent
+
+    async def _at_once(self, query: str, intent_id: str, *arguments: object) -> Intent | None:
+        """The usual change as one statement; None, with nothing changed, where the intent is not as usual."""
+        try:
+            async with self._database.connection() as connection:
+                row = await connection.fetchrow(query, intent_id, *arguments, moment(self._clock()))
+        except Unavailable as error:
+            raise ProviderUnavailable from error
+        if row is None:
+            return None
+        self.worker.wake()
+        return _intent(row)
 
     async def _happen(self, connection: Connection, intent: Intent, outcome: Outcome) -> None:
         if outcome == "succeed":
@@ -270,21 +297,25 @@ class Sandbox:
     ) -> None:
         now = moment(self._clock())
         await connection.execute(_queries.set_status, intent.id, status, now)
-        event = f"sbe_{secrets.token_hex(12)}"
-        await connection.execute(_queries.insert_event, event, intent.id, kind or f"intent.{status}", now)
+        await connection.execute(
+            _queries.insert_event, _new_event(), intent.id, kind or f"intent.{status}", now
+        )
 
-    async def _try_to_deliver(self, event: Event) -> None:
+    async def _is_delivered(self, event: Event) -> bool:
         try:
             await self._deliver(event)
         except Exception as error:  # noqa: BLE001  # whatever ails the receiver, the event comes again
             _log.warning("sandbox_delivery_failed", event_id=event.id, reason=str(error))
-            return
-        async with self._database.connection() as connection:
-            await connection.execute(_queries.event_delivered, event.id, moment(self._clock()))
+            return False
+        return True
 
 
 def _new_id() -> str:
     return f"sbx_{secrets.token_hex(12)}"
+
+
+def _new_event() -> str:
+    return f"sbe_{secrets.token_hex(12)}"
 
 
 async def _read(connection: Connection, intent_id: str) -> Intent:

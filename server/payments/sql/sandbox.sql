@@ -1,10 +1,12 @@
 -- The sandbox provider's own ledger.
 
 -- name: insert_intent
+-- → the intent; no row if its key was used before.
 insert into sandbox.intent (
   id, secret, idempotency_key, amount, currency, capture, metadata, status, created_at, updated_at
 ) values ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $8)
-on conflict (idempotency_key) do nothing;
+on conflict (idempotency_key) do nothing
+returning *, 0::bigint as captured, 0::bigint as refunded, 0::bigint as reversed;
 
 -- name: by_key
 select id, amount, currency from sandbox.intent where idempotency_key = $1;
@@ -17,6 +19,31 @@ select i.*,
   coalesce(sum(m.amount) filter (where m.kind = 'reversal'), 0)::bigint as reversed
 from sandbox.intent i left join sandbox.movement m on m.intent_id = i.id
 where i.id = any($1::text[]) group by i.id;
+
+-- name: authorise
+-- $1 intent, $2 event, $3 now → the intent that was just paid, nothing of it taken yet; no row if it can't be.
+with paid as (
+  update sandbox.intent set status = 'authorised', outcome = null, outcome_at = null, updated_at = $3
+  where id = $1 and status in ('open', 'declined') returning *
+), told as (
+  insert into sandbox.event (id, intent_id, kind, created_at, due_at)
+  select $2, id, 'intent.authorised', $3, $3 from paid
+)
+select *, 0::bigint as captured, 0::bigint as refunded, 0::bigint as reversed from paid;
+
+-- name: capture
+-- $1 intent, $2 amount, $3 key, $4 event, $5 now → the intent whose money was just taken; no row if it can't be.
+with taken as (
+  update sandbox.intent set status = 'captured', updated_at = $5
+  where id = $1 and status = 'authorised' and amount >= $2 returning *
+), moved as (
+  insert into sandbox.movement (intent_id, kind, amount, idempotency_key, made_at)
+  select id, 'capture', $2, $3, $5 from taken
+), told as (
+  insert into sandbox.event (id, intent_id, kind, created_at, due_at)
+  select $4, id, 'intent.captured', $5, $5 from taken
+)
+select *, $2::bigint as captured, 0::bigint as refunded, 0::bigint as reversed from taken;
 
 -- name: recent
 -- $1 since → ids of intents that changed.
@@ -56,8 +83,9 @@ where e.id in (
 )
 returning e.id, e.intent_id, e.kind;
 
--- name: event_delivered
-update sandbox.event set delivered_at = $2 where id = $1;
+-- name: events_delivered
+-- $1 events, $2 now.
+update sandbox.event set delivered_at = $2 where id = any($1::text[]);
 
 -- name: due_outcomes
 -- $1 now, $2 how many → ids, locked.
@@ -65,8 +93,7 @@ select id from sandbox.intent where outcome_at <= $1 order by outcome_at limit $
 for no key update skip locked;
 
 -- name: next_due
--- → when there is something to do next, null if nothing is awaited.
-select least(
-  (select min(outcome_at) from sandbox.intent where outcome_at is not null),
-  (select min(due_at) from sandbox.event where delivered_at is null)
-);
+-- → when the next delayed outcome is to be reported, and when the next event is due; null where none is.
+select
+  (select min(outcome_at) from sandbox.intent where outcome_at is not null) as outcome,
+  (select min(due_at) from sandbox.event where delivered_at is null) as event;

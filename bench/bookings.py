@@ -1,0 +1,347 @@
+"""Bookings from hold to confirmed with the sandbox provider: how many a second, and what each of them costs.
+
+    .venv/bin/python -m bench.bookings --rate 300 --seconds 10
+
+`--rate` buyers a second (0: as fast as `--lines` of them can) do as their pages do, over HTTP/1.1 that is
+kept alive: hold a seat, book it, pay it in the sandbox, and hear that it is confirmed. Each has a session of
+its own, opened beforehand. Redis, PostgreSQL (with fsync) and one `holdfast run`, all real, are on this
+machine, the buyers in a process of their own. That a booking is confirmed they hear on Redis, where sockets
+hear it from.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import redis.asyncio
+
+from scripts.sell_real_hall import holdfast
+from server.bookings.announcer import CHANNEL
+from server.database.pool import Database
+from server.embedded.postgresql import PostgreSQL
+from server.embedded.redis import Redis
+from server.inventory.drafts import ResourceDraft, SlotDraft
+from server.inventory.service import Inventory
+from tests.support.processes import Process
+
+HALL = "hall"
+PRICE = 2500
+PATIENCE = 30.0
+SAMPLED = 0.05
+# Of one statement in twenty PostgreSQL writes down how long it took.
+OPTIONS = {
+    "shared_preload_libraries": "pg_stat_statements",
+    "log_min_duration_sample": "0",
+    "log_statement_sample_rate": str(SAMPLED),
+}
+_DURATION = re.compile(r"duration: ([0-9.]+) ms  (?:execute|statement|parse|bind)")
+
+
+@dataclass
+class Figures:
+    """What the buyers saw, in seconds."""
+
+    took: float = 0.0
+    routes: dict[str, list[float]] = field(default_factory=dict)
+    whole: list[float] = field(default_factory=list)
+    lost: int = 0
+
+
+class Line:
+    """One connection that is kept alive: a request, then its answer."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, port: int) -> "Line":
+        return cls(*await asyncio.open_connection("127.0.0.1", port))
+
+    async def post(self, path: str, body: object = None, token: str = "") -> dict[str, Any]:
+        """The answer's JSON; an AssertionError with all of it where it is a refusal."""
+        content = b"{}" if body is None else json.dumps(body).encode()
+        bearer = f"Authorization: Bearer {token}\r\n" if token else ""
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{bearer}"
+        self._writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
+        answer = (await self._reader.readuntil(b"\r\n\r\n")).decode().lower()
+        length = int(answer.partition("content-length: ")[2].partition("\r\n")[0] or 0)
+        said = await self._reader.readexactly(length)
+        assert answer.split(" ", 2)[1].startswith("2"), f"{path}: {answer}{said!r}"
+        found: dict[str, Any] = json.loads(said)
+        return found
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Buyers:
+    """In a process of their own, so that their work delays no answer."""
+
+    def __init__(self, port: int, redis_url: str) -> None:
+        self._port = port
+        self._redis_url = redis_url
+        self._confirmed: dict[str, asyncio.Event] = {}
+        self.figures = Figures(routes={name: [] for name in ("hold", "book", "pay")})
+
+    async def buy(self, sessions: Sequence[str], seats: Iterator[int], rate: float, lines: int) -> None:
+        """Each session buys a seat, so many at once at the most."""
+        async with self._listening(), asyncio.TaskGroup() as everybody:
+            waiting = iter(sessions)
+            began, due = time.perf_counter(), itertools.count()
+            for _ in range(lines):
+                everybody.create_task(
+                    self._keep_buying(waiting, seats, lambda: began + next(due) / rate if rate else 0)
+                )
+        self.figures.took = time.perf_counter() - began
+
+    async def _keep_buying(self, sessions: Iterator[str], seats: Iterator[int], due: Any) -> None:
+        line = await Line.open(self._port)
+        for session in sessions:
+            await asyncio.sleep(max(0.0, due() - time.perf_counter()))
+            await self._buy(line, session, next(seats))
+        line.close()
+
+    async def _buy(self, line: Line, token: str, seat: int) -> None:
+        began = time.perf_counter()
+        wanted = {"resource": HALL, "items": [[f"S-{seat}", 1]]}
+        await self._timed("hold", line.post("/api/holds", wanted, token))
+        customer = {"name": "Ann Example", "email": "ann@example.org"}
+        booked = await self._timed("book", line.post("/api/bookings", {"customer": customer}, token))
+        confirmed = self._confirmed[booked["booking"]["id"]] = asyncio.Event()
+        paying = f"/api/sandbox/payments/{booked['payment']['id']}"
+        await self._timed("pay", line.post(paying, {"outcome": "succeed"}, token))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await confirmed.wait()
+        except TimeoutError:
+            self.figures.lost += 1
+        self.figures.whole.append(time.perf_counter() - began)
+
+    async def _timed(self, name: str, asked: Any) -> dict[str, Any]:
+        began = time.perf_counter()
+        answer: dict[str, Any] = await asked
+        self.figures.routes[name].append(time.perf_counter() - began)
+        return answer
+
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        async with redis.asyncio.Redis.from_url(self._redis_url) as client, client.pubsub() as heard:
+            await heard.subscribe(CHANNEL)
+            listening = asyncio.create_task(self._listen(heard))
+            yield
+            listening.cancel()
+
+    async def _listen(self, heard: Any) -> None:
+        while True:
+            message = await heard.get_message(ignore_subscribe_messages=True, timeout=1.0)
+            if message is None:
+                continue
+            booking = json.loads(message["data"])["booking"]
+            if booking["status"] == "confirmed" and booking["id"] in self._confirmed:
+                self._confirmed[booking["id"]].set()
+
+
+async def open_sessions(port: int, count: int) -> list[str]:
+    """So many visitors' tokens."""
+
+    async def some(number: int) -> list[str]:
+        line = await Line.open(port)
+        tokens = [(await line.post("/api/sessions"))["token"] for _ in range(number)]
+        line.close()
+        return tokens
+
+    found = await asyncio.gather(*(some(len(range(at, count, 8))) for at in range(8)))
+    return [token for tokens in found for token in tokens]
+
+
+def load(
+    port: int, redis_url: str, sessions: Sequence[str], *, first: int, rate: float, lines: int
+) -> Figures:
+    """All of the buyers; what they saw. They buy the seats from `first` on."""
+    buyers = Buyers(port, redis_url)
+    asyncio.run(buyers.buy(sessions, itertools.count(first), rate, lines))
+    return buyers.figures
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of processor that a process and all it started have used."""
+    children: dict[int, list[int]] = {}
+    times: dict[int, list[str]] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        times[int(entry.name)] = fields
+        children.setdefault(int(fields[1]), []).append(int(entry.name))
+    total, todo = 0, [pid]
+    while todo:
+        one = todo.pop()
+        total += sum(map(int, times[one][11:15])) if one in times else 0
+        todo += children.get(one, [])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The servers, and where to ask about them."""
+
+    redis: Redis
+    postgresql: PostgreSQL
+    environment: Mapping[str, str]
+
+
+@contextmanager
+def machine(state: Path) -> Iterator[Machine]:
+    """A Redis and a PostgreSQL that counts its statements."""
+    kept, lasting = Redis(state / "redis"), PostgreSQL(state / "postgresql", options=OPTIONS)
+    try:
+        around = {
+            **os.environ,
+            "REDIS_URL": kept.start(),
+            "DATABASE_URL": lasting.start(),
+            "SECRET_KEY": "a-secret-of-this-bench-0123456789abcdef",
+            "PAYMENTS": "sandbox",
+            "RATE_COMMANDS": "0",
+            "RATE_BOOKINGS": "0",
+            "LOG_LEVEL": "warning",
+        }
+        yield Machine(kept, lasting, around)
+    finally:
+        kept.stop()
+        lasting.stop()
+
+
+async def sells(url: str, seats: int) -> None:
+    """A hall with so many seats."""
+    database = await Database.connect(url, size=2, command_seconds=60)
+    inventory = Inventory(database)
+    slots = tuple(SlotDraft(id=f"S-{n}", label=f"S-{n}", capacity=1, price=PRICE) for n in range(seats))
+    await inventory.create(
+        ResourceDraft(
+            id=HALL,
+            kind="seats",
+            title="The sale",
+            owner="owner",
+            time_zone="Europe/Berlin",
+            currency="eur",
+            slots=slots,
+        )
+    )
+    await inventory.close()
+    await database.close()
+
+
+async def measure(on: Machine, state: Path, options: argparse.Namespace) -> None:
+    """One sale, and what it took."""
+    count = options.bookings or int(options.rate * options.seconds)
+    url = on.environment["DATABASE_URL"]
+    await sells(url, count + options.warm)
+    asking = await asyncpg.connect(url)
+    await asking.execute("create extension pg_stat_statements")
+    async with Process(on.environment, state / "server.log") as process:
+        server = child_of(process)
+        sessions = await open_sessions(process.port, count + options.warm)
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            buy = partial(load, process.port, on.environment["REDIS_URL"])
+            run = partial(asyncio.get_running_loop().run_in_executor, pool)
+            await run(partial(buy, sessions[: options.warm], first=0, rate=0, lines=16))
+            await asking.execute("select pg_stat_statements_reset()")
+            logged = on.postgresql.log.stat().st_size
+            pids = {"server": server, "PostgreSQL": on.postgresql.pid, "Redis": on.redis.pid}
+            before = {name: cpu_of(pid) for name, pid in pids.items()}
+            if options.wait:
+                print(f"server {server}", flush=True)
+            rest = sessions[options.warm :]
+            done = await run(partial(buy, rest, first=options.warm, rate=options.rate, lines=options.lines))
+            used = {name: cpu_of(pid) - before[name] for name, pid in pids.items()}
+        statements = await asking.fetch(
+            "select query, calls, total_exec_time as ms, max_exec_time as most, total_plan_time as planned"
+            " from pg_stat_statements order by calls desc"
+        )
+        confirmed = await asking.fetchval("select count(*) from booking where status = 'confirmed'")
+        print((state / "server.log").read_text()[-2000:], end="")
+    await asking.close()
+    show(done, count, used)
+    print(f"confirmed in PostgreSQL: {confirmed} of {count + options.warm}; not heard of: {done.lost}")
+    show_database(
+        statements, count, on.postgresql.log.read_text(errors="replace")[logged:], options.statements
+    )
+
+
+def unit() -> float:
+    """Milliseconds of processor for a million additions: what this machine's are worth just now."""
+    began = time.process_time()
+    total = 0
+    for number in range(1_000_000):
+        total += number
+    return 1000 * (time.process_time() - began)
+
+
+def child_of(process: Process) -> int:
+    child = process._child  # noqa: SLF001  # whose processor time is measured
+    assert child is not None
+    return child.pid
+
+
+def show(done: Figures, count: int, used: Mapping[str, float]) -> None:
+    """Rate, cost and times."""
+    print(f"{count} bookings in {done.took:.1f} s: {count / done.took:.0f}/s")
+    spent = ", ".join(f"{name} {1000 * seconds / count:.2f}" for name, seconds in used.items())
+    print(f"processor for each (ms): {spent}; a million additions {unit():.0f} ms")
+    for name, seconds in {**done.routes, "hold to confirmed": done.whole}.items():
+        print(f"{name}: {cuts([1000 * each for each in seconds])}")
+
+
+def show_database(statements: Sequence[asyncpg.Record], count: int, log: str, lines: int) -> None:
+    """How often PostgreSQL was asked for each booking, and how long that took."""
+    calls = sum(row["calls"] for row in statements)
+    print(f"statements for each: {calls / count:.1f}, {sum(row['ms'] for row in statements) / count:.2f} ms")
+    print(f"a statement: {cuts([float(each) for each in _DURATION.findall(log)])}")
+    for row in statements[:lines]:
+        said = " ".join(row["query"].split())[:110]
+        print(f"{row['calls'] / count:7.2f} {row['ms'] / row['calls']:7.3f} ms {row['most']:8.1f}  {said}")
+
+
+def cuts(milliseconds: Sequence[float]) -> str:
+    """Percentiles in words."""
+    found = statistics.quantiles([*milliseconds, *milliseconds[:1]] or [0.0, 0.0], n=100)
+    return f"p50 {found[49]:.1f} ms, p95 {found[94]:.1f} ms, p99 {found[98]:.1f} ms"
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rate", type=float, default=300, help="bookings a second; 0: as fast as they can")
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--bookings", type=int, default=0, help="how many, instead of --seconds")
+    parser.add_argument("--lines", type=int, default=64, help="buyers at once")
+    parser.add_argument("--warm", type=int, default=100, help="bookings before the measurement")
+    parser.add_argument(
+        "--statements", type=int, default=0, help="how many of PostgreSQL's statements to list"
+    )
+    parser.add_argument("--wait", action="store_true", help="print the server's pid, for a profiler")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="holdfast-") as folder, machine(Path(folder)) as on:
+        holdfast("migrate", environment=dict(on.environment))
+        asyncio.run(measure(on, Path(folder), options))
+
+
+if __name__ == "__main__":
+    main()
