@@ -27,7 +27,11 @@ class History:
 
     def add(self, version: int, indices: Sequence[int], now: float) -> None:
         """`version` is the newest now and touched `indices`."""
-        self._touch(self._touched, version, indices)
+        touched = self._touched
+        for index in indices:
+            if index in touched:
+                del touched[index]
+            touched[index] = version
         self._versions.append(version)
         self._times.append(now)
         if len(self._versions) % _TRIM_EVERY == 0:

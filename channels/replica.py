@@ -9,11 +9,13 @@ goes on from an earlier version, and what follows from there does not follow fro
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from channels.codec import little_endian, numbers
 from channels.history import History
 
 _CHUNK = 64
+_INTEGERS = frozenset((int,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,7 @@ class State:
         return self.epoch, self.layout, self.width, self.first, self.count, self.window
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """The final states, flat and ascending (index, available, held, …), of what changed in (from, to]."""
 
     from_version: int
@@ -108,37 +109,42 @@ class Replica:
 
     def apply(self, change: Change, now: float) -> Outcome:
         """Move on. What does not start here, or can't be right, is a gap: the truth must be fetched."""
-        if change.to_version <= self.version:
+        return self.move(*change, now)
+
+    def move(self, from_version: int, to_version: int, changes: Sequence[int], now: float) -> Outcome:
+        """The same, of a change's parts."""
+        if to_version <= self.version:
             return Outcome.OLD
-        if change.from_version != self.version or not self._fits(change.changes):
+        if from_version != self.version or not self._fits(changes):
             return Outcome.GAP
         first, available, held = self.first, self.available, self.held
-        indices = change.changes[0::3]
-        for index, free, taken in zip(indices, change.changes[1::3], change.changes[2::3], strict=True):
+        three = iter(changes)
+        for index, free, taken in zip(three, three, three, strict=True):
             available[index - first] = free
             held[index - first] = taken
-        self.version = change.to_version
-        self.history.add(change.to_version, indices, now)
+        self.version = to_version
+        self.history.add(to_version, changes[0::3], now)
         return Outcome.APPLIED
 
     def _fits(self, changes: Sequence[int]) -> bool:
-        if not changes:
-            return True
-        if len(changes) % 3 or not all(type(number) is int for number in changes):
+        """Whether all of it can be taken; booleans, which are integers to Python, can't."""
+        if len(changes) % 3 or not _INTEGERS.issuperset(map(type, changes)):
             return False
-        indices = changes[0::3]
-        if min(indices) < self.first or max(indices) >= self.first + self.count:
-            return False
-        values = (*changes[1::3], *changes[2::3])
-        return min(values) >= 0 and max(values) <= self._largest
+        first, end, largest, three = self.first, self.first + self.count, self._largest, iter(changes)
+        for index, free, taken in zip(three, three, three, strict=True):
+            if not (first <= index < end and 0 <= free <= largest and 0 <= taken <= largest):
+                return False
+        return True
 
     def since(self, version: int) -> list[int]:
         """All that changed after `version`, merged into one flat list of final states, ascending."""
-        first, available, held = self.first, self.available, self.held
-        found: list[int] = []
-        for index in self.history.since(version):
-            found += (index, available[index - first], held[index - first])
-        return found
+        indices = self.history.since(version)
+        places = [index - self.first for index in indices] if self.first else indices
+        flat = [0] * (3 * len(indices))
+        flat[0::3] = indices
+        flat[1::3] = map(self.available.__getitem__, places)
+        flat[2::3] = map(self.held.__getitem__, places)
+        return flat
 
     def extend_back(self, changes: Sequence[Change], now: float) -> bool:
         """Learn of changes before this replica was read, so that clients may resume from there."""

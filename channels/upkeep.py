@@ -8,10 +8,9 @@ an ordinary delta; only another epoch or layout, or a Redis that went back in ti
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-import msgpack
+import msgspec
 
 from channels.channel import Channel
 from channels.pubsub import Handler
@@ -39,20 +38,21 @@ class Messages(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What a resource's pub/sub channel says; without a change, everything must be read again."""
+class Message(msgspec.Struct, array_like=True, frozen=True):
+    """What a resource's pub/sub channel says; without changes, everything must be read again."""
 
     epoch: str
+    from_version: int
     to_version: int
-    change: Change | None
+    changes: list[int] | None
 
     @classmethod
     def of(cls, payload: bytes) -> "Message":
-        """Read `[epoch, from, to, changes or null]`; raise ValueError or TypeError for anything else."""
-        epoch, from_version, to_version, changes = msgpack.unpackb(payload)
-        change = Change(int(from_version), int(to_version), changes) if isinstance(changes, list) else None
-        return cls(str(epoch), int(to_version), change)
+        """Read `[epoch, from, to, changes or null]`; raise ValueError for anything else."""
+        return _MESSAGE.decode(payload)
+
+
+_MESSAGE = msgspec.msgpack.Decoder(Message)
 
 
 def changes_channel(resource_id: str) -> str:
@@ -144,7 +144,7 @@ class Upkeep:
         """A message of the resource's pub/sub channel."""
         try:
             message = Message.of(payload)
-        except (ValueError, TypeError):
+        except ValueError:
             _log.exception("%s heard what is no change", self.channel.name)
             self.repair()
             return
@@ -157,14 +157,18 @@ class Upkeep:
 
     def _follow(self, message: Message) -> bool:
         """Take one message; False if the replica must be repaired."""
-        if message.epoch != self.channel.current.epoch:
+        replica = self.channel.current
+        if message.epoch != replica.epoch:
             return False
-        if message.change is None:
-            return message.to_version <= self.channel.current.version
-        return self._apply(message.change)
+        if message.changes is None:
+            return message.to_version <= replica.version
+        now = self._clock()
+        return self._moved(replica.move(message.from_version, message.to_version, message.changes, now))
 
     def _apply(self, change: Change) -> bool:
-        outcome = self.channel.current.apply(change, self._clock())
+        return self._moved(self.channel.current.apply(change, self._clock()))
+
+    def _moved(self, outcome: Outcome) -> bool:
         if outcome is Outcome.APPLIED:
             self._changed(self.channel)
         return outcome is not Outcome.GAP

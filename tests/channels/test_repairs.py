@@ -81,7 +81,9 @@ async def test_changes_faster_than_they_can_be_followed_are_told_and_tried_again
     assert ann.seen[HALL].of(scene.truth) == expected(scene.truth)
 
 
-@pytest.mark.parametrize("payload", [b"", b"\x01", b"\x93\x01\x02\x03", b"\x94\xa2e1\xa1x\x01\x90", b"\xc1"])
+@pytest.mark.parametrize(
+    "payload", [b"", b"\x01", b"\x93\x01\x02\x03", b"\x94\xa2e1\xa1x\x01\x90", b"\xc1", b"\x94\xa1\xff"]
+)
 async def test_a_message_that_makes_no_sense_is_answered_by_reading_the_truth(
     scene: Scene, payload: bytes
 ) -> None:
