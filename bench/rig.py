@@ -13,6 +13,7 @@ Processor time is the kernel's own count for the process, never a wall clock.
 import contextlib
 import csv
 import os
+import random
 import resource
 import statistics
 import subprocess
@@ -200,14 +201,21 @@ class Stand:
         finally:
             server.stop()
 
-    def hall(self, name: str, seats: int, *, sections: int = 50) -> None:
-        """Put a hall on sale: seats `s0`, `s1`, …, whose index is their number."""
+    def hall(self, name: str, seats: int, *, sections: int = 50, sold: float = 0.0) -> None:
+        """Put a hall on sale: seats `s0`, `s1`, …, whose index is their number.
+
+        A share of them, here and there as chance has it, can't be had any more: which compresses worst.
+        """
+        chance = random.Random(seats)
         path = self.state / f"{name}.csv"
         with path.open("w", newline="") as file:
             rows = csv.writer(file)
-            rows.writerow(["id", "section", "price"])
+            rows.writerow(["id", "section", "price", "blocked"])
             each = -(-seats // sections)
-            rows.writerows([f"s{number}", f"Block {number // each}", 1500] for number in range(seats))
+            rows.writerows(
+                [f"s{number}", f"Block {number // each}", 1500, str(chance.random() < sold).lower()]
+                for number in range(seats)
+            )
         holdfast("import", path, "--resource", name, environment=self.environment)
 
 
