@@ -3,12 +3,14 @@
 import asyncio
 import re
 import socket
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import ReadOnlyError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from server.embedded.redis import Redis as RedisServer
 from server.errors import Overloaded, Unavailable
@@ -16,6 +18,7 @@ from server.holds import batching
 from server.holds.batching import Batcher
 from server.holds.client import connect
 from server.holds.scripts import FOLDER, Scripts, names, or_unavailable, script
+from server.holds.wire import Answer, Command, Wire
 from server.settings import Settings
 from tests.holds.conftest import MakeWorld
 from tests.holds.grids import driveway, passes, sees, takes
@@ -182,19 +185,57 @@ async def test_errors_of_our_own_are_not_hidden(holds_redis: Redis) -> None:
         await Scripts(holds_redis).command("NONSENSE")
 
 
-async def test_many_commands_go_as_few_pipelines(holds_redis: Redis) -> None:
+async def test_what_many_ask_at_once_is_written_at_once(
+    holds_redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     batcher = Batcher(holds_redis)
     sent: list[int] = []
-    send = batcher._send
+    send = Wire.send
 
-    async def count(commands: list[batching.Command]) -> list[object]:
+    def count(wire: Wire, commands: list[tuple[Command, Answer]]) -> None:
         sent.append(len(commands))
-        return await send(commands)
+        send(wire, commands)
 
-    batcher._send = count  # type: ignore[method-assign]
+    monkeypatch.setattr(Wire, "send", count)
     answers = await asyncio.gather(*(batcher.call("ECHO", str(n)) for n in range(1_000)))
     assert answers == [str(n).encode() for n in range(1_000)]
-    assert sent == [batching.BATCH] * 3 + [1_000 - 3 * batching.BATCH]
+    assert sent[0] == batching.IN_FLIGHT
+    assert sum(sent) == 1_000
+
+
+async def test_a_redis_that_is_silent_is_away_after_a_second(tmp_path: Path) -> None:
+    """Whoever asked is told, sent or waiting; and it is asked again as soon as it is there."""
+    server = RedisServer(tmp_path)
+    client = connect(server.start())
+    try:
+        batcher = Batcher(client)
+        assert await batcher.call("ECHO", "x") == b"x"
+        freeze(server)
+        began = time.monotonic()
+        calls = [batcher.call("ECHO", "x") for _ in range(2 * batching.IN_FLIGHT)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {RedisTimeoutError}
+        assert time.monotonic() - began < 2 * batching.SECONDS
+        thaw(server)
+        assert await batcher.call("ECHO", "again") == b"again"
+    finally:
+        thaw(server)
+        await client.aclose()
+        server.stop()
+
+
+async def test_a_replica_is_left_for_a_new_connection(holds_redis: Redis) -> None:
+    """A failover may leave us on what is no master any more."""
+    batcher = Batcher(holds_redis)
+    await batcher.call("ECHO", "x")
+    wire = batcher._wire
+    assert wire is not None
+    wire._asked.append(asyncio.get_running_loop().create_future())
+    wire.data_received(b"-READONLY You can't write against a read only replica.\r\n")
+    assert isinstance(await wire.lost, ReadOnlyError)
+    await asyncio.sleep(0)
+    assert await batcher.call("ECHO", "again") == b"again"
+    assert batcher._wire is not wire
 
 
 async def test_too_many_waiting_commands_are_refused(
@@ -209,11 +250,14 @@ async def test_too_many_waiting_commands_are_refused(
 
 async def test_a_cancelled_caller_takes_nothing_along(holds_redis: Redis) -> None:
     batcher = Batcher(holds_redis)
-    tasks = [asyncio.create_task(batcher.call("ECHO", str(n))) for n in range(10)]
+    calls = [batcher.call("ECHO", str(n)) for n in range(10)]
+    calls[2].cancel()
     await asyncio.sleep(0)
-    tasks[3].cancel()
-    answers = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [a for a in answers if isinstance(a, bytes)] == [str(n).encode() for n in range(10) if n != 3]
+    calls[3].cancel()
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert [a for a in answers if isinstance(a, bytes)] == [
+        str(n).encode() for n in range(10) if n not in (2, 3)
+    ]
 
 
 async def test_one_failing_command_fails_alone(holds_redis: Redis) -> None:

@@ -150,6 +150,9 @@ class Listener:
         self._names = {name.encode(): hall for name, hall in channels.items()}
         await self._pubsub.subscribe(MARK, SESSIONS_CHANNEL)
         await self._pubsub.ssubscribe(*channels)
+        confirmed = 0
+        while confirmed < 2 + len(channels):
+            confirmed += await self._pubsub.get_message(timeout=5) is not None
 
     async def so_far(self) -> Heard:
         heard = Heard()
