@@ -1,247 +1,292 @@
-"""uvicorn's WebSocket protocol, plus what the ASGI messages don't say: a line that can be looked at and cut.
+"""A socket that is uvicorn's protocol object itself: no task, no queue and no event for each connection.
 
-It tells when anything was last received (pongs included), whether the peer said goodbye or just went, and
-when the peer does not read; it bounds control frames, fragments and what waits to be written; and it writes
-whole prebuilt frames straight to the transport. uvicorn's class is not public, so `websocket_class` checks
-what is used of it and falls back to uvicorn's own: then sockets work by plain ASGI, slower and with less to
-tell.
-
-A prebuilt frame never lands inside another one: uvicorn writes each outgoing frame whole, in one
-`transport.write` on the event loop, and so does `write`; extensions are never negotiated, so no frame
-depends on the one before.
+It reads frames (frames.py) as they come and writes whole frames straight to the transport. Whoever floods
+with control frames or fragments is cut; what waits to be written is bounded here, in the transport's buffer
+and in the kernel's; a close that the peer does not take in ends by itself. How a line comes about is told in
+arrival.py.
 """
 
 import asyncio
-import inspect
 import logging
-import socket
-from collections.abc import Callable
-from contextlib import suppress
-from importlib.metadata import version
-from typing import Any, Protocol, cast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame as WebSocketFrame
-from websockets.protocol import OPEN
-
-from channels.protocol import MAX_FRAME_BYTES, CloseCode
-
-EXTENSION = "holdfast.socket"
-"""Where an ASGI scope's `extensions` hold the line."""
+from channels import socket as sockets
+from channels.codec import Codec, Frame
+from channels.frames import (
+    BINARY,
+    CLOSE,
+    INTERNAL,
+    PING,
+    PING_FRAME,
+    PONG,
+    TEXT,
+    Reader,
+    Violation,
+    close_frame,
+    control_frame,
+    read_close,
+    text_of,
+    whole_frame,
+)
+from channels.protocol import CloseCode, close_reason
+from channels.socket import ABNORMAL, Door, Socket
 
 HIGH_WATER = 32 * 1024
 """Unsent bytes at which a peer counts as not reading: few, for what waits there is old on arrival."""
 
 NOT_SENT_LOW_WATER = 16 * 1024
-CLOSE_SECONDS = 5.0
-"""How long a closing handshake, or a last write, may take before the connection is cut."""
-
 CONTROL_BURST = 20
 CONTROL_PER_SECOND = 5.0
-MAX_FRAGMENTS = 256
-_SLICE = 4096
-_PING = b"\x89\x00"
+MESSAGES_AT_ONCE = 64
+"""Messages of one socket that are taken before others get their turn on the event loop."""
 
+LAST_WORDS = 1024 * 1024
+"""Bytes that a peer may still send after it broke a rule, so that it can read why it is closed."""
+
+_FIRST = {Codec.JSON: 0x81, Codec.MSGPACK: 0x82}
 _log = logging.getLogger("holdfast.socket")
 
 
-class Line(Protocol):
-    """What a socket can see and do below ASGI. Times are the event loop's."""
+@dataclass(frozen=True, slots=True)
+class House:
+    """One running server, as its lines know it."""
 
-    last_received: float
-    said_goodbye: bool
-    paused: bool
-    resumed: Callable[[], None]
-
-    def write(self, data: bytes) -> bool:
-        """Write one whole frame now; False if the line is not open or the peer does not read."""
-        ...
-
-    def ping(self) -> None:
-        """Ask the peer for a sign of life."""
-        ...
-
-    def buffered(self) -> int:
-        """How many bytes wait to be sent."""
-        ...
-
-    def hang_up(self, code: int, reason: str) -> None:
-        """Close, without waiting for the peer to read; cut after CLOSE_SECONDS."""
-        ...
+    door: Door
+    loop: asyncio.AbstractEventLoop
+    connections: set[Any]
+    tasks: set["asyncio.Task[None]"]
 
 
-class HoldfastWebSocketProtocol(WebSocketsSansIOProtocol):
-    """Given to uvicorn as `ws=`. It is a Line."""
+class Line(Socket, asyncio.Protocol):
+    """One open connection. Times are the event loop's."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.conn.available_extensions = None
-        self.conn.max_message_size = MAX_FRAME_BYTES
-        self.last_received = self.loop.time()
-        self.said_goodbye = False
-        self.paused = False
-        self.resumed: Callable[[], None] = lambda: None
-        self._control_budget = float(CONTROL_BURST)
-        self._control_at = self.last_received
-        self._fragments = 0
+    __slots__ = (
+        "_closer",
+        "_control_until",
+        "_deaf",
+        "_first",
+        "_house",
+        "_paused",
+        "_reader",
+        "_transport",
+        "last_received",
+    )
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep little in the buffers: what waits there can't be merged any more."""
-        super().connection_made(transport)
-        self.transport.set_write_buffer_limits(high=HIGH_WATER)
-        connection = transport.get_extra_info("socket")
-        if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            with suppress(OSError):  # a Unix socket has no such option
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER)
+    def __init__(self, house: House, transport: asyncio.Transport, *, deflates: bool) -> None:
+        super().__init__(house.door)
+        self.deflates = deflates
+        self.write = transport.write
+        self.last_received = house.loop.time()
+        self._house = house
+        self._transport = transport
+        self._first = 0
+        self._reader: Reader | None = None
+        self._paused = False
+        self._deaf = False
+        self._closer: asyncio.TimerHandle | None = None
+        self._control_until = 0.0
+        house.connections.add(self)
+
+    def begin(self, codec: Codec, scope: Mapping[str, Any]) -> None:
+        """The handshake is answered."""
+        self._first = _FIRST[codec]
+        self._begin(codec, scope)
+
+    # -- uvicorn and the transport ---------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Anything is a sign of life. It is fed in slices, so that a flood is noticed in time."""
-        self.last_received = self.loop.time()
-        for start in range(0, len(data), _SLICE):
-            if self.transport.is_closing():
+        """One whole message at once is the usual case; everything else goes through a reader."""
+        self.last_received = self._house.loop.time()
+        if self._reader is None:
+            payload = whole_frame(data, self._first)
+            if payload is not None and not self._deaf:
+                self._message(payload)
                 return
-            super().data_received(data[start : start + _SLICE])
+            self._reader = Reader(deflates=self.deflates)
+        self._reader.feed(data)
+        self._read_on()
 
-    def handle_ping(self) -> None:
-        """Answer, within the budget."""
-        if self._within_budget():
-            super().handle_ping()
-
-    def handle_pong(self, event: WebSocketFrame) -> None:
-        """A sign of life, within the budget."""
-        if self._within_budget():
-            super().handle_pong(event)
-
-    def _within_budget(self) -> bool:
-        elapsed = self.last_received - self._control_at
-        self._control_at = self.last_received
-        self._control_budget = min(CONTROL_BURST, self._control_budget + elapsed * CONTROL_PER_SECOND) - 1
-        if self._control_budget < 0:
-            self._refuse("too many control frames")
-        return self._control_budget >= 0
-
-    def handle_text(self, event: WebSocketFrame) -> None:
-        """A message begins."""
-        self._fragments = 0
-        super().handle_text(event)
-
-    def handle_bytes(self, event: WebSocketFrame) -> None:
-        """A message begins."""
-        self._fragments = 0
-        super().handle_bytes(event)
-
-    def handle_cont(self, event: WebSocketFrame) -> None:
-        """A message goes on, in a bounded number of parts."""
-        self._fragments += 1
-        if self._fragments > MAX_FRAGMENTS:
-            self._refuse("too many fragments")
-        else:
-            super().handle_cont(event)
-
-    def _refuse(self, reason: str) -> None:
-        if not self.transport.is_closing():
-            self.conn.fail(CloseCode.POLICY, reason)
-            self.handle_parser_exception()
-            self._cut_later()
-
-    def handle_close(self, event: WebSocketFrame) -> None:
-        """The peer says goodbye, or answers ours."""
-        self.said_goodbye = True
-        super().handle_close(event)
+    def eof_received(self) -> None:
+        """The peer sends no more: the transport closes."""
 
     def pause_writing(self) -> None:
         """The peer does not read."""
-        self.paused = True
-        super().pause_writing()
+        self._paused = True
+        self.ready = False
 
     def resume_writing(self) -> None:
-        """It reads again; who waits for that is told from the loop, for this may run inside a write."""
-        self.paused = False
-        super().resume_writing()
-        self.loop.call_soon(self.resumed)
+        """It reads again; what waits goes out from the loop, for this may run inside a write."""
+        self._paused = False
+        self._house.loop.call_soon(self._resumed)
 
-    def start_keepalive(self) -> None:
-        """Nothing: instead of uvicorn's two timers a connection, one for all sockets pings (pulse.py)."""
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """It is over. Whoever still knows the socket finds it closed."""
+        self._house.connections.discard(self)
+        if self._closer is not None:
+            self._closer.cancel()
+            self._closer = None
+        self._over(ABNORMAL)
+        self._tell_end(clean=False)
+        self._deaf = True
+        self._reader = self.write = None
 
-    async def run_asgi(self) -> None:
-        """Hand the line to the app; after it, nobody waits for a peer that does not read."""
-        cast("dict[str, Any]", self.scope["extensions"])[EXTENSION] = self
+    def shutdown(self) -> None:
+        """The server ends: whoever is still here has stayed through the drain."""
+        self.close(CloseCode.DRAIN, "going away")
+        self._transport.close()
+        self._cut_later()
+
+    # -- in --------------------------------------------------------------------------------------------------
+
+    def _read_on(self) -> None:
+        """Take what has come whole, so much at a time; a reader with nothing in it is dropped."""
+        reader = self._reader
+        if reader is None:
+            return
         try:
-            await super().run_asgi()
-        finally:
-            self._cut_later()
+            for _ in range(MESSAGES_AT_ONCE):
+                if self._deaf:
+                    self._hear_out(reader)
+                    return
+                found = reader.next()
+                if found is None:
+                    break
+                self._take(*found)
+            else:
+                self._transport.pause_reading()
+                self._house.loop.call_soon(self._read_later)
+                return
+        except Violation as error:
+            self._fail(error.code, error.reason)
+            return
+        if reader.idle:
+            self._reader = None
 
-    def _cut_later(self) -> None:
-        if not self.disconnected:
-            self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+    def _read_later(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+            self._read_on()
 
-    def write(self, data: bytes) -> bool:
-        """Write one whole frame now; False if the line is not open or the peer does not read."""
-        if self.paused or self.close_sent or self.conn.state is not OPEN or self.transport.is_closing():
+    def _message(self, payload: bytes) -> None:
+        """A message of our kind that came in one piece."""
+        try:
+            self._take(TEXT if self.codec is Codec.JSON else BINARY, payload)
+        except Violation as error:
+            self._fail(error.code, error.reason)
+
+    def _take(self, opcode: int, payload: bytes) -> None:
+        if opcode == CLOSE:
+            self._said_goodbye(read_close(payload))
+        elif opcode > CLOSE:
+            self._control(opcode, payload)
+        elif self.closed_with is None:
+            data = text_of(payload) if opcode == TEXT else payload
+            if isinstance(data, str) == (self.codec is Codec.JSON):
+                self._hear(data)
+            else:
+                self._heard_wrong_kind()
+
+    def _hear(self, data: bytes | str) -> None:
+        try:
+            self._heard(data)
+        except Exception:  # noqa: BLE001 - a fault of ours closes this socket, and no other
+            _log.critical("a conversation broke", exc_info=True)
+            self.close(INTERNAL, "internal error")
+
+    def _control(self, opcode: int, payload: bytes) -> None:
+        """A ping or a pong, within the budget: so many at once, and so many again each second."""
+        until = max(self._control_until, self.last_received) + 1 / CONTROL_PER_SECOND
+        if until - self.last_received > CONTROL_BURST / CONTROL_PER_SECOND:
+            raise Violation(CloseCode.POLICY, "too many control frames")
+        self._control_until = until
+        if opcode == PING and self.closed_with is None:
+            self._transport.write(control_frame(PONG, payload))
+
+    def _said_goodbye(self, code: int) -> None:
+        """The peer's close frame: its own, which is answered, or the answer to ours."""
+        self._deaf = True
+        if self._over(code):
+            self._transport.write(close_frame(code))
+            self._house.loop.call_soon(self._tell_clean_end)
+        self._transport.close()
+        self._cut_later()
+
+    # -- out -------------------------------------------------------------------------------------------------
+
+    def push(self, frame: Frame) -> None:
+        """Take a broadcast; only while ready."""
+        if self.ready:
+            self._transport.write(frame.deflated_wire if self.deflates else frame.wire)
+        else:
+            super().push(frame)
+
+    def _write_now(self, made: Frame) -> bool:
+        if self._paused:
             return False
-        self.transport.write(data)
+        self._transport.write(made.wire)
         return True
 
+    def _resumed(self) -> None:
+        """What waits, answers first; then it is ready again."""
+        while not self._paused and self.closed_with is None:
+            made = self._next()
+            if made is None:
+                if not self.ready:
+                    self.ready = True
+                    self.door.ready(self)
+                return
+            self._transport.write(made.wire)
+
+    # -- the end ---------------------------------------------------------------------------------------------
+
+    def close(self, code: int, words: str = "", retry_after: float | None = None) -> None:
+        """Begin to close, behind what the transport holds; cut after CLOSE_SECONDS."""
+        if self._over(code):
+            self._transport.write(close_frame(code, close_reason(words, retry_after)))
+            self._cut_later()
+            self._house.loop.call_soon(self._tell_abnormal_end)
+
+    def _fail(self, code: int, reason: str) -> None:
+        """A rule was broken: say so and hear no more (7.1.7).
+
+        Our side of the connection ends at once; the peer's is read and thrown away for a moment, for closing
+        over unread bytes would take the close frame back.
+        """
+        self.close(code, reason)
+        self._deaf = True
+        if self._transport.can_write_eof() and not self._transport.is_closing():
+            self._transport.write_eof()
+        if self._reader is not None:
+            self._hear_out(self._reader)
+
+    def _hear_out(self, reader: Reader) -> None:
+        self._unread += reader.forget()
+        if self._unread > LAST_WORDS:
+            self._transport.abort()
+
+    def _tell_clean_end(self) -> None:
+        self._tell_end(clean=True)
+
+    def _tell_abnormal_end(self) -> None:
+        self._tell_end(clean=False)
+
+    def _cut_later(self) -> None:
+        if self._closer is None:
+            self._closer = self._house.loop.call_later(sockets.CLOSE_SECONDS, self._transport.abort)
+
+    # -- watched by the pulse --------------------------------------------------------------------------------
+
+    def silent_seconds(self, now: float) -> float:
+        """How long nothing has come, pongs included, at the loop's time `now`."""
+        return now - self.last_received
+
     def ping(self) -> None:
-        """Ask the peer for a sign of life; one that does not read is not asked."""
-        self.write(_PING)
+        """Ask for a sign of life; one that does not read is not asked."""
+        if not self._paused and self.closed_with is None:
+            self._transport.write(PING_FRAME)
 
-    def buffered(self) -> int:
-        """How many bytes wait to be sent."""
-        size: int = self.transport.get_write_buffer_size()
-        return size
-
-    def hang_up(self, code: int, reason: str) -> None:
-        """Close as uvicorn does, but behind whatever waits, and cut after CLOSE_SECONDS."""
-        if self.close_sent or self.conn.state is not OPEN or self.transport.is_closing():
-            return
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
-        self.conn.send_close(code, reason)
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_sent = True
-        self.writable.set()  # who waits to send learns that it is over
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
-
-
-_USED_METHODS = {
-    "connection_made": ["transport"],
-    "data_received": ["data"],
-    "handle_ping": [],
-    "handle_pong": ["event"],
-    "handle_text": ["event"],
-    "handle_bytes": ["event"],
-    "handle_cont": ["event"],
-    "handle_close": ["event"],
-    "handle_parser_exception": [],
-    "pause_writing": [],
-    "resume_writing": [],
-    "start_keepalive": [],
-    "run_asgi": [],
-}
-_VERSIONS = {"uvicorn": "0.54.", "websockets": "17."}
-
-
-def problems() -> list[str]:
-    """What of uvicorn or websockets is not as this class needs it; nothing, if it can be used."""
-    found = [
-        f"{name} is {version(name)}; the line is made for {wanted}*"
-        for name, wanted in _VERSIONS.items()
-        if not version(name).startswith(wanted)
-    ]
-    for name, parameters in _USED_METHODS.items():
-        method = getattr(WebSocketsSansIOProtocol, name, None)
-        if method is None or list(inspect.signature(method).parameters)[1:] != parameters:
-            found.append(f"uvicorn's {name}({', '.join(parameters)}) is not what it was")
-    return found
-
-
-def websocket_class() -> type[asyncio.Protocol] | str:
-    """What to give uvicorn as `ws=`: ours, or its own, with an error in the log, where ours can't work."""
-    found = problems()
-    if not found:
-        return HoldfastWebSocketProtocol
-    _log.error("sockets use plain ASGI, slower and less exact: %s", "; ".join(found))
-    return "websockets-sansio"
+    def waiting_bytes(self) -> int | None:
+        """How much waits to be sent."""
+        return self._transport.get_write_buffer_size()

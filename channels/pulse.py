@@ -1,18 +1,23 @@
-"""All open sockets of this process: heartbeats and pings by one timer, who is silent, and the drain."""
+"""All open sockets of this process: heartbeats, pings, deadlines and who is silent, by timers they share."""
 
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from typing import cast
 
 from channels.codec import Codec, frame
 from channels.protocol import CloseCode, Goodbye, Heartbeat
 from channels.socket import Socket
+from channels.source import Subscriber
 from channels.supervisor import stop, supervise
 
 SILENT_SECONDS = 60.0
 """A socket from which nothing came for so long, or for `liveness_seconds` if that is longer, is closed."""
+
+HELLO_SECONDS = 10.0
+"""How long a socket may be open without a `hello` that holds."""
 
 SWEEP_SECONDS = 1.0
 _YIELD_EVERY = 256
@@ -41,6 +46,7 @@ class Pulse:
         self.sockets: set[Socket] = set()
         self.draining = False
         self._silent: set[Socket] = set()
+        self._strangers: dict[Socket, float] = {}
         self._heartbeat_seconds = heartbeat_seconds
         self._liveness_seconds = liveness_seconds
         self._ping_seconds = min(heartbeat_seconds, liveness_seconds / 3)
@@ -66,6 +72,7 @@ class Pulse:
     def add(self, socket: Socket) -> None:
         """A socket opened; while draining, it is sent elsewhere at once."""
         self.sockets.add(socket)
+        self._strangers[socket] = asyncio.get_running_loop().time() + HELLO_SECONDS
         if self.draining:
             socket.close(CloseCode.DRAIN, "going away")
 
@@ -73,6 +80,11 @@ class Pulse:
         """It closed."""
         self.sockets.discard(socket)
         self._silent.discard(socket)
+        self._strangers.pop(socket, None)
+
+    def met(self, socket: Subscriber) -> None:
+        """It has said hello."""
+        self._strangers.pop(cast("Socket", socket), None)
 
     def beat_soon(self) -> None:
         """Send a heartbeat now, because what it says about staleness has changed."""
@@ -89,34 +101,55 @@ class Pulse:
         """One shared heartbeat to every greeted socket that reads."""
         message = Heartbeat(server_time=time.time_ns() // 1_000_000, stale=self._stale())
         frames = {codec: frame(message, codec) for codec in Codec}
-        for count, socket in enumerate(list(self.sockets), 1):
+        async for socket in self._each():
             if socket.greeted and socket.ready:
                 socket.push(frames[socket.codec])
+
+    async def _each(self, *, over_seconds: float = 0.0) -> AsyncIterator[Socket]:
+        """Every socket that was open at the beginning, with turns for others, spread over so many seconds."""
+        found = list(self.sockets)
+        pause = over_seconds * _YIELD_EVERY / max(len(found), _YIELD_EVERY)
+        for count, socket in enumerate(found, 1):
+            yield socket
             if count % _YIELD_EVERY == 0:
-                await asyncio.sleep(0)
+                await asyncio.sleep(pause)
 
     async def _ping_for_ever(self) -> None:
+        """A round takes half of the time between two, so that 10,000 pings never go out at once."""
+        half = self._ping_seconds / 2
         while True:
-            await asyncio.sleep(self._ping_seconds)
-            for count, socket in enumerate(list(self.sockets), 1):
+            began = time.monotonic()
+            async for socket in self._each(over_seconds=half):
                 socket.ping()
-                if count % _YIELD_EVERY == 0:
-                    await asyncio.sleep(0)
+            await asyncio.sleep(max(half, self._ping_seconds - (time.monotonic() - began)))
 
     async def _sweep_for_ever(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(min(SWEEP_SECONDS, self._liveness_seconds / 3))
-            self.sweep(asyncio.get_running_loop().time())
+            self._close_strangers(loop.time())
+            async for socket in self._each():
+                self._look_at(socket, loop.time())
 
     def sweep(self, now: float) -> None:
         """Find who is silent, who is back, and who must be closed."""
-        limit = max(SILENT_SECONDS, self._liveness_seconds)
+        self._close_strangers(now)
         for socket in list(self.sockets):
-            silent = socket.silent_seconds(now)
-            if silent >= limit:
-                socket.close(CloseCode.SILENT, "nothing came for too long")
-            self._tell(socket, silent=silent >= self._liveness_seconds)
-            socket.close_if_stuck(now)
+            self._look_at(socket, now)
+
+    def _close_strangers(self, now: float) -> None:
+        """The oldest stand first."""
+        while self._strangers and next(iter(self._strangers.values())) <= now:
+            socket = next(iter(self._strangers))
+            del self._strangers[socket]
+            socket.close(CloseCode.HELLO_TIMEOUT, "no hello came")
+
+    def _look_at(self, socket: Socket, now: float) -> None:
+        silent = socket.silent_seconds(now)
+        if silent >= max(SILENT_SECONDS, self._liveness_seconds):
+            socket.close(CloseCode.SILENT, "nothing came for too long")
+        self._tell(socket, silent=silent >= self._liveness_seconds)
+        socket.close_if_stuck(now)
 
     def _tell(self, socket: Socket, *, silent: bool) -> None:
         if silent and socket not in self._silent:

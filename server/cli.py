@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -70,7 +71,11 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("demo", help="everything on this machine, with sandbox payments")
     one.add_argument("--reset", action="store_true", help="forget what earlier demos kept in .holdfast/")
     one.set_defaults(command=run_demo)
-    commands.add_parser("run", help="the production process").set_defaults(command=run_server)
+    one = commands.add_parser("run", help="the production process")
+    one.add_argument(
+        "--plain-sockets", action="store_true", help="sockets by plain ASGI, as with PLAIN_SOCKETS=yes"
+    )
+    one.set_defaults(command=run_server)
     commands.add_parser("migrate", help="bring the database to the current schema").set_defaults(
         command=run_migrate
     )
@@ -143,7 +148,9 @@ def run_demo(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def run_server(_options: argparse.Namespace, settings: Settings) -> int:
+def run_server(options: argparse.Namespace, settings: Settings) -> int:
+    if options.plain_sockets:
+        settings = replace(settings, plain_sockets="yes")
     refuse(
         [
             *problems_for_run(settings),

@@ -11,7 +11,7 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 
-from channels.line import websocket_class
+from channels.fit import websocket_class
 from channels.protocol import MAX_FRAME_BYTES
 from server.app import create_app
 from server.http.connection import BoundedHttpProtocol
@@ -65,7 +65,7 @@ async def serve(
     """
     sockets = [listener or listen(settings.host, settings.port)]
     app = app or create_app(settings)
-    server = _Server(_configuration(app), ready, getattr(app.state, "drain", None), stop)
+    server = _Server(_configuration(app, settings), ready, getattr(app.state, "drain", None), stop)
     try:
         async with collected_rarely():
             await server.serve(sockets)
@@ -75,12 +75,13 @@ async def serve(
         sockets[0].close()
 
 
-def _configuration(app: Starlette) -> uvicorn.Config:
+def _configuration(app: Starlette, settings: Settings) -> uvicorn.Config:
+    door = getattr(app.state, "door", None)
     return uvicorn.Config(
         app,
         http=BoundedHttpProtocol,
-        ws=websocket_class(),
-        ws_per_message_deflate=False,  # costs 40 KB a connection
+        ws=websocket_class(door, plain=settings.plain_sockets == "yes"),
+        ws_per_message_deflate=False,  # by uvicorn's own class it costs 40 KB a connection
         ws_max_size=MAX_FRAME_BYTES,
         lifespan="on",
         log_config=None,  # server/ops/logs.py has set it up

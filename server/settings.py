@@ -11,6 +11,7 @@ from channels import redis_url
 Payments = Literal["sandbox", "stripe"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Loopback = Literal["refuse", "allow"]
+PlainSockets = Literal["no", "yes"]
 
 # Stripe's own host: a live key is shown to no other.
 STRIPE_HOSTS: Final = frozenset({"api.stripe.com", "js.stripe.com"})
@@ -66,6 +67,9 @@ class Settings:
     rate_bookings: int = 10
     rate_address: int = 0
     max_sockets_per_address: int = 0
+    max_sockets: int = 0
+    rate_handshakes: int = 5000
+    plain_sockets: PlainSockets = "no"
     log_level: LogLevel = "info"
 
     @property
@@ -135,6 +139,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "payments": get_args(Payments),
     "log_level": get_args(LogLevel),
     "outgoing_loopback": get_args(Loopback),
+    "plain_sockets": get_args(PlainSockets),
 }
 _NUMBERS = frozenset(item.name for item in fields(Settings) if item.type is int)
 _AT_LEAST_ONE = frozenset(

@@ -56,6 +56,9 @@ GOOD: dict[str, tuple[str, object]] = {
     "RATE_BOOKINGS": ("100", 100),
     "RATE_ADDRESS": ("20", 20),
     "MAX_SOCKETS_PER_ADDRESS": ("7", 7),
+    "MAX_SOCKETS": ("20000", 20_000),
+    "RATE_HANDSHAKES": ("100", 100),
+    "PLAIN_SOCKETS": ("Yes", "yes"),
     "LOG_LEVEL": ("WARNING", "warning"),
 }
 
@@ -130,6 +133,7 @@ BAD = [
     ("SMS_URL", "sms.example", "https://"),
     ("VAPID_SUBJECT", "me@example.org", "mailto:"),
     ("OUTGOING_LOOPBACK", "yes", "refuse, allow"),
+    ("PLAIN_SOCKETS", "1", "no, yes"),
     ("PAYMENTS", "cash", "sandbox, stripe"),
     ("LOG_LEVEL", "loud", "debug, info, warning, error"),
     ("ALLOWED_ORIGINS", "tickets.example", "https://tickets.example"),

@@ -73,7 +73,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The WebSocket protocol takes over, with deadlines of its own."""
         self._end()
         self.resume_writing()
+        if self.scope["http_version"] != "1.1":
+            self.send_400_response("A WebSocket needs HTTP/1.1.")  # RFC 6455, 4.2.1
+            return
         super().handle_websocket_upgrade()
+        # The two know each other, and only the collector would ever part them.
+        self.parser = None  # type: ignore[assignment]  # as uvicorn itself does when a connection is lost
 
     def send_400_response(self, msg: str) -> None:
         """After a malformed request nothing of this peer is read."""

@@ -35,12 +35,13 @@ class Hosts:
         self._hosts = {host_of(origin) for origin in settings.origins} if settings.public_url else set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan" and not self._knows(scope):
+        if scope["type"] != "lifespan" and not self.knows(scope):
             await refuse(scope, receive, send, BadRequest("the Host header names somebody else"))
             return
         await self._app(scope, receive, send)
 
-    def _knows(self, scope: Scope) -> bool:
+    def knows(self, scope: Scope) -> bool:
+        """Whether the request is for us."""
         hosts = Headers(scope=scope).getlist("host")
         if len(hosts) != 1:
             return False

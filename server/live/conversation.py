@@ -1,23 +1,22 @@
 """One browser's conversation over its socket: hello, subscribe, hold, release, extend, leave, refresh.
 
-One task always receives, so that pongs are read and a closed line is noticed; another, which lives only while
-there is something to do, works the commands off one after the other. Answers go out in that order.
+Nothing of it runs between two messages. The socket calls `heard`, which counts the command and hands it to a
+task that lives only while there are commands to work off, one after the other; answers go out in that order.
+What needs nobody else is done at once. Some 10,000 conversations are open in a process, so each is small.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import structlog
 from msgspec import UNSET
 
 from channels import protocol
 from channels.protocol import CloseCode
-from channels.socket import Disconnected
 from channels.source import ChannelError
-from channels.supervisor import stop
 from server.accounts.rules import Caller, Credentials
 from server.errors import (
     BadRequest,
@@ -34,7 +33,6 @@ from server.live.sessions import LiveSessions
 from server.live.table import Peer, Tab
 from server.live.views import cart_changed, cart_view, error_message
 
-HELLO_SECONDS: Final = 10
 QUEUE_LIMIT: Final = 64
 """Commands of one socket that wait; one more is answered with `overloaded`."""
 
@@ -46,7 +44,6 @@ WELCOME_TRIES: Final = 5
 _log = structlog.get_logger("holdfast.live")
 
 Message = protocol.AnyClientMessage
-Handler = Callable[[Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,61 +54,62 @@ class Handshake:
 
 
 class Conversation:
-    """`parts` is server.app.Parts; `run` returns when the socket is closed, however that came about."""
+    """`parts` is server.app.Parts. It is a channels.socket.Talk; `on_end` is called when all is let go of."""
 
-    def __init__(self, peer: Peer, live: LiveSessions, parts: Any, handshake: Handshake) -> None:
+    __slots__ = ("_handshake", "_on_end", "_parts", "_peer", "_tab", "_waiting", "_worker")
+
+    def __init__(
+        self, peer: Peer, parts: Any, handshake: Handshake, on_end: Callable[[int, bool], None] | None = None
+    ) -> None:
         self._peer = peer
-        self._live = live
         self._parts = parts
         self._handshake = handshake
+        self._on_end = on_end
         self._tab = Tab(peer)
-        self._waiting: deque[Message] = deque()
+        self._waiting: deque[Message] | None = None
         self._worker: asyncio.Task[None] | None = None
-        self._handlers: dict[type[Message], Handler] = {
-            protocol.Hello: self._hello,
-            protocol.Subscribe: self._subscribe,
-            protocol.Unsubscribe: self._unsubscribe,
-            protocol.Hold: self._hold,
-            protocol.Release: self._release,
-            protocol.Extend: self._extend,
-            protocol.Leave: self._leave,
-            protocol.Refresh: self._refresh,
-        }
 
-    async def run(self) -> None:
-        """Converse until the end, then let go of everything."""
-        late = asyncio.get_running_loop().call_later(HELLO_SECONDS, self._no_hello)
-        try:
-            while True:
-                self._take(await self._peer.receive())
-        except Disconnected:
-            pass
-        finally:
-            late.cancel()
-            self._waiting.clear()
-            await stop(self._worker)
-            self._parts.hub.drop(self._peer)
-            self._live.closed(self._tab)
+    @property
+    def _live(self) -> LiveSessions:
+        live: LiveSessions = self._parts.live
+        return live
 
-    def _no_hello(self) -> None:
-        if not self._tab.caller.session:
-            self._peer.close(CloseCode.HELLO_TIMEOUT, "no hello came")
+    # Receiving: never waits for anything.
 
-    # Receiving: never waits for anything but the next message.
-
-    def _take(self, message: Message) -> None:
+    def heard(self, message: Message) -> None:
+        """The client said something: refuse it, do it at once, or let it wait for its turn."""
         try:
             self._admit(message)
         except HoldfastError as error:
             self._refuse(message, error)
             return
+        if self._worker is None and type(message) in self._at_once:
+            self._do_at_once(message)
+            return
+        if self._waiting is None:
+            self._waiting = deque()
         self._waiting.append(message)
-        if self._worker is None or self._worker.done():
+        if self._worker is None:
             self._worker = asyncio.create_task(self._work())
+
+    def ended(self, code: int, *, clean: bool) -> None:
+        """The socket is closed: what waits is not done any more, and what is being done is given up."""
+        self._waiting = None
+        if self._worker is None:
+            self._let_go()
+        else:
+            self._worker.add_done_callback(self._let_go)
+            self._worker.cancel()
+        if self._on_end is not None:
+            self._on_end(code, clean)
+
+    def _let_go(self, _worker: object = None) -> None:
+        self._parts.hub.drop(self._peer)
+        self._live.closed(self._tab)
 
     def _admit(self, message: Message) -> None:
         """Count the command; who goes on far beyond the rate is no longer answered but closed."""
-        if len(self._waiting) >= QUEUE_LIMIT:
+        if self._waiting is not None and len(self._waiting) >= QUEUE_LIMIT:
             raise Overloaded("too many commands wait already", retry_after=1)
         session = self._live.table.session(self._tab.caller.session)
         if session is None or isinstance(message, protocol.Leave):
@@ -131,7 +129,8 @@ class Conversation:
         while self._waiting:
             message = self._waiting.popleft()
             try:
-                await self._answer(message)
+                self._require_right(message)
+                await self._handlers[type(message)](self, message)
             except ChannelError as error:
                 self._peer.answer(_channel_error(error, message.ref))
             except HoldfastError as error:
@@ -139,14 +138,19 @@ class Conversation:
             except Exception:  # noqa: BLE001  # a fault of ours ends one command, not the conversation
                 _log.exception("a command failed", command=type(message).__name__)
                 self._refuse(message, Internal())
+        self._waiting = self._worker = None
 
-    async def _answer(self, message: Message) -> None:
-        if not isinstance(message, protocol.Hello):
+    def _do_at_once(self, message: Message) -> None:
+        try:
             self._require_right(message)
-        await self._handlers[type(message)](message)
+            self._at_once[type(message)](self, message)
+        except HoldfastError as error:
+            self._refuse(message, error)
 
     def _require_right(self, message: Message) -> None:
-        """Whoever this tab speaks for may say such things, still."""
+        """Whoever this tab speaks for may say such things, still; anybody may say hello."""
+        if isinstance(message, protocol.Hello):
+            return
         if not self._tab.caller.session:
             raise BadRequest("say hello first")
         self._require_session()
@@ -169,6 +173,7 @@ class Conversation:
             tab.caller = caller
         else:
             self._live.table.add(tab, caller)
+        self._live.pulse.met(self._peer)
         self._live.opened(tab)
         await self._welcome(message.ref, token)
 
@@ -223,7 +228,7 @@ class Conversation:
             answer=lambda: self._peer.answer(protocol.Ok(ref=_ref(message.ref))),
         )
 
-    async def _unsubscribe(self, message: protocol.Unsubscribe) -> None:
+    def _unsubscribe(self, message: protocol.Unsubscribe) -> None:
         self._parts.hub.unsubscribe(self._peer, message.channel)
         self._peer.answer(protocol.Ok(ref=_ref(message.ref)))
 
@@ -255,7 +260,7 @@ class Conversation:
         cart = await self._parts.holds.extend(self._tab.caller, op=message.op)
         self._peer.answer(protocol.Ok(ref=_ref(message.ref), cart=cart_view(cart)))
 
-    async def _leave(self, _message: protocol.Leave) -> None:
+    def _leave(self, _message: protocol.Leave) -> None:
         self._live.left(self._tab)
 
     async def _refresh(self, message: protocol.Refresh) -> None:
@@ -267,6 +272,25 @@ class Conversation:
             raise Forbidden("this token is somebody else's; say hello with it")
         tab.caller = replace(fresh, session=tab.caller.session)
         self._peer.answer(protocol.Ok(ref=_ref(message.ref)))
+
+    async def _at_last(self, message: Message) -> None:
+        """What is done at once, behind what was asked before it."""
+        self._at_once[type(message)](self, message)
+
+    _at_once: ClassVar[Mapping[type[Message], Callable[["Conversation", Any], None]]] = {
+        protocol.Unsubscribe: _unsubscribe,
+        protocol.Leave: _leave,
+    }
+    _handlers: ClassVar[Mapping[type[Message], Callable[["Conversation", Any], Awaitable[None]]]] = {
+        protocol.Hello: _hello,
+        protocol.Subscribe: _subscribe,
+        protocol.Hold: _hold,
+        protocol.Release: _release,
+        protocol.Extend: _extend,
+        protocol.Refresh: _refresh,
+        protocol.Unsubscribe: _at_last,
+        protocol.Leave: _at_last,
+    }
 
 
 def _ref(ref: str | int | None) -> Any:

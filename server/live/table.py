@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Protocol
 
-from channels.protocol import AnyClientMessage, ServerMessage
+from channels.protocol import ServerMessage
 from channels.source import Subscriber
 from server.accounts.rules import Caller
 from server.holds.rules import Hold
@@ -29,9 +29,6 @@ class Peer(Subscriber, Protocol):
 
     def close(self, code: int, words: str = "", retry_after: float | None = None) -> None:
         """Begin to close; what waits is not sent."""
-
-    async def receive(self) -> AnyClientMessage:
-        """The next message; raises channels.socket.Disconnected when there is none any more."""
 
 
 @dataclass(eq=False)

@@ -10,91 +10,24 @@ from typing import Any
 
 import msgpack
 import pytest
-import uvicorn
-from starlette.applications import Starlette
-from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocket
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from channels import line, protocol
 from channels import socket as socket_module
-from channels.codec import Codec, Frame, frame, negotiate
-from channels.line import HoldfastWebSocketProtocol
+from channels.codec import Codec, Frame, frame
 from channels.pulse import Pulse
-from channels.socket import Disconnected, Socket
+from channels.socket import Socket
+from tests.channels.street import End, House, next_of, serving, until
 
 JSON = Codec.JSON.value
 Muting = Callable[..., "Mute"]
 MSGPACK = Codec.MSGPACK.value
 
 
-class House:
-    """A server whose sockets answer `hello` with `welcome` and everything else with `ok`."""
-
-    def __init__(self, pulse: Pulse) -> None:
-        self.pulse = pulse
-        self.opened: asyncio.Queue[Socket] = asyncio.Queue()
-        self.ended: asyncio.Queue[Disconnected | Exception] = asyncio.Queue()
-        self.ready: list[Socket] = []
-        self.received: list[protocol.AnyClientMessage] = []
-        self.url = ""
-        self.port = 0
-
-    async def endpoint(self, websocket: WebSocket) -> None:
-        codec = negotiate(websocket.scope["subprotocols"])
-        assert codec is not None
-        await websocket.accept(codec.value)
-        try:
-            async with Socket(websocket, codec, on_ready=self.ready.append, registry=self.pulse) as opened:
-                await self.opened.put(opened)
-                await self.converse(opened)
-        except Disconnected as end:
-            await self.ended.put(end)
-        except RuntimeError as error:
-            await self.ended.put(error)
-
-    async def converse(self, opened: Socket) -> None:
-        while True:
-            message = await opened.receive()
-            self.received.append(message)
-            if isinstance(message, protocol.Hello):
-                opened.answer(welcome())
-            elif message == protocol.Leave():
-                raise RuntimeError("the conversation broke")
-            else:
-                opened.answer(protocol.Ok(ref=message.ref or 0))
-
-    def connect(self, codec: str = JSON, **options: Any) -> connect:
-        return connect(self.url, subprotocols=[codec], **options)  # type: ignore[list-item]  # a NewType of str
-
-
-def welcome() -> protocol.Welcome:
-    return protocol.Welcome(
-        session="s", token="t", node="n", server_time=0, heartbeat_seconds=10, cart=None, holds=()
-    )
-
-
-@contextlib.asynccontextmanager
-async def serving(ws: Any, pulse: Pulse) -> AsyncIterator[House]:
-    house = House(pulse)
-    app = Starlette(routes=[WebSocketRoute("/ws", house.endpoint)])
-    config = uvicorn.Config(app, port=0, ws=ws, ws_per_message_deflate=False, log_config=None, lifespan="off")
-    server = uvicorn.Server(config)
-    listener = sockets.create_server(("127.0.0.1", 0))
-    task = asyncio.create_task(server.serve([listener]))
-    house.port = listener.getsockname()[1]
-    house.url = f"ws://127.0.0.1:{house.port}/ws"
-    await until(lambda: server.started)
-    yield house
-    server.should_exit = True
-    await task
-    listener.close()
-
-
-@pytest.fixture(params=[HoldfastWebSocketProtocol, "websockets-sansio"], ids=["line", "plain"])
+@pytest.fixture(params=[False, True], ids=["line", "plain"])
 async def house(request: pytest.FixtureRequest) -> AsyncIterator[House]:
-    async with serving(request.param, Pulse(heartbeat_seconds=10, liveness_seconds=30)) as house:
+    async with serving(plain=request.param) as house:
         yield house
 
 
@@ -112,7 +45,7 @@ def mute() -> Iterator[Muting]:
 
 @pytest.fixture
 async def lined() -> AsyncIterator[House]:
-    async with serving(HoldfastWebSocketProtocol, Pulse(heartbeat_seconds=10, liveness_seconds=30)) as house:
+    async with serving() as house:
         yield house
 
 
@@ -130,17 +63,6 @@ async def closed(client: ClientConnection) -> tuple[int, str]:
                 await client.recv()
     assert client.close_code is not None
     return client.close_code, client.close_reason or ""
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(15):
-        while not holds():  # noqa: ASYNC110 - what is awaited tells nobody
-            await asyncio.sleep(0.005)
-
-
-async def next_of(queue: "asyncio.Queue[Any]") -> Any:
-    async with asyncio.timeout(15):
-        return await queue.get()
 
 
 def delta(size: int = 0) -> protocol.Delta:
@@ -180,8 +102,7 @@ async def test_the_third_malformed_frame_closes(house: House) -> None:
             answer = await said(client)
             assert (answer["type"], answer["code"], answer["ref"]) == ("error", "bad_request", turn)
         assert await closed(client) == (4500, "three malformed frames")
-    end = await next_of(house.ended)
-    assert (end.code, end.clean) == (4500, False)
+    assert await next_of(house.ended) == End(4500, clean=False)
 
 
 async def test_the_wrong_kind_of_frame_closes_with_1003(house: House) -> None:
@@ -196,8 +117,7 @@ async def test_the_wrong_kind_of_frame_closes_with_1003(house: House) -> None:
 async def test_a_client_that_says_goodbye_left_cleanly(house: House) -> None:
     async with house.connect() as client:
         await client.close(1001)
-    end = await next_of(house.ended)
-    assert (end.code, end.clean) == (1001, True)
+    assert await next_of(house.ended) == End(1001, clean=True)
 
 
 async def test_a_client_that_just_goes_did_not(house: House) -> None:
@@ -212,7 +132,7 @@ async def test_a_conversation_that_breaks_closes_with_1011(house: House) -> None
     async with house.connect() as client:
         await client.send('{"type":"leave"}')
         assert (await closed(client))[0] == 1011
-    assert isinstance(await next_of(house.ended), RuntimeError)
+    assert await next_of(house.ended) == End(1011, clean=False)
 
 
 async def test_a_server_that_closes_is_heard(house: House) -> None:
@@ -221,8 +141,7 @@ async def test_a_server_that_closes_is_heard(house: House) -> None:
         opened.close(protocol.CloseCode.OVERLOADED, "busy", 5)
         opened.close(protocol.CloseCode.DRAIN)
         assert await closed(client) == (4200, "busy; retry_after=5")
-    end = await next_of(house.ended)
-    assert (end.code, end.clean) == (4200, False)
+    assert await next_of(house.ended) == End(4200, clean=False)
 
 
 class Mute:
@@ -277,12 +196,12 @@ async def test_a_reader_that_lags_is_not_ready_and_costs_little(house: House, mu
     peer = mute(house.port)
     opened = await next_of(house.opened)
     await flood(opened, frame(delta(20_000), Codec.JSON))
-    assert len(opened._answers) == 0
-    house.ready.clear()
+    assert not opened._answers
+    house.readied.clear()
     opened.answer(protocol.Ok(ref="mine"))
     assert b'"mine"' in await peer.reads(b'"mine"')
     await until(lambda: opened.ready)
-    assert house.ready
+    assert house.readied
 
 
 async def test_answers_go_before_a_waiting_broadcast(house: House, mute: Muting) -> None:
@@ -304,20 +223,20 @@ async def test_who_leaves_a_megabyte_of_its_own_answers_unread_is_closed_as_slow
     for _ in range(110):
         opened.answer(answer)
     assert opened.closed_with == 4201
-    assert len(opened._answers) == 0
+    assert not opened._answers
     peer.socket.close()
-    end = await next_of(house.ended)
-    assert (end.code, end.clean) == (4201, False)
+    assert await next_of(house.ended) == End(4201, clean=False)
 
 
 async def test_who_reads_nothing_for_a_minute_is_closed_as_slow_and_cut(
     lined: House, mute: Muting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line, "CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(socket_module, "CLOSE_SECONDS", 0.2)
     peer = mute(lined.port)
     opened = await next_of(lined.opened)
     await flood(opened, frame(delta(20_000), Codec.JSON))
     now = asyncio.get_running_loop().time()
+    lined.pulse.met(opened)
     lined.pulse.sweep(now)
     lined.pulse.sweep(now + 59)
     before = opened.closed_with
@@ -334,9 +253,9 @@ async def test_who_reads_a_little_is_not_stuck(lined: House, mute: Muting) -> No
     await flood(opened, frame(delta(20_000), Codec.JSON))
     now = asyncio.get_running_loop().time()
     opened.close_if_stuck(now)
-    before = opened._line.buffered()
+    before = opened.waiting_bytes()
     async with asyncio.timeout(10):
-        while opened._line.buffered() == before:
+        while opened.waiting_bytes() == before:
             peer.socket.recv(1000)
             await asyncio.sleep(0)
     opened.close_if_stuck(now + 61)
@@ -348,7 +267,7 @@ async def test_without_a_line_a_blocked_send_closes_as_slow(
     monkeypatch: pytest.MonkeyPatch, mute: Muting
 ) -> None:
     monkeypatch.setattr(socket_module, "BLOCKED_SECONDS", 0.2)
-    async with serving("websockets-sansio", Pulse(heartbeat_seconds=10, liveness_seconds=30)) as house:
+    async with serving(plain=True) as house:
         peer = mute(house.port)
         opened = await next_of(house.opened)
         await flood(opened, frame(delta(20_000), Codec.JSON))
@@ -374,8 +293,8 @@ async def test_a_pong_flood_is_cut_and_some_pongs_are_welcome(lined: House, mute
     peer = mute(lined.port)
     opened = await next_of(lined.opened)
     peer.socket.sendall(peer.send(0xA) * 5)
-    before = opened._line.last_received
-    await until(lambda: opened._line.last_received != before)
+    before = opened.last_received
+    await until(lambda: opened.last_received != before)
     assert opened.closed_with is None
     peer.socket.sendall(peer.send(0xA) * 100)
     await peer.reads()
@@ -405,22 +324,19 @@ async def test_a_frame_of_64_kilobytes_is_read_and_a_longer_one_closes_with_1009
     async with house.connect() as client:
         await client.send(json.dumps({"type": "extend", "ref": "x" * room}, separators=(",", ":")))
         assert (await said(client))["code"] == "bad_request"  # the ref is too long, the frame is not
-        if house.opened.qsize() and (await next_of(house.opened))._line is not None:
+        if house.opened.qsize() and isinstance(await next_of(house.opened), line.Line):
             await client.send("x" * (protocol.MAX_FRAME_BYTES + 1))
             assert (await closed(client))[0] == 1009
-
-
-async def test_compression_is_never_negotiated(lined: House) -> None:
-    async with lined.connect(compression="deflate") as client:
-        assert client.protocol.extensions == []
 
 
 async def test_a_silent_socket_is_told_of_once_and_closed_after_a_minute() -> None:
     silent: list[Socket] = []
     heard: list[Socket] = []
     pulse = Pulse(heartbeat_seconds=10, liveness_seconds=30, on_silent=silent.append, on_heard=heard.append)
-    async with serving(HoldfastWebSocketProtocol, pulse) as house, house.connect() as client:
+    async with serving(pulse=pulse) as house, house.connect() as client:
         opened = await next_of(house.opened)
+        await client.send('{"type":"hello"}')
+        await said(client)
         now = asyncio.get_running_loop().time()
         pulse.sweep(now + 29)
         assert silent == []
@@ -438,16 +354,16 @@ async def test_a_silent_socket_is_told_of_once_and_closed_after_a_minute() -> No
 async def test_a_pong_is_a_sign_of_life(lined: House) -> None:
     async with lined.connect():
         opened = await next_of(lined.opened)
-        before = opened._line.last_received
+        before = opened.last_received
         opened.ping()
-        await until(lambda: opened._line.last_received != before)
+        await until(lambda: opened.last_received != before)
 
 
 async def test_heartbeats_are_for_who_has_been_greeted_and_say_when_maps_are_stale() -> None:
     stale = False
     pulse = Pulse(heartbeat_seconds=60, liveness_seconds=30, stale=lambda: stale)
     await pulse.start()
-    async with serving(HoldfastWebSocketProtocol, pulse) as house, house.connect() as client:
+    async with serving(pulse=pulse) as house, house.connect() as client:
         await next_of(house.opened)
         await pulse.beat()
         await client.send('{"type":"hello"}')
@@ -463,7 +379,7 @@ async def test_heartbeats_are_for_who_has_been_greeted_and_say_when_maps_are_sta
 async def test_pings_and_sweeps_run_by_themselves() -> None:
     pulse = Pulse(heartbeat_seconds=0.05, liveness_seconds=0.15)
     await pulse.start()
-    async with serving(HoldfastWebSocketProtocol, pulse) as house, house.connect() as client:
+    async with serving(pulse=pulse) as house, house.connect() as client:
         await client.send('{"type":"hello"}')
         assert [(await said(client))["type"] for _ in range(3)] == ["welcome", "heartbeat", "heartbeat"]
         opened = await next_of(house.opened)
@@ -487,18 +403,3 @@ async def test_a_drain_says_goodbye_to_all_then_closes_them_one_by_one(house: Ho
             assert (await closed(client))[0] == 4100
         async with house.connect() as late:
             assert (await closed(late))[0] == 4100
-
-
-def test_the_line_fits_the_installed_uvicorn() -> None:
-    assert line.problems() == []
-    assert line.websocket_class() is HoldfastWebSocketProtocol
-
-
-def test_a_line_that_does_not_fit_says_why_and_is_not_used(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setitem(line._USED_METHODS, "handle_gossip", ["event"])
-    monkeypatch.setitem(line._VERSIONS, "uvicorn", "0.53.")
-    assert line.websocket_class() == "websockets-sansio"
-    assert "uvicorn's handle_gossip(event) is not what it was" in caplog.text
-    assert "the line is made for 0.53.*" in caplog.text

@@ -57,6 +57,14 @@ async def house(settings: Settings) -> AsyncIterator[House]:
         yield house
 
 
+@pytest.fixture(params=["no", "yes"], ids=["line", "plain"])
+async def either_house(settings: Settings, request: pytest.FixtureRequest) -> AsyncIterator[House]:
+    """The same with both kinds of socket."""
+    both = {"disconnect_grace_seconds": 1, "heartbeat_seconds": 1, "plain_sockets": request.param}
+    async with open_hall(settings, **both) as house:
+        yield house
+
+
 async def eventually(condition: Callable[[], bool]) -> None:
     """Wait until what happens in the server's own time has happened."""
     async with asyncio.timeout(10):

@@ -13,6 +13,11 @@ from tests.support.door import jwt_of
 from tests.support.house import House
 
 
+@pytest.fixture
+def house(either_house: House) -> House:
+    return either_house
+
+
 @pytest.mark.parametrize("codec", CODECS)
 async def test_a_hold_in_one_browser_is_seen_in_another(house: House, codec: CodecName) -> None:
     async with visiting(house.base_url, codec) as ann, visiting(house.base_url) as ben:

@@ -11,6 +11,12 @@ import pytest
 from tests.support.buyer import CODECS, CodecName, Tab, visiting
 from tests.support.house import House
 
+
+@pytest.fixture
+def house(either_house: House) -> House:
+    return either_house
+
+
 HOLD = {"type": "hold", "resource": "hall", "ref": 7}
 BAD_MSGPACK: dict[str, bytes] = {
     "truncated": msgpack.packb(HOLD)[:-3],

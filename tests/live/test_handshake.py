@@ -9,13 +9,19 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
+from channels import pulse
 from server.errors import BadRequest
-from server.live import conversation
-from server.live.routes import admit
+from server.live.door import admit
 from server.settings import Settings
 from tests.live.conftest import eventually, open_hall
 from tests.support.buyer import visiting
 from tests.support.house import House
+
+
+@pytest.fixture
+def house(either_house: House) -> House:
+    return either_house
+
 
 JSON = "holdfast.v1.json"
 
@@ -107,11 +113,6 @@ async def test_a_token_in_the_address_is_refused(house: House) -> None:
         assert "secret" not in json.dumps(problem)
 
 
-async def test_deflate_is_declined(house: House) -> None:
-    async with await shake(house, compression="deflate") as socket:
-        assert socket.protocol.extensions == []
-
-
 async def raw(house: House, *lines: str) -> bytes:
     """The first line of the answer to a handshake of these header lines."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(house.base_url.rpartition(":")[2]))
@@ -150,7 +151,7 @@ async def test_one_address_has_so_many_sockets(settings: Settings) -> None:
 
 
 async def test_who_says_nothing_is_closed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "HELLO_SECONDS", 0.05)
+    monkeypatch.setattr(pulse, "HELLO_SECONDS", 0.05)
     async with visiting(house.base_url) as ann:
         tab = await ann.connects()
         assert await tab.is_closed() == 4102

@@ -1,0 +1,171 @@
+"""Who may open a socket, decided before it is accepted, and what is remembered of it while it is open.
+
+Both kinds of socket come through here. Where there is no ASGI (a scope without `app`), this also asks and
+logs what the middlewares would: the Host, the rate of one address, the line in the log.
+"""
+
+import time
+from collections.abc import Mapping
+from secrets import token_hex
+from typing import Any, Final
+
+import structlog
+from starlette.datastructures import Headers, QueryParams, State
+from starlette.types import Scope
+
+from channels.codec import Codec, negotiate
+from channels.pulse import Pulse
+from channels.socket import Denial, Socket
+from server.accounts.sessions import session_cookie
+from server.errors import BadRequest, Forbidden, HoldfastError, Overloaded, RateLimited, Unavailable
+from server.http.addresses import address_of
+from server.http.cross_site import own_origin
+from server.http.hosts import Hosts
+from server.http.problems import problem
+from server.live.conversation import Conversation, Handshake
+from server.live.sessions import LiveSessions
+from server.ops.limits import LocalBucket, Rate
+from server.settings import Settings
+
+RETRY_SECONDS: Final = 5
+_TOKEN_NAMES: Final = frozenset({"token", "access_token", "jwt", "session", "authorization", "ticket"})
+_log = structlog.get_logger("holdfast.access")
+
+
+class FrontDoor:
+    """channels.socket.Door; `state.parts` is there by the time the first one knocks."""
+
+    def __init__(self, settings: Settings, state: State) -> None:
+        self._settings = settings
+        self._state = state
+        self._hosts = Hosts(_nowhere, settings)
+        self._handshakes = LocalBucket(Rate(settings.rate_handshakes, 1))
+
+    @property
+    def registry(self) -> Pulse:
+        """Where sockets are known."""
+        pulse: Pulse = self._state.parts.live.pulse
+        return pulse
+
+    @property
+    def waits(self) -> bool:
+        """Whether the rate of an address is limited, which all processes count together."""
+        return self._settings.rate_address > 0
+
+    async def counts(self, scope: Mapping[str, Any]) -> Denial | None:
+        """Count a handshake of this address; while Redis is away, they go on uncounted."""
+        try:
+            await self._state.parts.limits.take("address", address_of(dict(scope)))
+        except RateLimited as error:
+            return _denial(error, scope)
+        except Unavailable:
+            return None
+        return None
+
+    def admit(self, scope: Mapping[str, Any]) -> Codec | Denial:
+        """The agreed codec, or the refusal as an HTTP answer."""
+        whole = dict(scope)
+        try:
+            if not self._hosts.knows(whole):
+                raise BadRequest("the Host header names somebody else")
+            codec = admit(whole, self._state.parts.live, address_of(whole))
+            wait = self._handshakes.take(time.monotonic())
+            if wait:
+                raise Overloaded("too many sockets come at once", retry_after=max(1.0, wait))
+        except HoldfastError as error:
+            return _denial(error, scope)
+        return codec
+
+    def opens(self, socket: Socket, scope: Mapping[str, Any]) -> Conversation:
+        """The conversation of an accepted socket."""
+        parts, whole = self._state.parts, dict(scope)
+        visit = Visit(parts.live, address_of(whole), logged="app" not in scope)
+        return Conversation(socket, parts, handshake_of(Headers(scope=whole), self._settings), visit.ends)
+
+    def ready(self, socket: Socket) -> None:
+        """The hub has something for it, perhaps."""
+        self._state.parts.hub.ready(socket)
+
+
+class Visit:
+    """One open socket of an address: counted while it is, and logged at its end."""
+
+    __slots__ = ("_address", "_began", "_live")
+
+    def __init__(self, live: LiveSessions, address: str, *, logged: bool) -> None:
+        self._live = live
+        self._address = address
+        self._began = time.monotonic() if logged else 0.0
+        live.addresses[address] += 1
+
+    def ends(self, code: int, clean: bool) -> None:
+        """It is closed."""
+        addresses = self._live.addresses
+        addresses[self._address] -= 1
+        if not addresses[self._address]:
+            del addresses[self._address]
+        if self._began:
+            _write(101, self._address, code=code, clean=clean, began=self._began)
+
+
+def _write(status: int, address: str, *, began: float = 0.0, **more: Any) -> None:
+    spent = time.monotonic() - began if began else 0.0
+    _log.info(
+        "socket",
+        method="GET",
+        path="/ws",
+        status=status,
+        milliseconds=round(spent * 1000, 1),
+        address=address,
+        **more,
+    )
+
+
+def _denial(error: HoldfastError, scope: Mapping[str, Any]) -> Denial:
+    response = problem(error)
+    headers = list(response.raw_headers)
+    if "app" not in scope:
+        headers.append((b"x-request-id", token_hex(8).encode()))
+        _write(error.status, address_of(dict(scope)))
+    return Denial(error.status, headers, bytes(response.body))
+
+
+async def _nowhere(*_anything: object) -> None:
+    """The app behind the door's own look at the Host: nothing is ever passed on."""
+
+
+def admit(scope: Scope, live: LiveSessions, address: str) -> Codec:
+    """The agreed codec of a handshake that may go on; raises the refusal."""
+    headers = Headers(scope=scope)
+    if live.pulse.draining:
+        raise Overloaded("this server is going away", retry_after=1)
+    if 0 < live.settings.max_sockets <= len(live.pulse.sockets):
+        raise Overloaded("this server has all the sockets it takes", retry_after=RETRY_SECONDS)
+    if _TOKEN_NAMES & set(QueryParams(scope["query_string"])):
+        raise BadRequest("tokens travel in the first message, never in the address")
+    _require_own_origin(headers, live.settings)
+    most = live.settings.max_sockets_per_address
+    if most and live.addresses[address] >= most:
+        raise RateLimited("too many sockets from one address", retry_after=RETRY_SECONDS)
+    codec = negotiate(scope.get("subprotocols", []))
+    if codec is None:
+        raise BadRequest(f"offer one of the subprotocols {', '.join(codec.value for codec in Codec)}")
+    return codec
+
+
+def _require_own_origin(headers: Headers, settings: Settings) -> None:
+    origins = headers.getlist("origin")
+    if len(origins) > 1:
+        raise BadRequest("Origin came more than once")
+    if origins and not own_origin(origins[0], headers.get("host", ""), settings):
+        raise Forbidden("this page may not open a socket here")
+    if not origins and session_cookie(headers.get("cookie", "")) is not None:
+        raise Forbidden("a cookie counts only from a page of ours")
+
+
+def handshake_of(headers: Mapping[str, str], settings: Settings) -> Handshake:
+    """The cookie counts only where it was set: on PUBLIC_URL, or on the very address that was asked for."""
+    origin, host = headers.get("origin", ""), headers.get("host", "")
+    if origin != settings.public_url and origin not in {f"http://{host}", f"https://{host}"}:
+        return Handshake()
+    return Handshake(cookie=session_cookie(headers.get("cookie", "")))
