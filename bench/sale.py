@@ -1,7 +1,7 @@
 """Buyers who hold and give back at an even rate, and how soon each change was seen by those who watch."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.buyer import op
@@ -18,16 +18,29 @@ class Seen:
 
 
 class Sale:
-    """One hall and its buyers, each with one hold of `party` seats at a time."""
+    """One hall and its buyers, each with one hold of `party` seats at a time, of `only` these if given.
 
-    def __init__(self, port: int, resource: str, seats: int, *, buyers: int = 400, party: int = 1) -> None:
+    No seat is held twice, so that its two changes can be told apart in the frames.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        resource: str,
+        seats: int,
+        *,
+        buyers: int = 400,
+        party: int = 1,
+        only: Sequence[int] | None = None,
+    ) -> None:
+        seats_ = range(seats) if only is None else only
         self.buyers = Buyers(port, buyers)
         self.made: dict[tuple[int, bool], float] = {}
         self.passed = 0
         self._resource = resource
         self._party = party
-        self._next = iter(range(0, seats - party, party))
-        self._has: dict[int, list[int]] = {}
+        self._left = [seats_[at : at + party] for at in range(0, len(seats_) - party, party)][::-1]
+        self._has: dict[int, Sequence[int]] = {}
         self._turn = 0
 
     def opens(self) -> None:
@@ -49,8 +62,7 @@ class Sale:
             seats = self._has.pop(buyer.number, None)
             held = seats is None
             if seats is None:
-                first = next(self._next)
-                seats = self._has[buyer.number] = list(range(first, first + self._party))
+                seats = self._has[buyer.number] = self._left.pop()
                 frame = self._hold(seats)
             else:
                 frame = masked({"type": "release", "ref": 1, "op": op(), "hold": buyer.hold})
@@ -59,7 +71,7 @@ class Sale:
             for seat in seats:
                 self.made[seat, held] = buyer.asked_at + offset
 
-    def _hold(self, seats: list[int]) -> bytes:
+    def _hold(self, seats: Sequence[int]) -> bytes:
         items = [[f"s{seat}", 1] for seat in seats]
         return masked({"type": "hold", "ref": 1, "op": op(), "resource": self._resource, "items": items})
 
