@@ -159,7 +159,7 @@ class Loader:
         """Write it all; False if the lease was lost. Redis names the chunks that a grid's holds are in."""
         run_id, calendar = await self.store.run_id(), loaded.calendar
         if calendar is None:
-            packed = pack(loaded, booked.lines, epoch=booked.epoch, run_id=run_id)
+            packed = await asyncio.to_thread(pack, loaded, booked.lines, epoch=booked.epoch, run_id=run_id)
             return (await self.store.load(resource, token, packed, booked.pending)).status == "loaded"
         needed: set[int] = set()
         while True:

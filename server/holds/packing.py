@@ -6,7 +6,7 @@ What is blocked has capacity 0. (Every machine Python runs on today is little-en
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, Literal
@@ -53,8 +53,13 @@ class Packed:
 
     def content(self) -> dict[str, Any]:
         """The script's fields, without the two blobs."""
-        found = {name: value for name, value in asdict(self).items() if name not in _NOT_OF_THE_MAP}
-        return found if self.grid is None else {**found, **asdict(self.grid)}
+        found = {name: value for name, value in _shallow(self).items() if name not in _NOT_OF_THE_MAP}
+        return found if self.grid is None else {**found, **_shallow(self.grid)}
+
+
+def _shallow(one: "Packed | PackedGrid") -> dict[str, Any]:
+    """Unlike `asdict`, without a copy of every list in it, which took 0.8 s of a large hall."""
+    return {field.name: getattr(one, field.name) for field in fields(one)}
 
 
 def pack(loaded: Loaded, booked: Mapping[int, int], *, epoch: str, run_id: str) -> Packed:
