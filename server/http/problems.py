@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ExceptionHandler
 
-from server.errors import HoldfastError, Internal
+from server.errors import BadRequest, HoldfastError, Internal
 
 MEDIA_TYPE = "application/problem+json"
 _CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 409: "conflict", 429: "rate_limited"}
@@ -74,7 +74,12 @@ async def not_routed(request: Request, error: Exception) -> Response:
 
 
 async def failed(request: Request, error: Exception) -> Response:
-    """Starlette's handler for a fault of ours; the log has the details, the answer has none."""
+    """Starlette's handler for a fault of ours; the log has the details, the answer has none.
+
+    Who hangs up in the middle of a body is none, and hears no answer.
+    """
+    if isinstance(error, ClientDisconnect):
+        return problem(BadRequest("the body did not come whole"))
     _log.error("request failed", path=request.url.path, method=request.method, exc_info=error)
     return problem(Internal())
 
