@@ -1,4 +1,4 @@
-"""Views of a part: each hears of its own sections, however many there are; totals are moved on, not summed."""
+"""Views of a part: each hears of its own sections, whatever their number; totals are moved on, not summed."""
 
 import random
 from typing import Any
