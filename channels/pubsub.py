@@ -5,11 +5,17 @@ A resource's channel is a shard channel everywhere, so that scripts publish alik
 
 from secrets import token_hex
 
+from channels.cluster_bus import ClusterBus
 from channels.reader import Handler, Reader
 from channels.redis_clients import open_client
 from channels.redis_url import read
 
-__all__ = ["Bus", "Handler"]
+__all__ = ["Bus", "ClusterBus", "Handler", "open_bus"]
+
+
+def open_bus(url: str) -> "Bus | ClusterBus":
+    """The bus of whatever is at the address; it listens once it is started."""
+    return ClusterBus(url) if read(url).kind == "cluster" else Bus(url)
 
 
 class Bus(Reader):

@@ -67,6 +67,7 @@ class Reader:
         self._probe_channel = probe.encode()
         self._handlers: dict[bytes, list[Handler]] = {self._probe_channel: []}
         self._leaving: Counter[bytes] = Counter()
+        self._lost: set[bytes] = set()
         self._gap_callbacks: list[Callable[[], None]] = []
         self._commands = asyncio.Lock()
         self._pubsub: PubSub | None = None
@@ -104,6 +105,11 @@ class Reader:
         """Call back whenever messages may have been lost."""
         self._gap_callbacks.append(callback)
 
+    @property
+    def probe(self) -> bytes:
+        """The channel on which we write to ourselves."""
+        return self._probe_channel
+
     async def subscribe(self, channel: str, handler: Handler) -> bool:
         """Hear this channel. False if Redis does not confirm it in time; it is heard once Redis is back."""
         name = channel.encode()
@@ -119,6 +125,12 @@ class Reader:
             handlers.remove(handler)
         if not handlers and self._handlers.pop(name, None) is not None:
             self._waiting.pop(name, None)
+            self._lost.discard(name)
+            await self._ask(name)
+
+    async def ask_again(self) -> None:
+        """Subscribe to what the server has taken from us and nobody else has."""
+        for name in tuple(self._lost):
             await self._ask(name)
 
     async def _ask(self, name: bytes) -> None:
@@ -180,6 +192,7 @@ class Reader:
             self._asked = set()
             self._confirmed = set()
             self._leaving.clear()
+            self._lost.clear()
             if pubsub is not None:
                 await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
 
@@ -223,11 +236,12 @@ class Reader:
                 self._leaving[name] -= 1
             elif name in self._asked:  # the server's own doing: the channel's slot is elsewhere now
                 self._asked.discard(name)
-                self._complete = False
+                self._lost.add(name)
                 self._on_moved()
 
     def _confirm(self, name: bytes) -> None:
-        again = name in self._confirmed
+        again = name in self._confirmed or name in self._lost
+        self._lost.discard(name)
         self._confirmed.add(name)
         waiting = self._waiting.pop(name, None)
         if waiting is not None and not waiting.done():

@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from channels.hub import Hub
-from channels.pubsub import Bus
+from channels.pubsub import Bus, ClusterBus, open_bus
 from channels.supervisor import stop, supervise
 from server.accounts import routes as accounts_routes
 from server.accounts.sessions import Sessions
@@ -40,7 +40,6 @@ from server.http.times import now_milliseconds
 from server.inventory import routes as inventory_routes
 from server.inventory.service import Inventory
 from server.live import routes as live_routes
-from server.live.door import FrontDoor
 from server.live.layouts import InventoryLayouts
 from server.live.notices import LiveNotices
 from server.live.sessions import LiveSessions, NotificationsHook
@@ -77,7 +76,7 @@ class Parts:
     settings: Settings
     database: Database
     redis: Redis
-    bus: Bus
+    bus: Bus | ClusterBus
     inventory: Inventory
     holds: Holds
     keeper: Keeper
@@ -151,7 +150,6 @@ def create_app(settings: Settings) -> Starlette:
     app.state.pages = pages
     app.state.settings = settings
     app.state.drain = drain
-    app.state.door = FrontDoor(settings, app.state)
     return app
 
 
@@ -223,7 +221,7 @@ def wire(
         refuses=provider.refuses if provider else None,
     )
     keeper = Keeper(holds)
-    bus = Bus(settings.redis_url)
+    bus = open_bus(settings.redis_url)
     live = LiveSessions(
         settings,
         holds=holds,

@@ -2,6 +2,7 @@
 
 from redis.asyncio import Redis
 
+from channels.cluster import Cluster
 from channels.redis_clients import open_client
 from channels.redis_url import read
 
@@ -10,4 +11,7 @@ CONNECTIONS = 16
 
 def connect(url: str, *, connections: int = CONNECTIONS) -> Redis:
     """A client of `url` whose calls answer or fail within about a second; answers are bytes."""
-    return open_client(read(url), connections=connections)
+    where = read(url)
+    if where.kind == "cluster":
+        return Cluster(where, connections=connections)
+    return open_client(where, connections=connections)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import (
+    AskError,
     ClusterDownError,
     MasterDownError,
     NoScriptError,
@@ -21,8 +22,9 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from channels.cluster import Cluster
 from server.errors import Unavailable
-from server.holds.batching import Batcher
+from server.holds.batching import batcher
 
 FOLDER = Path(__file__).parent / "lua"
 
@@ -32,6 +34,7 @@ _AWAY = (
     RedisConnectionError,
     RedisTimeoutError,
     OSError,
+    AskError,
     ClusterDownError,
     MasterDownError,
     OutOfMemoryError,
@@ -40,6 +43,14 @@ _AWAY = (
 )
 # The first words of those errors that redis-py has no class for.
 _AWAY_WORDS = frozenset({"BUSY", "MISCONF", "NOREPLICAS"})
+# While a slot goes to another server key by key, its keys are on two of them, and a script sees only some:
+# it would take what is not there yet for absent. Asking for two keys that are nowhere fails just then, on
+# both servers, before anything is written.
+_ALL_HERE = """do
+  local tag = string.match(KEYS[1], '{[^}]*}')
+  redis.call('EXISTS', tag .. ':nowhere:1', tag .. ':nowhere:2')
+end"""
+_NOT_ALL_HERE = "attempted to access a non local key"
 
 
 class Script(msgspec.Struct, frozen=True):
@@ -51,7 +62,7 @@ class Script(msgspec.Struct, frozen=True):
 
 
 @cache
-def script(name: str) -> Script:
+def script(name: str, *, in_cluster: bool = False) -> Script:
     """`lua/<name>.lua` behind the pieces of `lua/lib/` that its line `-- uses:` names.
 
     The first line makes Redis strict: in a cluster it refuses keys of two slots. A line `-- flags:` may
@@ -64,7 +75,7 @@ def script(name: str) -> Script:
         raise ValueError(f"{name}.lua has no line that says what it uses")
     pieces = [(FOLDER / "lib" / f"{piece}.lua").read_text() for piece in uses[1].split()]
     head = "#!lua" if flags is None else f"#!lua flags={flags[1]}"
-    text = "\n".join([head, *pieces, body])
+    text = "\n".join([head, *([_ALL_HERE] if in_cluster else []), *pieces, body])
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -80,7 +91,7 @@ async def or_unavailable(work: Awaitable[Result]) -> Result:
     except _AWAY as error:
         raise Unavailable("Redis does not answer", retry_after=1) from error
     except ResponseError as error:
-        if str(error).split(" ", 1)[0] in _AWAY_WORDS:
+        if str(error).split(" ", 1)[0] in _AWAY_WORDS or _NOT_ALL_HERE in str(error):
             raise Unavailable("Redis cannot serve this just now", retry_after=1) from error
         raise
 
@@ -90,7 +101,8 @@ class Scripts:
 
     def __init__(self, client: Redis, clock: Callable[[], int] | None = None) -> None:
         self.client = client
-        self._batcher = Batcher(client)
+        self._batcher = batcher(client)
+        self._in_cluster = isinstance(client, Cluster)
         self._clock = clock
 
     async def run(self, name: str, key: str, content: Mapping[str, Any], *blobs: bytes) -> bytes:
@@ -115,7 +127,7 @@ class Scripts:
         if self._clock is not None:
             content = {**content, "now": self._clock()}
         given = (msgspec.msgpack.encode(content), *blobs)
-        return await or_unavailable(self._evaluate(script(name), key, given))
+        return await or_unavailable(self._evaluate(script(name, in_cluster=self._in_cluster), key, given))
 
     async def _evaluate(self, it: Script, key: str, given: tuple[bytes, ...]) -> Any:
         try:

@@ -4,12 +4,10 @@ import asyncio
 
 import asyncpg
 import structlog
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from server.database.migrate import MigrationError, require_current
+from server.holds.client import connect
 from server.payments.provider import ProviderRefused, ProviderUnavailable
 from server.settings import Settings
 
@@ -51,12 +49,11 @@ async def problem_of_stripe(settings: Settings) -> str:
 
 async def _problem_of_redis(url: str) -> str:
     try:
-        client = Redis.from_url(
-            url, retry=Retry(NoBackoff(), 0), socket_timeout=SECONDS, socket_connect_timeout=SECONDS
-        )
+        client = connect(url, connections=1)
     except (ValueError, TypeError) as error:
         return f"REDIS_URL: cannot be read ({error})"
     try:
+        await client.ping()
         version = str((await client.info("server"))["redis_version"])
     except (RedisError, OSError) as error:
         return f"REDIS_URL: Redis does not answer ({error})"
