@@ -41,6 +41,15 @@ class Cancelling:
             payments, left = await self._money(connection, booking)
         return self._terms(policies, payments, left)
 
+    async def require_possible(self, caller: Caller, booking: Booking) -> None:
+        """Conflict where `cancel` would refuse a confirmed booking, before anything is given up for it."""
+        refuse_disputed(booking)
+        policies = await self._policies(caller, booking)
+        async with self._database.connection() as connection:
+            payments, left = await self._money(connection, booking)
+        if policies is not None and self._terms(policies, payments, left).percent < ALL:
+            _require_taken(payments)
+
     async def cancel(self, caller: Caller, booking: Booking) -> list[UUID]:
         """Cancel a confirmed booking; answers the payments of which money goes back, to be settled now.
 
@@ -88,8 +97,7 @@ class Cancelling:
         self, connection: Connection, payments: list[Payment], left: list[int], terms: Terminable
     ) -> None:
         """Of each payer's money the same part stays. Refunds that are owed already go their way."""
-        if any(payment.is_live for payment in payments):
-            raise Conflict("the money is being taken just now", retry_after=2)
+        _require_taken(payments)
         back = shares.spread(terms.refund, left, self._step(payments))
         for payment, has, part in zip(payments, left, back, strict=True):
             await store.keep(connection, payment.id, has - part)
@@ -100,6 +108,11 @@ class Cancelling:
 
 def _things(booking: Booking) -> list[tuple[str, int, int]]:
     return [(line.hold, line.index, line.quantity) for line in booking.lines]
+
+
+def _require_taken(payments: list[Payment]) -> None:
+    if any(payment.is_live for payment in payments):
+        raise Conflict("the money is being taken just now", retry_after=2)
 
 
 def _refuse_completed(booking: Booking) -> None:

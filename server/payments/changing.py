@@ -28,7 +28,7 @@ from server.bookings.moves import cancelled
 from server.bookings.outbox import tell
 from server.bookings.places import Places, places_of
 from server.bookings.refund_policy import by_buyer
-from server.bookings.rules import Booking, Line, is_buffer
+from server.bookings.rules import Booking, Line, is_buffer, room_of_lines
 from server.bookings.service import Bookings
 from server.bookings.worker import Clock, Worker
 from server.database.pool import Connection, Database
@@ -286,6 +286,8 @@ def _may_be_made(booking: Booking, extra: Booking, change: Change) -> bool:
     if booking.has_begun(extra.confirmed_at):
         return False
     stands = booking.status == "confirmed" and booking.payment_status in changes.CHANGEABLE
+    if len(booking.attendees) > room_of_lines(change.after):  # named while it was being paid
+        return False
     return stands and extra.payment_status == "paid" and _places(booking.lines) == _places(change.before)
 
 

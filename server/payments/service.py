@@ -229,6 +229,8 @@ class Payments:
         elif booking.change_of is not None and booking.status == "confirmed":
             raise Conflict("the booking is being changed", retry_after=1)
         else:
+            if booking.change is not None and booking.status == "confirmed":
+                await self._cancelling.require_possible(caller, booking)  # else the change stays, too
             await self.changes.abandon(booking)
             await self._settle_all(booking, await self._cancelling.cancel(caller, booking))
         return await self._bookings.get(booking.id)
