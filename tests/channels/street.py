@@ -19,6 +19,7 @@ from channels.codec import Codec, negotiate
 from channels.plain import serve_plainly
 from channels.pulse import Pulse
 from channels.socket import Denial, Socket
+from server.http.connection import BoundedHttpProtocol
 
 JSON = Codec.JSON.value
 
@@ -118,6 +119,7 @@ async def serving(*, plain: bool = False, pulse: Pulse | None = None) -> AsyncIt
     config = uvicorn.Config(
         app,
         port=0,
+        http=BoundedHttpProtocol,
         ws=ws,
         ws_max_size=protocol.MAX_FRAME_BYTES,
         ws_per_message_deflate=False,
