@@ -3,6 +3,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
+# What one process has compiled the next need not: some machines forbid it by default, and a start takes 5 s there, not 1½.
+unset PYTHONDONTWRITEBYTECODE
 CHROME="$(python scripts/browser.py)"
 export CHROME
 
