@@ -19,9 +19,13 @@ check: ## style, types and import rules
 	@$(PYTHON) scripts/bootstrap.py dev
 	@sh scripts/check.sh
 
-bench: ## how long from a click in one browser to the frame of another
+bench: ## every figure of docs/performance.md, in ten minutes (one of them: make bench-herd; ARGS=--quick)
 	@$(PYTHON) scripts/bootstrap.py dev
-	@.venv/bin/python -m bench.two_browsers $(ARGS)
+	@.venv/bin/python -m bench $(ARGS)
+
+bench-%:
+	@$(PYTHON) scripts/bootstrap.py dev
+	@.venv/bin/python -m bench.$* $(ARGS)
 
 lock: ## rewrite requirements/*.txt from pyproject.toml (needs uv)
 	@sh scripts/lock.sh

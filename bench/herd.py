@@ -56,7 +56,7 @@ def joining(watchers: Watchers, server: Holdfast, result: report.Result, number:
     rig.say(f"{number} viewers join")
     used, began = server.cpu(), time.monotonic()
     watchers.opens(number)
-    joined = watchers.wait(viewers.JOINED, 120)
+    joined = watchers.joined(number + 1, viewers.JOINED, 60)
     took, spent = time.monotonic() - began, server.cpu() - used
     story = viewers.story(watchers.story())
     snapshots = {
@@ -144,7 +144,7 @@ def main() -> None:
             watchers.logs(True)
             watchers.says(viewers.joins("hall"))
             watchers.opens(1, first=number)  # the first one has the server load the map
-            watchers.wait(viewers.JOINED, 20)
+            watchers.joined(1, viewers.JOINED, 20)
             first = joining(watchers, server, result, number)
             start = first.replica(0)
             sale = Sale(server.port, "hall", options.seats, buyers=10, only=free_seats(start))

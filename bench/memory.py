@@ -18,9 +18,9 @@ GENTLY = 50  # handshakes at once: a burst would be measured, too
 SETTLED = 3.0
 
 
-def resident(watchers: Watchers, server: Holdfast) -> tuple[int, int]:
+def resident(watchers: Watchers, server: Holdfast, number: int) -> tuple[int, int]:
     """Connections and bytes, when it has come to rest."""
-    watchers.wait(viewers.JOINED, 120)
+    watchers.joined(number, viewers.JOINED, 120)
     time.sleep(SETTLED)
     return watchers.stats().open, server.resident()
 
@@ -40,10 +40,10 @@ def main() -> None:
             watchers.says(viewers.joins("hall"))
             bare = server.resident()
             watchers.opens(first, at_once=GENTLY)
-            before = resident(watchers, server)
+            before = resident(watchers, server, first)
             rig.say(f"{before[0]} connections: {before[1] / 1e6:.0f} MB")
             watchers.opens(options.viewers, first=first, at_once=GENTLY)
-            after = resident(watchers, server)
+            after = resident(watchers, server, first + options.viewers)
             rig.say(f"{after[0]} connections: {after[1] / 1e6:.0f} MB")
     each = (after[1] - before[1]) / (after[0] - before[0])
     result.add(

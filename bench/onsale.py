@@ -38,7 +38,7 @@ def main() -> None:
             watchers.says(viewers.joins("hall"))
             watchers.logs(True)
             watchers.opens(options.viewers)
-            joined = watchers.wait(viewers.JOINED, 120)
+            joined = watchers.joined(options.viewers, viewers.JOINED, 60)
             rig.say(f"{joined.open} viewers watch")
             sale = Sale(server.port, "hall", options.seats, party=options.party)
             sale.opens()

@@ -15,6 +15,7 @@ import csv
 import os
 import random
 import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.sell_real_hall import holdfast, servers
+from server.embedded.process import launcher
 from tests.support.processes import ROOT, free_port
 
 SCRATCH = ROOT / ".cache" / "bench"
@@ -124,7 +126,7 @@ class Program:
         self.log = log
         with log.open("ab") as output, on_core(core):
             self._child = subprocess.Popen(
-                list(command),
+                launcher(list(command), stop_signal=signal.SIGTERM),  # whatever becomes of the bench
                 cwd=folder,
                 env=dict(environment) if environment is not None else None,
                 stdin=subprocess.DEVNULL,

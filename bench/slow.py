@@ -66,7 +66,7 @@ def run(stand: Stand, options: argparse.Namespace, each: int) -> Run:
         watchers.says(viewers.joins("hall"))
         watchers.logs(True)
         watchers.opens(options.viewers)
-        watchers.wait(viewers.JOINED, 60)
+        watchers.joined(options.viewers, viewers.JOINED, 60)
         sale = Sale(server.port, "hall", options.seats, buyers=200, party=4)
         sale.opens()
         rig.say(f"{options.viewers} viewers, all of them read")

@@ -120,6 +120,13 @@ class Watchers:
         """Until every open watcher that reads has had so many frames; `in_time` says whether."""
         return self._asks(f"wait {frames} {seconds}")
 
+    def joined(self, number: int, frames: int, seconds: float) -> Stats:
+        """Wait until so many are open and each has had so many frames, or raise."""
+        stats = self.wait(frames, seconds)
+        if stats.open < number or not stats.in_time:
+            raise RuntimeError(f"only {stats.open} of {number} watchers joined ({stats.word}: {stats})")
+        return stats
+
     def zero(self) -> None:
         """Count frames of each from here."""
         self._asks("zero")
