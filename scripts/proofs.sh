@@ -11,3 +11,4 @@ FAULT_SEEDS="${FAULT_SEEDS:-200}" pytest -n 2 -q tests/payments/test_stripe_faul
 PERMUTATIONS="${PERMUTATIONS:-120}" pytest -n 0 -q tests/payments/test_permutations.py
 DEADLINE_STEP="${DEADLINE_STEP:-1}" pytest -n 0 -q tests/payments/test_deadline_grid.py
 RACE_ROUNDS="${RACE_ROUNDS:-20}" pytest -n 0 -q tests/whole/test_two_processes.py
+BENCHES=1 pytest -n 0 -q tests/bench
