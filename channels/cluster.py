@@ -6,7 +6,7 @@ goes to another one.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from redis.asyncio import ConnectionPool, Redis
@@ -195,6 +195,21 @@ class Cluster(Redis):
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: ARG002  # redis-py's own
         """Commands of one slot, sent together."""
         return _Pipeline(self, transaction=transaction)
+
+    async def at(self, key: str | bytes) -> Redis:
+        """The client of the server that has a key, for what is asked of the server itself."""
+
+        async def send(client: Redis, asking: bool) -> Redis:  # noqa: ARG001  # nothing is sent
+            return client
+
+        return await self.nodes.route(slot_of(key), send)
+
+    def together(self, keys: Mapping[str, str]) -> list[list[str]]:
+        """The names, by the server that has their keys."""
+        found: dict[Host | None, list[str]] = {}
+        for name, key in keys.items():
+            found.setdefault(self.nodes.host_of(slot_of(key)), []).append(name)
+        return list(found.values())
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: ARG002  # redis-py's own
         """End all connections."""

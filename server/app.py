@@ -40,6 +40,7 @@ from server.http.times import now_milliseconds
 from server.inventory import routes as inventory_routes
 from server.inventory.service import Inventory
 from server.live import routes as live_routes
+from server.live.door import FrontDoor
 from server.live.layouts import InventoryLayouts
 from server.live.notices import LiveNotices
 from server.live.sessions import LiveSessions, NotificationsHook
@@ -150,6 +151,7 @@ def create_app(settings: Settings) -> Starlette:
     app.state.pages = pages
     app.state.settings = settings
     app.state.drain = drain
+    app.state.door = FrontDoor(settings, app.state)
     return app
 
 

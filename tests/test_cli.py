@@ -134,7 +134,12 @@ def test_run_serves_until_it_is_told_to_stop(
 
 @pytest.mark.parametrize(
     ("url", "hint"),
-    [("redis://127.0.0.1:notaport", "cannot be read"), ("unix:///nowhere/redis.sock", "does not answer")],
+    [
+        ("redis://127.0.0.1:notaport", "is no address"),
+        ("unix:///nowhere/redis.sock", "does not answer"),
+        ("redis+sentinel://127.0.0.1:1/tickets", "does not answer (no Sentinel names a master of 'tickets')"),
+        ("redis+cluster://127.0.0.1:1", "does not answer"),
+    ],
 )
 def test_run_says_what_is_wrong_with_the_address_of_redis(
     command: Command, database_url: str, url: str, hint: str

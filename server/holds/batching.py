@@ -1,84 +1,96 @@
-"""Commands of many callers sent as one pipeline: what gathers while a batch is on its way is the next batch.
+"""Commands of many callers sent together: what one turn of the event loop brings is written at once.
 
 Under load that is a few system calls for hundreds of commands; an idle caller waits for nobody.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from channels.cluster import Cluster, ask, slot_of_command
 from server.errors import Overloaded
+from server.holds.wire import Answer, Command, Wire, settle
 
-BATCH = 256  # commands in one pipeline
-LANES = 4  # pipelines on their way at once
+IN_FLIGHT = 512  # commands sent and not yet answered
 WAITING = 20_000  # commands that may wait; beyond that they are refused
-
-Command = tuple[Any, ...]
+SECONDS = 1.0  # without any answer, until Redis counts as away
 
 
 class Caller(Protocol):
     """Whoever sends commands."""
 
-    async def call(self, *command: Any) -> Any:
+    def call(self, *command: Any) -> Awaitable[Any]:
         """The answer to one command."""
         ...
 
 
 def batcher(client: Redis) -> Caller:
-    """What sends commands in pipelines to one server, or to each of a cluster's."""
+    """What sends commands to one server, or to each of a cluster's."""
     return ClusterBatcher(client) if isinstance(client, Cluster) else Batcher(client)
 
 
 class Batcher:
     """`call` as many commands as you like; each answers, or fails, by itself.
 
-    A connection that fails takes along what was sent on it and what waited behind it: nobody waits for a
-    Redis that is away. A caller that is cancelled leaves its command to run.
+    They reach Redis in the order of the calls. A connection that fails takes along what was sent on it and
+    what waited behind it: nobody waits for a Redis that is away. A caller that is cancelled leaves its
+    command to run.
     """
 
     def __init__(self, client: Redis) -> None:
-        self._client = client
-        self._waiting: deque[tuple[Command, asyncio.Future[Any]]] = deque()
-        self._lanes: set[asyncio.Task[None]] = set()
+        self._pool: Any = client.connection_pool
+        self._waiting: deque[tuple[Command, Answer]] = deque()
+        self._wire: Wire | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._is_due = False
 
-    async def call(self, *command: Any) -> Any:
-        """Redis' answer to one command; raises what redis-py raises, or Overloaded."""
+    def call(self, *command: Any) -> Answer:
+        """Redis' answer to one command, or what redis-py raises, or Overloaded."""
+        loop = asyncio.get_running_loop()
+        answer: Answer = loop.create_future()
         if len(self._waiting) >= WAITING:
-            raise Overloaded(retry_after=1)
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            answer.set_exception(Overloaded(retry_after=1))
+            return answer
         self._waiting.append((command, answer))
-        if len(self._lanes) < LANES:
-            lane = asyncio.create_task(self._work(), name="holds lane")
-            self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
-        return await answer
+        if not self._is_due:
+            self._is_due = True
+            loop.call_soon(self._flush)
+        return answer
 
-    async def _work(self) -> None:
-        """Send batches until nothing waits."""
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-            try:
-                answers = await self._send([command for command, _ in batch])
-            except Exception as error:  # noqa: BLE001  # whatever it is, its callers are told
-                self._fail([*batch, *self._waiting], error)
-                return
-            for (_, future), answer in zip(batch, answers, strict=True):
-                _settle(future, answer)
+    def _flush(self) -> None:
+        """Send what waits, as much as may be on its way; answers make room for more."""
+        self._is_due = False
+        wire = self._wire
+        if wire is None:
+            self._keeping = self._keeping or asyncio.create_task(self._keep(), name="holds wire")
+            return
+        room = min(IN_FLIGHT - len(wire), len(self._waiting))
+        if room > 0:
+            wire.send([self._waiting.popleft() for _ in range(room)])
 
-    async def _send(self, commands: list[Command]) -> list[Any]:
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for command in commands:
-                pipeline.execute_command(*command)
-            return await pipeline.execute(raise_on_error=False)
-
-    def _fail(self, lost: list[tuple[Command, asyncio.Future[Any]]], error: Exception) -> None:
-        self._waiting.clear()
-        for _, future in lost:
-            _settle(future, error)
+    async def _keep(self) -> None:
+        """Have a connection for as long as it lasts."""
+        connection, error = None, None
+        try:
+            connection = await self._pool.get_connection()
+            self._wire = Wire(connection, SECONDS, self._flush)
+            self._flush()
+            error = await self._wire.lost
+        except Exception as failure:  # noqa: BLE001  # whatever it is, its callers are told
+            error = failure
+        finally:
+            self._wire = self._keeping = None
+            waiting, self._waiting = self._waiting, deque()
+            for _, answer in waiting:
+                settle(answer, error or RedisConnectionError("closed"))
+        if connection is not None:
+            await connection.disconnect(nowait=True)
+            await self._pool.release(connection)
 
 
 class ClusterBatcher:
@@ -100,12 +112,3 @@ class ClusterBatcher:
             return await batcher.call(*command)
 
         return await self._nodes.route(slot_of_command(command), send)
-
-
-def _settle(future: asyncio.Future[Any], answer: Any) -> None:
-    if future.cancelled():
-        return
-    if isinstance(answer, Exception):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)

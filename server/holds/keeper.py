@@ -103,10 +103,10 @@ class Keeper:
 
     async def sweep(self) -> None:
         """One round over every resource; after an outage our sessions are renewed first."""
-        await self._holds.store.run_id()
         if self._was_away:
-            await self.liveness.renew()
-            self._was_away = False
+            with suppress(Unavailable):  # of a cluster, one server may be away still: the others are swept
+                await self.liveness.renew()
+                self._was_away = False
         await self.sweeper.sweep()
 
     async def flush(self) -> None:

@@ -157,7 +157,7 @@ class Loader:
 
     async def _put(self, resource: str, token: str, loaded: Loaded, booked: Booked) -> bool:
         """Write it all; False if the lease was lost. Redis names the chunks that a grid's holds are in."""
-        run_id, calendar = await self.store.run_id(), loaded.calendar
+        run_id, calendar = await self.store.run_id(resource), loaded.calendar
         if calendar is None:
             packed = await asyncio.to_thread(pack, loaded, booked.lines, epoch=booked.epoch, run_id=run_id)
             return (await self.store.load(resource, token, packed, booked.pending)).status == "loaded"

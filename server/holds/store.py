@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from channels.cluster import Cluster
 from server.errors import BadRequest
 from server.holds.days import Reading
 from server.holds.packing import Packed
@@ -186,9 +187,18 @@ class HoldStore:
         """Redis' clock, in ms."""
         return await self._scripts.now()
 
-    async def run_id(self) -> str:
-        """Which run of which Redis this is; a restart or a failover changes it."""
-        return str((await or_unavailable(self._client.info("server")))["run_id"])
+    async def run_id(self, resource: str) -> str:
+        """Which run of which Redis has it; a restart, a failover or a move in a cluster changes that."""
+        client = self._client
+        if isinstance(client, Cluster):
+            client = await or_unavailable(client.at(key(resource, "meta")))
+        return str((await or_unavailable(client.info("server")))["run_id"])
+
+    def by_server(self, resources: Sequence[str]) -> list[list[str]]:
+        """The resources, those of one server together."""
+        if isinstance(self._client, Cluster):
+            return self._client.together({name: key(name, "meta") for name in resources})
+        return [list(resources)]
 
     async def meta(self, resource: str) -> Meta | None:
         """What Redis says of the resource, None if it does not know it."""

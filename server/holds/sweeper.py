@@ -73,8 +73,19 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Every resource that was ever loaded: give back, and compare with what was known of it."""
-        run_id = await self._holds.store.run_id()
-        names = sorted(await self._holds.store.resources() | self._known.keys())
+        away: list[BaseException] = []
+        try:
+            names = await self._holds.store.resources() | self._known.keys()
+        except Unavailable as error:
+            names, away = set(self._known), [error]
+        swept = (self._sweep_server(some) for some in self._holds.store.by_server(sorted(names)))
+        away += [each for each in await asyncio.gather(*swept, return_exceptions=True) if each is not None]
+        if away:
+            raise away[0]
+
+    async def _sweep_server(self, names: list[str]) -> None:
+        """Those of one server; in a cluster, one that is away holds up none of the others."""
+        run_id = await self._holds.store.run_id(names[0]) if names else ""
         for start in range(0, len(names), AT_ONCE):
             await asyncio.gather(*(self._sweep_one(name, run_id) for name in names[start : start + AT_ONCE]))
 

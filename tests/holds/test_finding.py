@@ -3,8 +3,8 @@
 from typing import Any
 
 from server.errors import Unavailable
-from server.holds.batching import Batcher
 from server.holds.finding import Wish
+from server.holds.wire import Wire
 from tests.holds.conftest import MakeWorld
 from tests.holds.grids import MORNINGS, Driveway, books, driveway, takes
 from tests.holds.world import Hall, World
@@ -78,16 +78,14 @@ async def test_only_what_redis_does_not_know_is_loaded(make_world: MakeWorld, mo
     assert {drive.resource.id for drive in drives} < set(asked)
     asked.clear()
     batches = 0
-    batcher = world.main.store._scripts._batcher
-    assert isinstance(batcher, Batcher)
-    send = batcher._send
+    send = Wire.send
 
-    async def count(commands: list[Any]) -> list[Any]:
+    def count(wire: Wire, commands: Any) -> None:
         nonlocal batches
         batches += 1
-        return await send(commands)
+        send(wire, commands)
 
-    monkeypatch.setattr(batcher, "_send", count)
+    monkeypatch.setattr(Wire, "send", count)
     assert await world.main.free(wanted) == dict.fromkeys(wanted, 1)
     assert asked == []
     assert batches <= 4
