@@ -17,11 +17,15 @@ import httpx
 import jwt
 import pytest
 
+from server.database.pool import Database
 from server.demo import complete_settings, may_open_browser, sign_in_links
 from server.demo import demo as run_demo
 from server.embedded.home import Home
 from server.embedded.process import EmbeddedError
 from server.embedded.seed import Seeded, seed
+from server.inventory.edits import changed_by
+from server.inventory.listing import Wanted
+from server.inventory.service import Inventory
 from server.notices.channels.senders import problems_of_channels
 from server.notices.channels.vapid import VapidKey
 from server.settings import Settings
@@ -193,6 +197,24 @@ async def test_seeding_again_changes_nothing(database_url: str) -> None:
     first = await seed(database_url)
     assert first.trouble == ""
     assert await seed(database_url) == first
+
+
+async def test_hours_that_an_owner_has_changed_stay_over_a_restart(database_url: str) -> None:
+    await seed(database_url)
+    database = await Database.connect(database_url, size=2)
+    try:
+        inventory = Inventory(database)
+        (place,) = (await inventory.page(Wanted(kind="grid"), 1)).items
+        hours = {"mon": [["10:00", "12:00"]]}
+        given = {"grid": {"opening_hours": hours}}
+        await inventory.change(str(place["id"]), lambda resource, slots: changed_by(given, resource, slots))
+        await seed(database_url)
+        inventory = Inventory(database)
+        kept = (await inventory.get(str(place["id"]))).resource.grid
+        assert kept is not None
+        assert kept.opening_hours == {"mon": (("10:00", "12:00"),)}
+    finally:
+        await database.close()
 
 
 @pytest.mark.parametrize(

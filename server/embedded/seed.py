@@ -22,11 +22,15 @@ class Seeded:
 
 
 async def seed(database_url: str) -> Seeded:
-    """Import the catalogue; the same one again changes nothing. EmbeddedError where no seat map results."""
+    """Import the catalogue; the same one again changes nothing. EmbeddedError where no seat map results.
+
+    Halls and start times move on with the days. Driveways do so by themselves, and are their owners' from
+    then on: hours and prices that were changed on the owner's page stay.
+    """
     database = await Database.connect(database_url, size=2)
     try:
         inventory = Inventory(database)
-        report = await import_file(database, inventory, CATALOGUE, ImportOptions())
+        report = await import_file(database, inventory, CATALOGUE, ImportOptions(keep_grids=True))
         halls = (await inventory.page(Wanted(kind="seats"), 1)).items
         await inventory.close()
     finally:

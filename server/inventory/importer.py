@@ -55,6 +55,8 @@ async def import_file(
         report.problems.append(f"cannot be read: {error.strerror or error}")
     except Unreadable as error:
         report.problems.append(str(error))
+    if options.keep_grids:
+        drafts = [each for each in drafts if each.grid is None or not await inventory.exists(each.id)]
     await write_drafts(inventory, drafts, report)
     return report
 

@@ -15,7 +15,8 @@ class ImportOptions:
     """What the command line says of a resource.
 
     None takes what the sidecar file says, then what stands already, then a default. `prices` is category →
-    minor units. `today` is where schedules begin that say so.
+    minor units. `today` is where schedules begin that say so. With `keep_grids` time grids that stand stay as
+    their owners have made them.
     """
 
     resource: str | None = None
@@ -27,6 +28,7 @@ class ImportOptions:
     seat_id: SeatId | None = None
     dry_run: bool = False
     today: date | None = None
+    keep_grids: bool = False
 
 
 @dataclass(slots=True)
