@@ -69,23 +69,32 @@ def _key(session: str, *parts: str) -> str:
     return ":".join(["{session:" + session + "}", *parts])
 
 
+def _joining(cart: OpenCart, lasts_ms: int) -> dict[str, Any]:
+    return {
+        "owner": cart.owner,
+        "currency": cart.currency,
+        "fresh": cart.reference,
+        "lasts_ms": lasts_ms + LASTS_MS,
+    }
+
+
 class Index:
     """One session's keys are changed by one script; every call raises Unavailable while Redis is away."""
+
+    is_beside_resources = True
+    """Whether one script may see a session's keys and a resource's: until Redis says it is a cluster."""
 
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
 
     async def join(self, session: str, hold: str, resource: str, cart: OpenCart, *, lasts_ms: int) -> Joined:
         """Say which cart a new hold belongs to; `cart` is the one to open if none is."""
-        content = {
-            "id": hold,
-            "resource": resource,
-            "owner": cart.owner,
-            "currency": cart.currency,
-            "fresh": cart.reference,
-            "lasts_ms": lasts_ms + LASTS_MS,
-        }
+        content = {"id": hold, "resource": resource, **_joining(cart, lasts_ms)}
         return _joined.decode(await self._scripts.run("join", _key(session, "cart"), content))
+
+    def joining(self, session: str, cart: OpenCart, *, lasts_ms: int) -> dict[str, Any]:
+        """What a resource's script is told that joins, too, and the key beside the resource's own."""
+        return {"beside": _key(session, "cart"), **_joining(cart, lasts_ms)}
 
     async def read(self, session: str) -> Listing:
         """All that is known of a session."""

@@ -29,6 +29,7 @@ from server.holds.batching import batcher
 FOLDER = Path(__file__).parent / "lua"
 
 Result = TypeVar("Result")
+Keys = str | tuple[str, ...]
 
 _AWAY = (
     RedisConnectionError,
@@ -105,8 +106,8 @@ class Scripts:
         self._in_cluster = isinstance(client, Cluster)
         self._clock = clock
 
-    async def run(self, name: str, key: str, content: Mapping[str, Any], *blobs: bytes) -> bytes:
-        """Run `lua/<name>.lua` on `key` with `content` as its input; its answer as msgpack.
+    async def run(self, name: str, key: Keys, content: Mapping[str, Any], *blobs: bytes) -> bytes:
+        """Run `lua/<name>.lua` on `key`, or on several, with `content` as its input; its answer as msgpack.
 
         `blobs` are further arguments as they are, for Lua's msgpack knows no binary strings.
         """
@@ -123,17 +124,18 @@ class Scripts:
         seconds, micros = await self.command("TIME")
         return int(seconds) * 1000 + int(micros) // 1000
 
-    async def _run(self, name: str, key: str, content: Mapping[str, Any], *blobs: bytes) -> Any:
+    async def _run(self, name: str, key: Keys, content: Mapping[str, Any], *blobs: bytes) -> Any:
         if self._clock is not None:
             content = {**content, "now": self._clock()}
         given = (msgspec.msgpack.encode(content), *blobs)
         return await or_unavailable(self._evaluate(script(name, in_cluster=self._in_cluster), key, given))
 
-    async def _evaluate(self, it: Script, key: str, given: tuple[bytes, ...]) -> Any:
+    async def _evaluate(self, it: Script, key: Keys, given: tuple[bytes, ...]) -> Any:
+        keys = (key,) if isinstance(key, str) else key
         try:
-            return await self._batcher.call("EVALSHA", it.sha, 1, key, *given)
+            return await self._batcher.call("EVALSHA", it.sha, len(keys), *keys, *given)
         except NoScriptError:
-            return await self._batcher.call("EVAL", it.text, 1, key, *given)
+            return await self._batcher.call("EVAL", it.text, len(keys), *keys, *given)
 
     async def command(self, *command: Any) -> Any:
         """One plain command, sent along with the scripts."""

@@ -25,6 +25,7 @@ from server.holds.index import Index
 from server.holds.live_state import Choose, whole_horizon
 from server.holds.loading import Loader
 from server.holds.paying import Paying
+from server.holds.places import Held
 from server.holds.policies import Policies
 from server.holds.rules import (
     Cart,
@@ -36,7 +37,7 @@ from server.holds.rules import (
 from server.holds.scripts import Scripts
 from server.holds.sources import BookedSource, Resources
 from server.holds.store import Answer, HoldStore
-from server.holds.taking import Held, Taking
+from server.holds.taking import Taking
 from server.holds.trust import LivenessTrust
 from server.http.times import now_milliseconds
 from server.inventory.grid.calendar import Calendar

@@ -14,6 +14,7 @@ import msgspec
 from channels.cluster import Cluster
 from server.errors import BadRequest
 from server.holds.days import Reading
+from server.holds.index import Joined
 from server.holds.packing import Packed
 from server.holds.rules import Hold
 from server.holds.scripts import Scripts, or_unavailable
@@ -24,9 +25,9 @@ RESOURCES_KEY = "holdfast:resources"
 BATCH = 1000  # holds given back by one call, so that Redis is never busy for long
 
 Status = Literal[
-    "confirmed", "ended", "excess", "expired", "given", "held", "lease_lost", "left", "limit", "loaded",
-    "loading", "moved", "needs", "newer", "op_reused", "outdated", "passed", "paying", "released", "renewed",
-    "taken", "unbooked", "unloaded",
+    "apart", "confirmed", "ended", "excess", "expired", "given", "held", "lease_lost", "left", "limit",
+    "loaded", "loading", "moved", "needs", "newer", "op_reused", "outdated", "passed", "paying",
+    "released", "renewed", "taken", "unbooked", "unloaded",
 ]  # fmt: skip
 
 
@@ -51,6 +52,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     days: tuple[int, ...] = ()
     passed: int = 0
     first: int = 0
+    joined: Joined | None = None
 
 
 class NotReady(Exception):
@@ -134,7 +136,7 @@ class HoldStore:
         self._on_expired.append(listener)
 
     async def run(self, name: str, resource: str, /, *blobs: bytes, **content: Any) -> Answer:
-        """Run a script on a resource.
+        """Run a script on a resource, and on the key `beside` of its session's if one is named.
 
         Raises Unloaded, Outdated, Rebuilding; Newer of a grid; BadRequest for an op of something else.
         """
@@ -146,7 +148,9 @@ class HoldStore:
 
     async def _run(self, name: str, resource: str, content: Mapping[str, Any], *blobs: bytes) -> Answer:
         given = {field: value for field, value in content.items() if value is not None}
-        answer = _decoder.decode(await self._scripts.run(name, key(resource, "meta"), given, *blobs))
+        beside = given.pop("beside", None)
+        keys = key(resource, "meta") if beside is None else (key(resource, "meta"), beside)
+        answer = _decoder.decode(await self._scripts.run(name, keys, given, *blobs))
         if answer.status == "unloaded":
             raise Unloaded(resource)
         if answer.status == "outdated":

@@ -1,11 +1,14 @@
 """Taking: from a request to a hold in its cart.
 
 The session's index says which cart it joins and notes the intent, then the resource takes it, all or nothing:
-two calls where the cart is in one resource. Its holds elsewhere follow, one resource after another.
+one call where one server has all of Redis and the cart is in one resource, else two. Its holds elsewhere
+follow, one resource after another.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Any
+
+from redis.exceptions import ClusterCrossSlotError
 
 from server.errors import (
     BadRequest,
@@ -20,34 +23,12 @@ from server.holds import requests
 from server.holds.carts import Carts, Standing, by_resource, ids
 from server.holds.index import ON_ITS_WAY_MS, Index, Joined, Listing, OpenCart
 from server.holds.loading import Loader
+from server.holds.places import Asked, Held, Place, held, recent
 from server.holds.policies import Policies
-from server.holds.rules import Cart, Hold, HoldRequest, cart_of, hold_id, new_reference, opened_at
+from server.holds.rules import Hold, HoldRequest, hold_id, new_reference, opened_at
 from server.holds.sources import Loaded, Resources
 from server.holds.store import Answer, Newer
 from server.holds.trust import LivenessTrust
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What a request for a hold came to; `created` is False if the session had just that already."""
-
-    hold: Hold
-    cart: Cart
-    version: int
-    created: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """The cart that a new hold joins: what the index says, and what of it lives in other resources."""
-
-    joined: Joined
-    elsewhere: list[Hold]
-    on_its_way: bool
-
-    @property
-    def is_alive_elsewhere(self) -> bool:
-        return bool(self.elsewhere) or self.on_its_way
 
 
 class Taking:
@@ -76,12 +57,16 @@ class Taking:
         """Take what the request names; `process` is where the session has a socket, if it has one."""
         loaded, wanted = await self._wanted(request)
         hold = hold_id(session, op)
-        place = await self._join(session, hold, loaded)
-        if place is None:
-            return await self._recall(session, hold, loaded, wanted, op)
+        joined: Joined | None = None
         while True:
+            asked = Asked(session, hold, loaded, wanted, op, process)
             try:
-                answer = await self._take(session, hold, loaded, wanted, place, op=op, process=process)
+                answer, joined = await self._at_once(asked) if joined is None else (None, joined)
+                place = await self._place(asked, joined)
+                if place is None:
+                    return await self._recall(asked)
+                joined = place.joined
+                answer = answer or await self._take(asked, place)
                 break
             except Newer as newer:
                 loaded, wanted = await self._wanted_anew(request, newer.layout, session, hold)
@@ -90,7 +75,7 @@ class Taking:
             raise self._refusal(answer, loaded, wanted)
         followed = await self._follow(session, answer.hold, place, created=answer.created)
         await self._note(session, hold, answer, place, loaded)
-        return _held(answer, answer.hold, [*answer.holds, *followed], loaded)
+        return held(answer, answer.hold, [*answer.holds, *followed], loaded)
 
     async def _wanted(self, request: HoldRequest) -> tuple[Loaded, requests.Wanted]:
         loaded = await self._inventory.get(request.resource)
@@ -114,37 +99,72 @@ class Taking:
             await self._index.write(session, drop=[hold])
             raise
 
-    async def _recall(
-        self, session: str, hold: str, loaded: Loaded, wanted: requests.Wanted, op: str | None
-    ) -> Held:
+    async def _recall(self, asked: Asked) -> Held:
         """The first answer to an op whose hold has ended, or was refused."""
-        answer = await self._loader.run("recall", loaded.resource.id, id=hold, session=session, op=op)
+        answer = await self._loader.run(
+            "recall", asked.resource, id=asked.hold, session=asked.session, op=asked.op
+        )
         if answer.status == "ended":
             raise HoldExpired("The hold that this op made has ended")
         if answer.hold is None:
-            raise self._refusal(answer, loaded, wanted)
-        return _held(answer, answer.hold, answer.holds, loaded)
+            raise self._refusal(answer, asked.loaded, asked.wanted)
+        return held(answer, answer.hold, answer.holds, asked.loaded)
 
-    async def _join(self, session: str, hold: str, loaded: Loaded) -> _Place | None:
-        """Note the intent; a cart of another owner or currency is a Conflict only if it still lives.
+    async def _at_once(self, asked: Asked) -> tuple[Answer | None, Joined]:
+        """Note the intent and take, in one call; no answer where what the cart has elsewhere comes first."""
+        if not self._index.is_beside_resources:
+            return None, await self._join(asked)
+        terms = self._policies.terms(asked.loaded)
+        try:
+            answer = await self._loader.run(
+                "take",
+                asked.resource,
+                *asked.wanted.blobs,
+                **self._index.joining(asked.session, self._opening(asked), lasts_ms=terms.max_ms),
+                **self._content(asked, terms.hold_ms, terms.max_ms),
+                other=new_reference(),
+                on_its_way_ms=ON_ITS_WAY_MS,
+            )
+        except ClusterCrossSlotError:
+            self._index.is_beside_resources = False
+            return None, await self._join(asked)
+        assert answer.joined is not None, "take.lua says so"
+        return (None if answer.status == "apart" else answer), answer.joined
+
+    async def _join(self, asked: Asked) -> Joined:
+        """Note the intent."""
+        lasts_ms = self._policies.terms(asked.loaded).max_ms
+        opening = self._opening(asked)
+        return await self._index.join(asked.session, asked.hold, asked.resource, opening, lasts_ms=lasts_ms)
+
+    def _opening(self, asked: Asked) -> OpenCart:
+        """The cart to open if none is."""
+        resource = asked.loaded.resource
+        return OpenCart(
+            reference=new_reference(), owner=resource.owner, currency=resource.currency, first_hold_at=0
+        )
+
+    async def _place(self, asked: Asked, joined: Joined) -> Place | None:
+        """The cart it joins; one of another owner or currency is a Conflict only if it still lives.
 
         None if the intent is an old one, which has come to its end.
         """
-        resource, terms = loaded.resource, self._policies.terms(loaded)
-        opening = OpenCart(
-            reference=new_reference(), owner=resource.owner, currency=resource.currency, first_hold_at=0
-        )
-        joined = await self._index.join(session, hold, resource.id, opening, lasts_ms=terms.max_ms)
         if joined.status == "differs":
-            await self._close_dead_cart(session, joined)
-            joined = await self._index.join(session, hold, resource.id, opening, lasts_ms=terms.max_ms)
-        if joined.status == "ended" and joined.resource == resource.id:
+            await self._close_dead_cart(asked.session, joined)
+            joined = await self._join(asked)
+        if joined.status == "ended" and joined.resource == asked.resource:
             return None
         if joined.status == "ended":
             raise BadRequest("This op has been used for another resource")
         if joined.status == "differs":
             raise Conflict("The cart was filled with something else just now", retry_after=1)
-        return await self._place(joined, resource.id)
+        elsewhere = tuple(entry for entry in joined.entries if entry.resource != asked.resource)
+        if joined.created or not elsewhere:
+            return Place(joined, [], on_its_way=False)
+        standing = await self._standing(joined)
+        on_its_way = any(map(standing.is_on_its_way, elsewhere))
+        others = [hold for hold in standing.held if hold.resource != asked.resource]
+        return Place(joined, others, on_its_way)
 
     async def _close_dead_cart(self, session: str, joined: Joined) -> None:
         standing = await self._standing(joined)
@@ -154,56 +174,44 @@ class Taking:
             )
         await self._index.write(session, close=joined.reference)
 
-    async def _place(self, joined: Joined, resource: str) -> _Place:
-        elsewhere = tuple(entry for entry in joined.entries if entry.resource != resource)
-        if joined.created or not elsewhere:
-            return _Place(joined, [], on_its_way=False)
-        standing = await self._standing(joined)
-        on_its_way = any(map(standing.is_on_its_way, elsewhere))
-        return _Place(joined, [hold for hold in standing.held if hold.resource != resource], on_its_way)
-
     async def _standing(self, joined: Joined) -> Standing:
         return await self._carts.look(Listing(now=joined.now, entries=joined.entries))
 
-    async def _take(
-        self,
-        session: str,
-        hold: str,
-        loaded: Loaded,
-        wanted: requests.Wanted,
-        place: _Place,
-        *,
-        op: str | None,
-        process: str | None,
-    ) -> Answer:
-        resource, joined = loaded.resource.id, place.joined
-        terms = self._policies.terms(loaded)
+    async def _take(self, asked: Asked, place: Place) -> Answer:
+        """Take what is wanted, the intent being noted."""
+        joined, alive = place.joined, place.is_alive_elsewhere
         hold_ms, max_ms = await self._policies.shortest(
-            {resource, *(each.resource for each in place.elsewhere)}
+            {asked.resource, *(each.resource for each in place.elsewhere)}
         )
-        alive = place.is_alive_elsewhere
         return await self._loader.run(
             "hold",
-            resource,
-            *wanted.blobs,
-            id=hold,
-            session=session,
-            resource=resource,
-            layout=loaded.resource.layout,
-            op=op,
-            **wanted.content(),
+            asked.resource,
+            *asked.wanted.blobs,
+            **self._content(asked, hold_ms, max_ms),
             reference=joined.reference if alive else None,
             first_hold_at=opened_at(place.elsewhere) if place.elsewhere else None,
             fresh=joined.reference if joined.created else new_reference(),
             joining=joined.reference,
-            pending=_recent(joined, resource),
-            hold_ms=hold_ms,
-            max_ms=max_ms,
-            limit=terms.max_items,
-            liveness=bool(self._trust),
-            process=process,
-            live_ms=self._policies.live_ms(terms),
+            pending=recent(joined, asked.resource),
         )
+
+    def _content(self, asked: Asked, hold_ms: int, max_ms: int) -> dict[str, Any]:
+        """What both scripts that take are told."""
+        terms = self._policies.terms(asked.loaded)
+        return {
+            "id": asked.hold,
+            "session": asked.session,
+            "resource": asked.resource,
+            "layout": asked.loaded.resource.layout,
+            "op": asked.op,
+            **asked.wanted.content(),
+            "hold_ms": hold_ms,
+            "max_ms": max_ms,
+            "limit": terms.max_items,
+            "liveness": bool(self._trust),
+            "process": asked.process,
+            "live_ms": self._policies.live_ms(terms),
+        }
 
     def _refusal(self, answer: Answer, loaded: Loaded, wanted: requests.Wanted) -> Exception:
         if answer.status == "limit":
@@ -215,7 +223,7 @@ class Taking:
             return SlotTaken("There are not that many places left together", slots=[])
         return SlotTaken(slots=requests.names(loaded, answer.slots))
 
-    async def _follow(self, session: str, hold: Hold, place: _Place, *, created: bool) -> list[Hold]:
+    async def _follow(self, session: str, hold: Hold, place: Place, *, created: bool) -> list[Hold]:
         """The cart's holds in other resources move to the new deadline."""
         if not created:
             return place.elsewhere
@@ -233,7 +241,7 @@ class Taking:
             followed += answer.holds
         return followed
 
-    async def _note(self, session: str, intent: str, answer: Answer, place: _Place, loaded: Loaded) -> None:
+    async def _note(self, session: str, intent: str, answer: Answer, place: Place, loaded: Loaded) -> None:
         """The index says what became of the intent, if that is not what it says already."""
         hold = answer.hold
         assert hold is not None, "refusals were told before"
@@ -255,26 +263,7 @@ class Taking:
         return hold.id in found and found[hold.id].status in {"held", "paying"}
 
 
-def _recent(joined: Joined, resource: str) -> list[str]:
-    """The cart's holds in this resource that may be on their way."""
-    return [
-        entry.hold
-        for entry in joined.entries
-        if entry.resource == resource
-        and entry.reference == joined.reference
-        and joined.now - entry.written_at < ON_ITS_WAY_MS
-    ]
-
-
 def _open_cart(hold: Hold, owner: str) -> OpenCart:
     return OpenCart(
         reference=hold.reference, owner=owner, currency=hold.currency, first_hold_at=hold.first_hold_at
     )
-
-
-def _held(answer: Answer, hold: Hold, together: Sequence[Hold], loaded: Loaded) -> Held:
-    """The answer with its cart; a repeated answer's hold may have been alone in it."""
-    in_cart = [each for each in together if each.status == "held"]
-    cart = cart_of(in_cart or [hold], owner=loaded.resource.owner)
-    assert cart is not None, "there is a hold"
-    return Held(hold, cart, answer.version, answer.created)

@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 from redis.asyncio import Redis
 
 from server.database.pool import Connection, Database
-from server.holds.scripts import Scripts
+from server.holds.scripts import Keys, Scripts
 from server.payments.provider import Provider
 from server.settings import Settings
 
@@ -149,7 +149,7 @@ class FaultyScripts(Scripts):
         super().__init__(client)
         self._faults = faults
 
-    async def run(self, name: str, key: str, content: Mapping[str, Any], *blobs: bytes) -> bytes:
+    async def run(self, name: str, key: Keys, content: Mapping[str, Any], *blobs: bytes) -> bytes:
         """As Scripts.run."""
         self._faults.passes(f"script.{name}.before")
         answer = await super().run(name, key, content, *blobs)

@@ -7,6 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from server.holds.client import connect
+from server.holds.index import Index
 from server.settings import Settings
 from tests.holds.world import Clock, Hall, World, hall, rows
 
@@ -36,3 +37,9 @@ def make_world(holds_redis: Redis) -> MakeWorld:
 def world(make_world: MakeWorld) -> World:
     """One hall with the rows A (6 seats) and B (4)."""
     return make_world()
+
+
+@pytest.fixture(params=["one server", "a cluster"])
+def either_redis(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hold is one call or, where a session's keys and a resource's are on two servers, two: alike."""
+    monkeypatch.setattr(Index, "is_beside_resources", request.param == "one server")

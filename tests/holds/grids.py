@@ -8,8 +8,8 @@ import msgspec
 from channels.replica import State
 from server.holds.packing import FIELDS, numbers
 from server.holds.passing import pass_time
+from server.holds.places import Held
 from server.holds.rules import HoldRequest
-from server.holds.taking import Held
 from server.inventory.grid.calendar import Calendar
 from server.inventory.grid.rules import WEEKDAYS, GridRules
 from server.inventory.rules import HoldPolicy, Resource

@@ -10,6 +10,8 @@ from server.inventory.rules import HoldPolicy
 from tests.holds.conftest import MakeWorld
 from tests.holds.world import Buyer, World, hall, rows
 
+pytestmark = pytest.mark.usefixtures("either_redis")
+
 
 @pytest.fixture
 def two(make_world: MakeWorld) -> World:
@@ -217,6 +219,7 @@ async def test_two_tabs_that_begin_at_once_share_one_cart(two: World) -> None:
 
 async def test_a_crash_after_the_intent_leaves_nothing(world: World) -> None:
     ann = world.buyer("ann")
+    world.main.index.is_beside_resources = False
     run = world.main.loader.run
 
     async def crash(*_: object, **__: object) -> object:

@@ -18,6 +18,8 @@ from server.inventory.rules import HoldPolicy
 from tests.holds.conftest import MakeWorld
 from tests.holds.world import World, hall, places, rows, slot, slots_of
 
+pytestmark = pytest.mark.usefixtures("either_redis")
+
 
 async def test_a_hold_takes_its_seats_at_their_price(world: World) -> None:
     held = await world.buyer("ann").holds("A-2", "A-1")

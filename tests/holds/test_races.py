@@ -7,6 +7,8 @@ from server.errors import HoldfastError, SlotTaken
 from tests.holds.conftest import MakeWorld
 from tests.holds.world import World, hall, places, rows
 
+pytestmark = pytest.mark.usefixtures("either_redis")
+
 
 async def test_two_hundred_buyers_race_for_fifty_seats(make_world: MakeWorld) -> None:
     """Over two processes, on Redis' own clock, 20 rounds: each seat once, to one buyer."""

@@ -14,11 +14,11 @@ from server.errors import UnknownResource
 from server.holds.events import SESSIONS_CHANNEL, changes_channel, decode_events
 from server.holds.keeper import Keeper
 from server.holds.packing import FIELDS, numbers
+from server.holds.places import Held
 from server.holds.rules import Best, Cart, Hold, HoldEvent, HoldRequest
 from server.holds.scripts import Scripts
 from server.holds.service import Holds
 from server.holds.sources import Booked
-from server.holds.taking import Held
 from server.inventory.blocks import Block, blocks_of
 from server.inventory.grid.calendar import Calendar
 from server.inventory.rules import HoldPolicy, Kind, Money, Resource, Slot

@@ -17,8 +17,10 @@ end
 local micros = microseconds()
 local now = math.floor(micros / 1000)
 
+local joined -- what the session's index said, where that was asked too; it goes with every answer
+
 local function answer(content)
-  content.now = now
+  content.now, content.joined = now, joined
   return cmsgpack.pack(content)
 end
 

@@ -1,12 +1,13 @@
 -- A session's own index of its holds; the resources decide, this only says where to look.
--- KEYS[1] is "{session:<id>}:cart", a hash: reference, owner, currency, first_hold_at (ms).
+-- The last of KEYS is "{session:<id>}:cart", a hash: reference, owner, currency, first_hold_at (ms).
 -- "{session:<id>}:holds" maps a hold's id to [reference, resource, written at (ms)];
 -- "{session:<id>}:ended:<hold>" says for a while in which resource an ended one was.
 
 local ENDED = 600000 -- ms
 
 local input = cmsgpack.unpack(ARGV[1])
-local tag = string.match(KEYS[1], '^(.*):cart$')
+local cart_key = KEYS[#KEYS]
+local tag = string.match(cart_key, '^(.*):cart$')
 local holds_key = tag .. ':holds'
 
 local function milliseconds()
@@ -27,13 +28,13 @@ local function answer(content)
 end
 
 local function read_cart()
-  local found = redis.call('HMGET', KEYS[1], 'reference', 'owner', 'currency', 'first_hold_at')
+  local found = redis.call('HMGET', cart_key, 'reference', 'owner', 'currency', 'first_hold_at')
   if not found[1] then return nil end
   return {reference = found[1], owner = found[2], currency = found[3], first_hold_at = tonumber(found[4])}
 end
 
 local function write_cart(cart)
-  redis.call('HSET', KEYS[1], 'reference', cart.reference, 'owner', cart.owner, 'currency', cart.currency,
+  redis.call('HSET', cart_key, 'reference', cart.reference, 'owner', cart.owner, 'currency', cart.currency,
     'first_hold_at', cart.first_hold_at)
 end
 
@@ -63,6 +64,22 @@ local function write_entry_once(id, entry)
 end
 
 local function last(milliseconds_more)
-  redis.call('PEXPIRE', KEYS[1], milliseconds_more)
+  redis.call('PEXPIRE', cart_key, milliseconds_more)
   redis.call('PEXPIRE', holds_key, milliseconds_more)
+end
+
+-- Forgets an entry, whose hold has ended or was never made.
+local function drop_entry(id)
+  local packed = redis.call('HGET', holds_key, id)
+  if not packed then return end
+  redis.call('SET', ended_key(id), cmsgpack.unpack(packed)[2], 'PX', ENDED)
+  redis.call('HDEL', holds_key, id)
+end
+
+-- A cart ends with its last entry, or with that of the reference `close`.
+local function close_ended_cart(close)
+  local cart = read_cart()
+  if cart and (cart.reference == close or not has_entry_of(read_entries(), cart.reference)) then
+    redis.call('DEL', cart_key)
+  end
 end

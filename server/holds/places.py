@@ -1,0 +1,68 @@
+"""What somebody asked to take, the cart that it joins, and what came of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from server.holds import requests
+from server.holds.index import ON_ITS_WAY_MS, Joined
+from server.holds.rules import Cart, Hold, cart_of
+from server.holds.sources import Loaded
+from server.holds.store import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a request for a hold came to; `created` is False if the session had just that already."""
+
+    hold: Hold
+    cart: Cart
+    version: int
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The cart that a new hold joins: what the index says, and what of it lives in other resources."""
+
+    joined: Joined
+    elsewhere: list[Hold]
+    on_its_way: bool
+
+    @property
+    def is_alive_elsewhere(self) -> bool:
+        return bool(self.elsewhere) or self.on_its_way
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it goes to Redis: the hold's id, by which layout, what of it, for whom."""
+
+    session: str
+    hold: str
+    loaded: Loaded
+    wanted: requests.Wanted
+    op: str | None
+    process: str | None
+
+    @property
+    def resource(self) -> str:
+        return self.loaded.resource.id
+
+
+def recent(joined: Joined, resource: str) -> list[str]:
+    """The cart's holds in this resource that may be on their way."""
+    return [
+        entry.hold
+        for entry in joined.entries
+        if entry.resource == resource
+        and entry.reference == joined.reference
+        and joined.now - entry.written_at < ON_ITS_WAY_MS
+    ]
+
+
+def held(answer: Answer, hold: Hold, together: Sequence[Hold], loaded: Loaded) -> Held:
+    """The answer with its cart; a repeated answer's hold may have been alone in it."""
+    in_cart = [each for each in together if each.status == "held"]
+    cart = cart_of(in_cart or [hold], owner=loaded.resource.owner)
+    assert cart is not None, "there is a hold"
+    return Held(hold, cart, answer.version, answer.created)
