@@ -86,6 +86,8 @@ class Index:
 
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
+        if scripts.in_cluster:
+            self.is_beside_resources = False
 
     async def join(self, session: str, hold: str, resource: str, cart: OpenCart, *, lasts_ms: int) -> Joined:
         """Say which cart a new hold belongs to; `cart` is the one to open if none is."""

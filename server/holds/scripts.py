@@ -103,7 +103,7 @@ class Scripts:
     def __init__(self, client: Redis, clock: Callable[[], int] | None = None) -> None:
         self.client = client
         self._batcher = batcher(client)
-        self._in_cluster = isinstance(client, Cluster)
+        self.in_cluster = isinstance(client, Cluster)
         self._clock = clock
 
     async def run(self, name: str, key: Keys, content: Mapping[str, Any], *blobs: bytes) -> bytes:
@@ -128,7 +128,7 @@ class Scripts:
         if self._clock is not None:
             content = {**content, "now": self._clock()}
         given = (msgspec.msgpack.encode(content), *blobs)
-        return await or_unavailable(self._evaluate(script(name, in_cluster=self._in_cluster), key, given))
+        return await or_unavailable(self._evaluate(script(name, in_cluster=self.in_cluster), key, given))
 
     async def _evaluate(self, it: Script, key: Keys, given: tuple[bytes, ...]) -> Any:
         keys = (key,) if isinstance(key, str) else key
