@@ -21,8 +21,11 @@ SEND_SHARE = 0.4
 REPEAT_SECONDS = 10.0
 """How long a group hears nothing before its position is said again."""
 
-YIELD_EVERY = 256
+YIELD_EVERY = 512
 """How many followers are served before others get their turn on the event loop."""
+
+_NEVER = GONE + 1
+"""A version that nobody has, not even who is gone."""
 
 _log = logging.getLogger("holdfast.hub")
 
@@ -99,22 +102,27 @@ class Fanout:
         return time.perf_counter() - started - away
 
     def _serve(self, members: Sequence[Subscription], news: Broadcast | None, parcel: Any) -> None:
-        """Give the parcel to those it is for, if they are ready, and catch up those who lag."""
-        start, last, to = (GONE, GONE, GONE) if news is None else (news.start, news.last, news.to)
-        sent = 0
+        """Give the parcel to those it is for, if they are ready, and catch up those who lag.
+
+        All who took the last one have its very number as their version, so that they are known by identity.
+        """
+        start, last, to = (_NEVER, _NEVER, _NEVER) if news is None else (news.start, news.last, news.to)
+        passed_over = 0
         for subscription in members:
-            if start <= subscription.version <= last:
+            if subscription.version is start or start <= subscription.version <= last:
                 if subscription.subscriber.ready:
                     subscription.version = to
-                    subscription.fresh = False
-                    sent += 1
                     try:
                         subscription.send(parcel)
                     except Exception:  # noqa: BLE001 - trying is free, and one must not end it for all
                         self._broke(subscription)
-            elif subscription.lags:
-                self.catch_up(subscription)
-        self.frames_sent += sent
+                else:
+                    passed_over += 1
+            else:
+                passed_over += 1
+                if subscription.lags:
+                    self.catch_up(subscription)
+        self.frames_sent += len(members) - passed_over
 
     def catch_up(self, subscription: Subscription) -> None:
         """Bring one who lags to where shared frames are for it, as far as it can take frames now."""

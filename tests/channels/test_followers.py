@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
+from channels import fanout
 from channels import hub as hub_module
 from channels.codec import Frame
 from channels.hub import Hub
+from channels.protocol import SectionsView
 from channels.source import ChannelError, Subscriber
 from tests.channels.scene import HALL, Scene
 from tests.channels.world import Away, Reader, Truth, World
@@ -169,3 +171,22 @@ async def test_a_resource_that_fails_to_load_before_anything_listened_is_forgott
     upkeep = scene.hub._upkeep("hall")
     await upkeep.close()
     assert scene.world.handlers == {}
+
+
+async def test_one_that_leaves_during_a_tick_is_sent_nothing_more(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(fanout, "YIELD_EVERY", 1)
+    for view, update in ((None, 0), (SectionsView(("A",)), 0), (SectionsView(("B",)), 0)):
+        ann, ben = Reader(scene.hub, direct=True), Reader(scene.hub, direct=True)
+        for reader in (ann, ben):
+            await scene.hub.subscribe(reader, HALL, None, view)
+        scene.world.change({update: (0, scene.truth.version % 3)})
+        ticking = asyncio.create_task(scene.tick())
+        await asyncio.sleep(0)
+        scene.hub.drop(ann)
+        scene.hub.drop(ben)
+        frames = len(ann.frames), len(ben.frames)
+        await ticking
+        assert (len(ann.frames), len(ben.frames)) == frames
+    assert "broke" not in caplog.text
