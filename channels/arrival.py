@@ -8,10 +8,10 @@ relies on is checked at start by fit.py.
 
 import asyncio
 import socket
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, cast
 
+from starlette.types import Scope
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from channels import handshake
@@ -136,14 +136,14 @@ class Arrival(asyncio.Protocol):
         else:
             self._admit(request, accepted, scope)
 
-    async def _ask(self, request: handshake.Request, accepted: bytes, scope: Mapping[str, Any]) -> None:
+    async def _ask(self, request: handshake.Request, accepted: bytes, scope: Scope) -> None:
         denial = await self._house.door.counts(scope)
         if denial is not None:
             self._refuse(denial)
         else:
             self._admit(request, accepted, scope)
 
-    def _scope(self, request: handshake.Request) -> dict[str, Any]:
+    def _scope(self, request: handshake.Request) -> Scope:
         """As ASGI has it, as far as a door looks at it."""
         raw_path, _, query = request.target.partition(b"?")
         offered = request.tokens(b"sec-websocket-protocol")
@@ -158,7 +158,7 @@ class Arrival(asyncio.Protocol):
             "client": tuple(peer[:2]) if isinstance(peer, tuple | list) else None,
         }
 
-    def _admit(self, request: handshake.Request, accepted: bytes, scope: Mapping[str, Any]) -> None:
+    def _admit(self, request: handshake.Request, accepted: bytes, scope: Scope) -> None:
         if self._transport.is_closing():
             return
         admitted = self._house.door.admit(scope)

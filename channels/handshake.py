@@ -4,7 +4,6 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote
@@ -30,22 +29,26 @@ class BadHandshake(Exception):
         self.header = header
 
 
-@dataclass(frozen=True, slots=True)
 class Request:
     """A request's head."""
 
-    method: bytes
-    target: bytes
-    headers: Headers
+    def __init__(self, method: bytes, target: bytes, headers: Headers) -> None:
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self._values: dict[bytes, list[bytes]] = {}
+        for name, value in headers:
+            self._values.setdefault(name, []).append(value)
 
     @property
     def path(self) -> str:
         """The target without its query, percent signs read."""
-        return unquote(self.target.partition(b"?")[0].decode("latin-1"))
+        path = self.target.partition(b"?")[0].decode("latin-1")
+        return unquote(path) if "%" in path else path
 
     def values(self, name: bytes) -> list[bytes]:
         """All values of a header."""
-        return [value for known, value in self.headers if known == name]
+        return self._values.get(name, [])
 
     def tokens(self, name: bytes) -> list[bytes]:
         """A header's comma-separated parts, over all its lines."""

@@ -8,9 +8,10 @@ arrival.py.
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from starlette.types import Scope
 
 from channels import socket as sockets
 from channels.codec import Codec, Frame
@@ -89,7 +90,7 @@ class Line(Socket, asyncio.Protocol):
         self._control_until = 0.0
         house.connections.add(self)
 
-    def begin(self, codec: Codec, scope: Mapping[str, Any]) -> None:
+    def begin(self, codec: Codec, scope: Scope) -> None:
         """The handshake is answered."""
         self._first = _FIRST[codec]
         self._begin(codec, scope)

@@ -10,9 +10,11 @@ Nobody receives: a socket calls its `Talk` when something was heard, and once wh
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
+
+from starlette.types import Scope
 
 from channels.codec import Codec, Frame, FrameError, decode, frame
 from channels.protocol import AnyClientMessage, CloseCode, ServerMessage, Welcome
@@ -73,7 +75,7 @@ class Door(Protocol):
         """Where its sockets are known."""
         ...
 
-    async def counts(self, scope: Mapping[str, Any]) -> Denial | None:
+    async def counts(self, scope: Scope) -> Denial | None:
         """What has to be asked of others before; only if `waits`."""
         ...
 
@@ -82,11 +84,11 @@ class Door(Protocol):
         """Whether `counts` has anything to ask."""
         ...
 
-    def admit(self, scope: Mapping[str, Any]) -> Codec | Denial:
+    def admit(self, scope: Scope) -> Codec | Denial:
         """The agreed codec of a handshake that may go on."""
         ...
 
-    def opens(self, socket: "Socket", scope: Mapping[str, Any]) -> Talk:
+    def opens(self, socket: "Socket", scope: Scope) -> Talk:
         """The talk over an admitted socket."""
         ...
 
@@ -129,7 +131,7 @@ class Socket:
         self._bad_frames = 0
         self._stuck: tuple[int, float] | None = None
 
-    def _begin(self, codec: Codec, scope: Mapping[str, Any]) -> None:
+    def _begin(self, codec: Codec, scope: Scope) -> None:
         """The handshake is done."""
         self.codec = codec
         self.ready = True

@@ -1,5 +1,6 @@
 """Where a request comes from: the peer itself, never what a header says."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from starlette.types import Scope
@@ -8,10 +9,13 @@ from starlette.types import Scope
 def address_of(scope: Scope) -> str:
     """The peer's address to count by; of IPv6 the first 64 bits, which one household or machine owns."""
     client = scope.get("client")
-    if not client:
-        return "unknown"
+    return _counted(client[0]) if client else "unknown"
+
+
+@lru_cache(4096)
+def _counted(host: str) -> str:
     try:
-        address = ip_address(client[0].partition("%")[0])
+        address = ip_address(host.partition("%")[0])
     except ValueError:
         return "unknown"
     if not isinstance(address, IPv6Address):

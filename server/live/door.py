@@ -52,23 +52,22 @@ class FrontDoor:
         """Whether the rate of an address is limited, which all processes count together."""
         return self._settings.rate_address > 0
 
-    async def counts(self, scope: Mapping[str, Any]) -> Denial | None:
+    async def counts(self, scope: Scope) -> Denial | None:
         """Count a handshake of this address; while Redis is away, they go on uncounted."""
         try:
-            await self._state.parts.limits.take("address", address_of(dict(scope)))
+            await self._state.parts.limits.take("address", address_of(scope))
         except RateLimited as error:
             return _denial(error, scope)
         except Unavailable:
             return None
         return None
 
-    def admit(self, scope: Mapping[str, Any]) -> Codec | Denial:
+    def admit(self, scope: Scope) -> Codec | Denial:
         """The agreed codec, or the refusal as an HTTP answer."""
-        whole = dict(scope)
         try:
-            if not self._hosts.knows(whole):
+            if not self._hosts.knows(scope):
                 raise BadRequest("the Host header names somebody else")
-            codec = admit(whole, self._state.parts.live, address_of(whole))
+            codec = admit(scope, self._state.parts.live, address_of(scope))
             wait = self._handshakes.take(time.monotonic())
             if wait:
                 raise Overloaded("too many sockets come at once", retry_after=max(1.0, wait))
@@ -76,11 +75,11 @@ class FrontDoor:
             return _denial(error, scope)
         return codec
 
-    def opens(self, socket: Socket, scope: Mapping[str, Any]) -> Conversation:
+    def opens(self, socket: Socket, scope: Scope) -> Conversation:
         """The conversation of an accepted socket."""
-        parts, whole = self._state.parts, dict(scope)
-        visit = Visit(parts.live, address_of(whole), logged="app" not in scope)
-        return Conversation(socket, parts, handshake_of(Headers(scope=whole), self._settings), visit.ends)
+        parts = self._state.parts
+        visit = Visit(parts.live, address_of(scope), logged="app" not in scope)
+        return Conversation(socket, parts, handshake_of(Headers(scope=scope), self._settings), visit.ends)
 
     def ready(self, socket: Socket) -> None:
         """The hub has something for it, perhaps."""
@@ -121,12 +120,12 @@ def _write(status: int, address: str, *, began: float = 0.0, **more: Any) -> Non
     )
 
 
-def _denial(error: HoldfastError, scope: Mapping[str, Any]) -> Denial:
+def _denial(error: HoldfastError, scope: Scope) -> Denial:
     response = problem(error)
     headers = list(response.raw_headers)
     if "app" not in scope:
         headers.append((b"x-request-id", token_hex(8).encode()))
-        _write(error.status, address_of(dict(scope)))
+        _write(error.status, address_of(scope))
     return Denial(error.status, headers, bytes(response.body))
 
 
@@ -141,7 +140,7 @@ def admit(scope: Scope, live: LiveSessions, address: str) -> Codec:
         raise Overloaded("this server is going away", retry_after=1)
     if 0 < live.settings.max_sockets <= len(live.pulse.sockets):
         raise Overloaded("this server has all the sockets it takes", retry_after=RETRY_SECONDS)
-    if _TOKEN_NAMES & set(QueryParams(scope["query_string"])):
+    if scope["query_string"] and _TOKEN_NAMES & set(QueryParams(scope["query_string"])):
         raise BadRequest("tokens travel in the first message, never in the address")
     _require_own_origin(headers, live.settings)
     most = live.settings.max_sockets_per_address

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import socket as sockets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import Scope
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 
@@ -40,25 +41,25 @@ class House:
         self.ended: asyncio.Queue[End] = asyncio.Queue()
         self.readied: list[Socket] = []
         self.received: list[protocol.AnyClientMessage] = []
-        self.scopes: list[Mapping[str, Any]] = []
+        self.scopes: list[Scope] = []
         self.waits = False
         self.denial: Denial | None = None
         self.server: Any = None
         self.url = ""
         self.port = 0
 
-    async def counts(self, _scope: Mapping[str, Any]) -> Denial | None:
+    async def counts(self, _scope: Scope) -> Denial | None:
         await asyncio.sleep(0)
         return self.denial
 
-    def admit(self, scope: Mapping[str, Any]) -> Codec | Denial:
+    def admit(self, scope: Scope) -> Codec | Denial:
         self.scopes.append(scope)
         codec = negotiate(scope["subprotocols"])
         if codec is None:
             return Denial(400, [(b"content-type", b"text/plain")], b"offer one of ours")
         return codec
 
-    def opens(self, socket: Socket, _scope: Mapping[str, Any]) -> "Talk":
+    def opens(self, socket: Socket, _scope: Scope) -> "Talk":
         self.opened.put_nowait(socket)
         return Talk(self, socket)
 
