@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from server.inventory.service import Inventory
 from server.ops.auditor import audit
 from tests.support.processes import Process
 from tests.support.servers import PostgreSQL, Redis
+from tests.support.zygote import ForkedProcess, Zygote
 
 GRACE_SECONDS = 1
 REBUILT_WITHIN = 20  # looks, half a second apart
@@ -70,8 +71,17 @@ class Street:
         assert found == []
 
 
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    """Has everything imported, once for all streets."""
+    with Zygote() as made:
+        yield made
+
+
 @pytest.fixture
-async def street(spare_redis: Redis, spare_postgresql: PostgreSQL, tmp_path: Path) -> AsyncIterator[Street]:
+async def street(
+    spare_redis: Redis, spare_postgresql: PostgreSQL, tmp_path: Path, zygote: Zygote
+) -> AsyncIterator[Street]:
     await migrate(spare_postgresql.url)
     environment = {
         "REDIS_URL": spare_redis.url,
@@ -90,6 +100,6 @@ async def street(spare_redis: Redis, spare_postgresql: PostgreSQL, tmp_path: Pat
         stack.push_async_callback(database.close)
         client = connect(spare_redis.url, connections=2)
         stack.push_async_callback(client.aclose)
-        first = await stack.enter_async_context(Process(environment, tmp_path / "first.log"))
-        second = await stack.enter_async_context(Process(environment, tmp_path / "second.log"))
+        first = await stack.enter_async_context(ForkedProcess(zygote, environment, tmp_path / "first.log"))
+        second = await stack.enter_async_context(ForkedProcess(zygote, environment, tmp_path / "second.log"))
         yield Street((first, second), spare_redis, spare_postgresql, database, client)
