@@ -61,3 +61,17 @@ def test_every_reason_to_cancel_and_every_filter_of_bookings_is_documented() -> 
 
 def test_every_event_that_is_acted_on_is_documented() -> None:
     assert {name for name in rows("webhooks.md") if not name.isdigit()} == TYPES
+
+
+def test_every_bad_input_has_its_place() -> None:
+    text = (DOCS / "bad-inputs.md").read_text()
+    table, _, otherwise = text.partition("## What does not apply")
+    cells = [line.split("|") for line in table.splitlines() if re.match(r"\| \d", line)]
+    numbers = ",".join([row[1] for row in cells] + re.findall(r"\*\*([\d, -]+)\*\*", otherwise))
+    named = set[int]()
+    for part in numbers.split(","):
+        first, _, last = part.strip().partition("-")
+        named.update(range(int(first), int(last or first) + 1))
+    assert named == set(range(1, 125))
+    for place in re.findall(r"`([a-z_/0-9.]+)`", "".join(row[3] for row in cells)):
+        assert (DOCS.parent / "tests" / place).exists(), place
