@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,9 @@ REBUILT_WITHIN = 20  # looks, half a second apart
 
 @dataclass(frozen=True)
 class Street:
-    """Two processes on the same two servers."""
+    """Processes on the same two servers."""
 
-    processes: tuple[Process, Process]
+    processes: tuple[Process, ...]
     redis: Redis
     postgresql: PostgreSQL
     database: Database
@@ -78,14 +78,11 @@ def zygote() -> Iterator[Zygote]:
         yield made
 
 
-@pytest.fixture
-async def street(
-    spare_redis: Redis, spare_postgresql: PostgreSQL, tmp_path: Path, zygote: Zygote
-) -> AsyncIterator[Street]:
-    await migrate(spare_postgresql.url)
-    environment = {
-        "REDIS_URL": spare_redis.url,
-        "DATABASE_URL": spare_postgresql.url,
+def environment(redis_url: str, database_url: str) -> dict[str, str]:
+    """What all processes of a street are started with."""
+    return {
+        "REDIS_URL": redis_url,
+        "DATABASE_URL": database_url,
         "SECRET_KEY": secrets.token_hex(32),
         "PAYMENTS": "sandbox",
         "DISCONNECT_GRACE_SECONDS": str(GRACE_SECONDS),
@@ -95,11 +92,30 @@ async def street(
         "RATE_BOOKINGS": "0",
         "LOG_LEVEL": "warning",
     }
+
+
+@asynccontextmanager
+async def open_street(
+    redis: Redis, postgresql: PostgreSQL, folder: Path, zygote: Zygote, *, url: str = "", processes: int = 2
+) -> AsyncIterator[Street]:
+    """So many processes on one PostgreSQL and one Redis; `url` is that of several servers of Redis."""
+    await migrate(postgresql.url)
+    given = environment(url or redis.url, postgresql.url)
     async with AsyncExitStack() as stack:
-        database = await Database.connect(spare_postgresql.url, size=2)
+        database = await Database.connect(postgresql.url, size=2)
         stack.push_async_callback(database.close)
-        client = connect(spare_redis.url, connections=2)
+        client = connect(url or redis.url, connections=2)
         stack.push_async_callback(client.aclose)
-        first = await stack.enter_async_context(ForkedProcess(zygote, environment, tmp_path / "first.log"))
-        second = await stack.enter_async_context(ForkedProcess(zygote, environment, tmp_path / "second.log"))
-        yield Street((first, second), spare_redis, spare_postgresql, database, client)
+        started = [
+            await stack.enter_async_context(ForkedProcess(zygote, given, folder / f"{number}.log"))
+            for number in range(1, processes + 1)
+        ]
+        yield Street(tuple(started), redis, postgresql, database, client)
+
+
+@pytest.fixture
+async def street(
+    spare_redis: Redis, spare_postgresql: PostgreSQL, tmp_path: Path, zygote: Zygote
+) -> AsyncIterator[Street]:
+    async with open_street(spare_redis, spare_postgresql, tmp_path, zygote) as street:
+        yield street
