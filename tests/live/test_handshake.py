@@ -167,6 +167,64 @@ async def test_a_process_on_its_way_out_takes_nobody(house: House) -> None:
     assert "retry-after" in headers
 
 
+PATHS = pytest.mark.parametrize("plain", ["no", "yes"], ids=["line", "plain"])
+
+
+@PATHS
+async def test_a_process_that_is_full_says_when_to_come_again(settings: Settings, plain: Any) -> None:
+    async with open_hall(settings, max_sockets=1, plain_sockets=plain) as house:
+        async with await shake(house):
+            status, problem, headers = await is_refused(house)
+            assert (status, problem["code"], headers["retry-after"]) == (503, "overloaded", "5")
+        await eventually(lambda: not house.parts.live.pulse.sockets)
+        async with await shake(house):
+            pass
+
+
+@PATHS
+async def test_so_many_sockets_come_in_a_second(settings: Settings, plain: Any) -> None:
+    async with open_hall(settings, rate_handshakes=2, plain_sockets=plain) as house:
+        for _ in range(2):
+            assert (await is_refused(house, offered=("chat",)))[0] == 400  # not counted
+        for _ in range(2):
+            await (await shake(house)).close()
+        status, problem, headers = await is_refused(house)
+        assert (status, problem["code"], headers["retry-after"]) == (503, "overloaded", "1")
+
+
+@PATHS
+async def test_the_rate_of_an_address_counts_handshakes(settings: Settings, plain: Any) -> None:
+    async with open_hall(settings, rate_address=1, plain_sockets=plain) as house:
+        async with await shake(house):
+            status, problem, headers = await is_refused(house)
+        assert (status, problem["code"]) == (429, "rate_limited")
+        assert int(headers["retry-after"]) >= 1
+
+
+async def test_a_foreign_host_gets_no_socket(house: House) -> None:
+    status, problem, headers = await is_refused(house, additional_headers={"Host": "elsewhere.example"})
+    assert (status, problem["code"]) == (400, "bad_request")
+    assert headers["content-type"] == "application/problem+json"
+    assert headers["cache-control"] == "no-store"
+    assert len(headers["x-request-id"]) == 16
+
+
+async def test_an_older_http_gets_no_socket(house: House) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(house.base_url.rpartition(":")[2]))
+    host = house.base_url.partition("//")[2]
+    head = f"GET /ws HTTP/1.0\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    writer.write(head.encode())
+    assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 400")
+    writer.close()
+
+
+async def test_a_closed_socket_is_a_line_in_the_log(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    async with await shake(house):
+        pass
+    await eventually(lambda: not house.parts.live.addresses)
+    await eventually(lambda: "path=/ws" in capsys.readouterr().out)
+
+
 def test_two_origins_are_refused_by_us_too(house: House) -> None:
     origin = (b"origin", house.base_url.encode())
     scope = {"type": "websocket", "headers": [origin, origin], "query_string": b"", "subprotocols": [JSON]}
