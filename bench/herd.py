@@ -151,7 +151,7 @@ def main() -> None:
             sale.opens()
             watchers.says(viewers.joins("hall", (start.epoch, start.version)))
             found = coming_back(stand, watchers, server, sale, number)
-            time.sleep(1.5)
+            watchers.settles()
             watchers.says(viewers.joins("hall"))
             watchers.opens(1, first=number + 1)
             last = watchers.wait(viewers.JOINED, 20)

@@ -36,7 +36,6 @@ class Sale:
         seats_ = range(seats) if only is None else only
         self.buyers = Buyers(port, buyers)
         self.made: dict[tuple[int, bool], float] = {}
-        self.passed = 0
         self._resource = resource
         self._party = party
         self._left = [seats_[at : at + party] for at in range(0, len(seats_) - party, party)][::-1]
@@ -48,17 +47,15 @@ class Sale:
         self.buyers.connect()
 
     def runs(self, rate: float, seconds: float) -> Answers:
-        """So many seats change a second."""
+        """So many seats change a second, or as many as are answered."""
         pace = rate / self._party
         return self.buyers.ask_evenly(self._commands(round(pace * seconds)), pace)
 
     def _commands(self, count: int) -> Iterator[tuple[Buyer, bytes]]:
         offset = time.time() - time.perf_counter()
         for _ in range(count):
-            buyer = self._free()
-            if buyer is None:
-                self.passed += 1
-                continue
+            while (buyer := self._free()) is None:
+                self.buyers.listen(0.001)  # all of them wait for an answer: the rate will not be reached
             seats = self._has.pop(buyer.number, None)
             held = seats is None
             if seats is None:

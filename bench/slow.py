@@ -82,7 +82,7 @@ def run(stand: Stand, options: argparse.Namespace, each: int) -> Run:
         watchers.resume(0, 2 * each)
         rig.say("all of them read on")
         sale.runs(options.changes, 3)
-        time.sleep(2)
+        watchers.settles()
         watchers.opens(1, first=options.viewers)
         stats = watchers.wait(viewers.JOINED, 20)
         story = viewers.story(watchers.story())

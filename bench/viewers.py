@@ -116,6 +116,22 @@ class Story:
         return found
 
 
+def unlike(replica: Replica, truth: Replica) -> str:
+    """How a map differs from the true one, in a few words."""
+    if not replica.available:
+        return "has no map"
+    seats = sum(
+        one != other
+        for one, other in zip(
+            zip(replica.available, replica.held, strict=True),
+            zip(truth.available, truth.held, strict=True),
+            strict=False,
+        )
+    )
+    behind = (truth.version - replica.version) / 1e6
+    return f"{seats} seats differ, {behind:.3f} s behind, {replica.gaps} gaps"
+
+
 MAP = frozenset({"snapshot", "delta"})
 
 

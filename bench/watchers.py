@@ -4,6 +4,7 @@ import contextlib
 import struct
 import subprocess
 import tempfile
+import time
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -126,6 +127,16 @@ class Watchers:
         if stats.open < number or not stats.in_time:
             raise RuntimeError(f"only {stats.open} of {number} watchers joined ({stats.word}: {stats})")
         return stats
+
+    def settles(self, seconds: float = 20.0) -> None:
+        """Wait until hardly anything comes: about a frame a second for each, as when all is quiet."""
+        deadline, before = time.monotonic() + seconds, self.stats()
+        while time.monotonic() < deadline:
+            time.sleep(1)
+            now = self.stats()
+            if now.frames - before.frames <= 1.2 * now.open:
+                break
+            before = now
 
     def zero(self) -> None:
         """Count frames of each from here."""
