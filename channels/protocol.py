@@ -250,7 +250,7 @@ class Snapshot(ServerMessage, tag="snapshot", frozen=True, kw_only=True):
     sections: tuple[str, ...] | UnsetType = UNSET
 
 
-class Delta(ServerMessage, tag="delta", frozen=True, kw_only=True):
+class Delta(ServerMessage, tag="delta", frozen=True, kw_only=True, rename={"from_": "from"}):
     """The final state of each slot that changed in (from, to]: index, available, held, flat and ascending.
 
     A client at `mine` applies it if from <= mine < to, ignores it if to <= mine, and else subscribes again.

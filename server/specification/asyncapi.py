@@ -66,9 +66,6 @@ def _as_on_the_wire(schemas: dict[str, Any]) -> None:
         schema["description"] = inspect.cleandoc(schema.get("description", ""))
     for array in ("available", "held"):
         schemas["Snapshot"]["properties"][array] = _NUMBERS
-    delta = schemas["Delta"]
-    delta["properties"]["from"] = delta["properties"].pop("from_")
-    delta["required"] = ["from" if name == "from_" else name for name in delta["required"]]
     booking = schemas["BookingChanged"]
     booking["properties"].pop("fields")
     booking |= {"required": ["type"], "additionalProperties": True}

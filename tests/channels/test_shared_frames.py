@@ -15,8 +15,12 @@ def hall(sold: float, held: float, *, count: int = SEATS) -> Snapshot:
     """A hall of which parties of up to six have taken this part, and others hold some."""
     dice = random.Random(5)
     available, holding = bytearray(b"\x01" * count), bytearray(count)
-    while available.count(1) > count * (1 - sold):
-        start, size = dice.randrange(count), dice.choice((1, 2, 2, 2, 3, 4, 4, 6))
+    taken = 0
+    for start in dice.sample(range(count), count):
+        if taken >= count * sold:
+            break
+        size = dice.choice((1, 2, 2, 2, 3, 4, 4, 6))
+        taken += available.count(1, start, start + size)
         available[start : start + size] = bytes(len(available[start : start + size]))
     for place in dice.sample(range(count), int(count * held)):
         holding[place], available[place] = available[place], 0
