@@ -28,6 +28,10 @@ SNAPSHOT_SECONDS = 1.0
 """How old the snapshot may be that joiners share; one delta follows it."""
 
 
+FAR_SLOTS = 5_000
+"""One that lags by more slots than these, and than an eighth of all, is better off with a snapshot."""
+
+
 class Frames(dict[Codec, Frame]):
     """One message's frames, each encoded when its first reader asks."""
 
@@ -146,19 +150,24 @@ class Group:
         self._catch_ups = {}
         return broadcast
 
-    def catch_up(self, version: int, now: float) -> tuple[Frames, int]:
-        """What brings one at `version` nearer, and where it then stands.
+    def catch_up(self, version: int, now: float, *, resumes: bool = False) -> tuple[Frames, int]:
+        """What brings one at `version` nearer, and where it then stands; who resumes is promised a delta.
 
         Until the next broadcast all at the same version share it, wherever the replica has gone meanwhile.
         """
-        if version < self.replica.history.floor:
-            return self._shared_snapshot(now)
+        if version < self.replica.history.floor or (not resumes and self._is_far(version)):
+            frames, to = self._shared_snapshot(now)
+            if to > version:
+                return frames, to
         caught_up = self._catch_ups.get(version)
         if caught_up is None:
             message = self.view.delta(self.name, self.replica, version, self.recent.since(version))
             message = message or self.view.repeat(self.name, self.replica, version)
             caught_up = self._catch_ups[version] = Frames(message), self.replica.version
         return caught_up
+
+    def _is_far(self, version: int) -> bool:
+        return self.replica.history.exceeds(version, max(FAR_SLOTS, self.replica.count // 8))
 
     def _shared_snapshot(self, now: float) -> tuple[Frames, int]:
         version, kept = self.replica.version, self._snapshot

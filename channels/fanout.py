@@ -128,7 +128,9 @@ class Fanout:
         """Bring one who lags to where shared frames are for it, as far as it can take frames now."""
         subscriber = subscription.subscriber
         while subscriber.ready and subscription.lags:
-            frames, version = subscription.group.catch_up(subscription.version, self._clock())
+            frames, version = subscription.group.catch_up(
+                subscription.version, self._clock(), resumes=subscription.fresh
+            )
             subscription.version = version
             subscription.fresh = False
             self._send(subscription, frames)

@@ -8,7 +8,7 @@ resource.
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 KEPT_VERSIONS = 1000
 KEPT_SECONDS = 60.0
@@ -66,6 +66,11 @@ class History:
             found.append(index)
         found.sort()
         return found
+
+    def exceeds(self, version: int, most: int) -> bool:
+        """Whether more than `most` slots were touched after `version`; as cheap as `most` is small."""
+        beyond = next(islice(reversed(self._touched.values()), most, None), None)
+        return beyond is not None and beyond > version
 
     def extend_back(self, steps: Sequence[tuple[int, int, Sequence[int]]], now: float) -> bool:
         """Put older steps (from, to, indices) before what is known; False if they don't lead to `floor`."""
