@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
@@ -238,6 +239,7 @@ def wire(
     live.inbox, notices.newsman.here = inbox, inbox.hear
     sessions = Sessions(settings, redis)
     sessions.on_bound = bookings.adopt
+    sessions.read = partial(scripts.command, "GET")
     notifications = NotificationsHook(live.table)
     hub = Hub(holds, InventoryLayouts(inventory), bus, hooks={"notifications": notifications})
     parts = Parts(

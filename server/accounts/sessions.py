@@ -49,6 +49,9 @@ class Sessions:
         self._redis = redis
         self._users = users or Users(settings, keys_of(settings))
         self._clock = clock
+        self.read: Callable[[str], Awaitable[Any]] = redis.get
+        """How a key is read: thousands of sockets may say hello at once."""
+
         self.on_bound: OnBound = _nobody_asks
         """Called when a session is bound, and whenever its user opens it: what was missed is made up."""
 
@@ -102,7 +105,7 @@ class Sessions:
     async def bound_to(self, session: str) -> str | None:
         """The user whose JWT `session` needs; None while it is anonymous."""
         with redis_away():
-            user = await self._redis.get(bound_key(session))
+            user = await self.read(bound_key(session))
         return None if user is None else _text(user)
 
     async def _session(self, token: str, *, by_cookie: bool) -> Caller:

@@ -43,6 +43,11 @@ class Standing:
         return cart_of(self.held, owner=owner)
 
     @property
+    def resources(self) -> set[str]:
+        """Where the session has anything, or may have it in a moment."""
+        return {entry.resource for entry in self.listing.entries}
+
+    @property
     def ended(self) -> list[Hold]:
         """What the open cart had and lost by no act of its buyer."""
         entries = (self.found.get(entry.hold) for entry in self.listing.of_cart())
@@ -61,6 +66,9 @@ class Standing:
             for entry in self.listing.entries
             if entry.hold not in live | in_cart and not self.is_on_its_way(entry)
         ]
+
+
+NOTHING = Standing(Listing(now=0), {})
 
 
 def as_ended(hold: Hold) -> Hold:

@@ -6,7 +6,7 @@ swept or not, and PostgreSQL decides what is confirmed.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 
 import structlog
@@ -42,13 +42,19 @@ class Keeper:
         self._was_away = False
         self.liveness = Liveness(holds, self._attendance)
         self.sweeper = Sweeper(holds, clock)
+        holds.on_taken(self._attendance.learn)
 
     # What happens.
 
-    def socket_opened(self, session: str, socket_id: str) -> None:
-        """A session has said hello; this stops its grace."""
+    def socket_opened(self, session: str, socket_id: str, *, is_new: bool = False) -> None:
+        """A session has said hello; this stops its grace. One that is new holds nothing yet."""
         self._attendance.enter(session, socket_id)
-        self.liveness.look_up(session)
+        if not is_new:
+            self.liveness.look_up(session)
+
+    def session_holds(self, session: str, resources: Iterable[str]) -> None:
+        """Where a session that said hello holds anything: it was read for its welcome."""
+        self.liveness.found(session, resources)
 
     def socket_left(self, session: str, socket_id: str) -> None:
         """The page of this socket goes away."""

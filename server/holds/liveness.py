@@ -26,6 +26,11 @@ class Liveness:
         self._unread.add(session)
         self.note(session)
 
+    def found(self, session: str, resources: Iterable[str]) -> None:
+        """Where the session holds anything has been read."""
+        self._attendance.learn(session, resources)
+        self._unread.discard(session)
+
     def note(self, session: str) -> None:
         """Something of the session changed here that Redis does not know yet."""
         self._noted.add(session)

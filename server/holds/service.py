@@ -78,6 +78,13 @@ class Holds:
         )
         self._paying = Paying(self.loader, self.index, self.carts, self.policies)
 
+    def on_taken(self, listener: Callable[[str, list[str]], object]) -> None:
+        """Call with a session and its resource when it took something there by a socket of this process.
+
+        Redis knows by that how alive the session is.
+        """
+        self._taking.on_taken = listener
+
     # Holding.
 
     async def hold(self, caller: Caller, request: HoldRequest, *, op: str | None, connected: bool) -> Held:

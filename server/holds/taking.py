@@ -52,6 +52,7 @@ class Taking:
         self._policies = policies
         self._trust = trust
         self._clock = clock
+        self.on_taken: Callable[[str, list[str]], object] = lambda _session, _resources: None
 
     async def hold(self, session: str, request: HoldRequest, *, op: str | None, process: str | None) -> Held:
         """Take what the request names; `process` is where the session has a socket, if it has one."""
@@ -73,6 +74,8 @@ class Taking:
         if answer.hold is None:
             await self._index.write(session, drop=[hold])
             raise self._refusal(answer, loaded, wanted)
+        if process is not None and answer.created and not answer.replayed:
+            self.on_taken(session, [loaded.resource.id])
         followed = await self._follow(session, answer.hold, place, created=answer.created)
         await self._note(session, hold, answer, place, loaded)
         return held(answer, answer.hold, [*answer.holds, *followed], loaded)

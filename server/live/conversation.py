@@ -27,6 +27,7 @@ from server.errors import (
     RateLimited,
     Unauthorized,
 )
+from server.holds.carts import NOTHING
 from server.holds.rules import Best, HoldRequest
 from server.http.times import now_milliseconds
 from server.live.sessions import LiveSessions
@@ -163,7 +164,7 @@ class Conversation:
             raise Unauthorized("this session belongs to a user now; say hello with the user's token")
 
     async def _hello(self, message: protocol.Hello) -> None:
-        caller, token = await self._identify(message)
+        caller, token, is_new = await self._identify(message)
         tab = self._tab
         waiting = tab.waiting if tab.caller.session == caller.session else []
         if tab.caller.session and (tab.caller.session, tab.caller.user) != (caller.session, caller.user):
@@ -174,11 +175,11 @@ class Conversation:
         else:
             self._live.table.add(tab, caller)
         self._live.pulse.met(self._peer)
-        self._live.opened(tab)
-        await self._welcome(message.ref, token)
+        self._live.opened(tab, is_new=is_new)
+        await self._welcome(message.ref, token, is_new=is_new)
 
-    async def _identify(self, message: protocol.Hello) -> tuple[Caller, str]:
-        """Who says hello, and the token of their session; with nothing shown, a new session."""
+    async def _identify(self, message: protocol.Hello) -> tuple[Caller, str, bool]:
+        """Who says hello, the token of their session, and whether that is new: it is with nothing shown."""
         if message.session is not None and message.token is None:
             raise BadRequest("a session stands beside its user's token")
         cookie = self._handshake.cookie if message.token is None else None
@@ -186,20 +187,24 @@ class Conversation:
         caller = await self._parts.sessions.identify(shown)
         opened = await self._parts.sessions.open(caller)
         if caller is None:
-            return Caller(opened.session, expires_at=opened.expires_at), opened.token
-        return replace(caller, session=opened.session, by_cookie=False), opened.token
+            return Caller(opened.session, expires_at=opened.expires_at), opened.token, True
+        return replace(caller, session=opened.session, by_cookie=False), opened.token, False
 
-    async def _welcome(self, ref: str | int | None, token: str) -> None:
-        """The session as it stands. Changes that came while it was read are read again, so none is missed."""
+    async def _welcome(self, ref: str | int | None, token: str, *, is_new: bool) -> None:
+        """The session as it stands. Changes that came while it was read are read again, so none is missed.
+
+        Of one that is new Redis knows nothing: thousands of them may come at once.
+        """
         tab, session = self._tab, self._live.table.session(self._tab.caller.session)
         assert session is not None
         for _ in range(WELCOME_TRIES):
             tab.missed = 0
-            standing = await self._parts.holds.standing(session.id)
+            standing = NOTHING if is_new else await self._parts.holds.standing(session.id)
             views = [await self._live.news.view(hold) for hold in standing.live]
             if not tab.missed:
                 break
         self._require_session()
+        self._live.found(tab, standing.resources)
         session.holds = {hold.id: hold for hold in standing.live}
         held = [
             (hold, view) for hold, view in zip(standing.live, views, strict=True) if hold.status == "held"

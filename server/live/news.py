@@ -6,6 +6,7 @@ rebuilt.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -15,13 +16,16 @@ import structlog
 from channels.protocol import HoldView, ServerMessage
 from server.errors import HoldfastError
 from server.holds.events import decode_events
-from server.holds.rules import Cart, Hold
+from server.holds.rules import Cart, Hold, HoldEvent
 from server.holds.sources import Resources
 from server.live.table import Session, Table
 from server.live.views import cart_changed, hold_changed, hold_view
 
-QUEUE_LIMIT: Final = 10_000
-"""Messages of Redis waiting to be told; when there are more, all sessions are read anew instead."""
+QUEUE_LIMIT: Final = 100_000
+"""Changes waiting to be told; when there are so many, all sessions are read anew instead."""
+
+YIELD_EVERY: Final = 100
+"""Changes told one after the other: when thousands of holds end at once, everybody else goes on, too."""
 
 AGAIN_SECONDS: Final = 1.0
 CHECK_SECONDS: Final = 1.0
@@ -69,18 +73,20 @@ class News:
         self._holds = holds
         self._inventory = inventory
         self._clock = clock
-        self._queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE_LIMIT)
+        self._queue: deque[HoldEvent] = deque()
         self._stale: dict[str, None] = {}
         self._woken = asyncio.Event()
         self._epochs: dict[str, str] = {}
 
     def hear(self, data: bytes) -> None:
-        """A message of `holdfast:sessions`; never blocks."""
-        try:
-            self._queue.put_nowait(data)
-        except asyncio.QueueFull:
+        """A message of `holdfast:sessions`; never blocks. Who is not connected here is not told."""
+        if len(self._queue) >= QUEUE_LIMIT:
             self.read_all_anew()
-        self._woken.set()
+            return
+        events = [event for event in self._decoded(data) if self._table.session(event.hold.session)]
+        if events:
+            self._queue.extend(events)
+            self._woken.set()
 
     def read_all_anew(self) -> None:
         """Something may have been missed: look at every session again."""
@@ -134,16 +140,20 @@ class News:
     async def tell_queued(self) -> None:
         """Work the queue off."""
         changed: dict[str, Session] = {}
-        while not self._queue.empty():
-            for event in self._decoded(self._queue.get_nowait()):
-                session = self._table.session(event.hold.session)
-                if session is not None:
-                    await self._tell(session, event.hold, event.reason)
-                    changed[session.id] = session
+        count = 0
+        while self._queue:
+            event = self._queue.popleft()
+            session = self._table.session(event.hold.session)
+            if session is not None:
+                await self._tell(session, event.hold, event.reason)
+                changed[session.id] = session
+            count += 1
+            if count % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
         for session in changed.values():
             await self.tell_cart(session)
 
-    def _decoded(self, data: bytes) -> Sequence[Any]:
+    def _decoded(self, data: bytes) -> Sequence[HoldEvent]:
         try:
             return decode_events(data)
         except msgspec.DecodeError as error:

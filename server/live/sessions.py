@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from secrets import token_hex
 from typing import Final, Protocol
 
@@ -35,8 +35,11 @@ DRAIN_SPREAD_MS: Final = 2_000
 class Keeper(Protocol):
     """server.holds.keeper.Keeper: hears of sockets, and knows by that which sessions are alive."""
 
-    def socket_opened(self, session: str, socket_id: str) -> None:
-        """A socket said `hello`."""
+    def socket_opened(self, session: str, socket_id: str, *, is_new: bool = False) -> None:
+        """A socket said `hello`; a session that is new holds nothing yet."""
+
+    def session_holds(self, session: str, resources: Iterable[str]) -> None:
+        """Where it holds anything, as read for its welcome."""
 
     def socket_left(self, session: str, socket_id: str) -> None:
         """Its page is going away."""
@@ -165,9 +168,13 @@ class LiveSessions:
 
     # How they are kept.
 
-    def opened(self, tab: Tab) -> None:
+    def opened(self, tab: Tab, *, is_new: bool = False) -> None:
         """The tab's session is alive."""
-        self._keeper.socket_opened(tab.caller.session, tab.id)
+        self._keeper.socket_opened(tab.caller.session, tab.id, is_new=is_new)
+
+    def found(self, tab: Tab, resources: Iterable[str]) -> None:
+        """Where the tab's session holds anything."""
+        self._keeper.session_holds(tab.caller.session, resources)
 
     def greeted(self, tab: Tab) -> None:
         """The tab has its welcome."""
@@ -209,10 +216,11 @@ class LiveSessions:
         due = {name for name, when in self._revoked.items() if when <= now}
         for name in due:
             del self._revoked[name]
+        at = self._clock()
         for tab in self.table.tabs:
             if tab.caller.session in due and tab.caller.user is None:
                 _send_away(tab, Unauthorized(), CloseCode.UNAUTHORIZED)
-            elif 0 < tab.caller.expires_at <= self._clock():
+            elif 0 < tab.caller.expires_at <= at:
                 _send_away(tab, TokenExpired(), CloseCode.TOKEN_EXPIRED)
 
     async def drain(self) -> None:

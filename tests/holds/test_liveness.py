@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from server.errors import Unavailable
+from server.holds.index import Listing
 from server.inventory.rules import HoldPolicy
 from tests.holds.conftest import MakeWorld
 from tests.holds.world import Listener, World, hall, rows
@@ -362,3 +363,42 @@ async def test_a_resource_that_is_gone_keeps_nobody_from_leaving(world: World, o
     await one.renews()
     await one.closes("ann")
     assert not one.keeper.is_here("ann")
+
+
+async def test_what_was_read_for_the_welcome_is_not_read_again(world: World) -> None:
+    keeper, ann = world.keeper(world.main), world.buyer("ann")
+    await ann.holds("A-1")
+    listed: list[str] = []
+    read = world.main.index.read
+
+    async def noted(session: str) -> Listing:
+        listed.append(session)
+        return await read(session)
+
+    world.main.index.read = noted  # type: ignore[method-assign]  # a spy
+    keeper.socket_opened("ann", "tab", is_new=True)
+    await keeper.flush()
+    keeper.socket_opened("ann", "other tab")
+    keeper.session_holds("ann", ["hall"])
+    await keeper.flush()
+    assert listed == []
+    assert await world.redis.hkeys("{hall}:live:ann") == [world.main.process.encode()]
+    keeper.socket_opened("ann", "a third tab")
+    await keeper.flush()
+    assert listed == ["ann"]
+
+
+async def test_whoever_takes_by_a_socket_is_alive_by_that(world: World) -> None:
+    """Their process need not say so once more, until it is time to."""
+    keeper, ann = world.keeper(world.main), world.buyer("ann")
+    keeper.socket_opened("ann", "tab", is_new=True)
+    await keeper.flush()
+    async with world.listening() as listener:
+        await ann.holds("A-1", connected=True)
+        keeper.hear_events((await listener.so_far()).events)
+    assert not keeper.liveness.awake.is_set()
+    world.time_passes(20)
+    await keeper.liveness.renew()
+    world.time_passes(20)
+    await keeper.sweep()
+    assert await world.of("A-1") == (0, 1, 0)

@@ -11,6 +11,7 @@ from channels.protocol import Notification
 from server.accounts.sessions import BOUND_CHANNEL
 from server.bookings.announcer import CHANNEL, BookingEvent
 from server.errors import Unavailable
+from server.holds.batching import Batcher
 from server.holds.events import SESSIONS_CHANNEL
 from server.holds.rules import HeldItem
 from server.inventory.rules import HoldPolicy, Slot, SlotDraft, lay_out
@@ -167,8 +168,7 @@ async def test_what_was_said_while_nobody_listened_is_read_again(
     await ann.releases(first)
     fourth = await ann.holds("A-4")
     monkeypatch.undo()
-    while not news._queue.empty():
-        news._queue.get_nowait()
+    news._queue.clear()
     news.read_all_anew()
     assert (await ann.tab.hears("hold", id=first["hold"]["id"], status="released"))["reason"] == "released"
     await ann.tab.hears("hold", id=fourth["hold"]["id"], status="held")
@@ -201,14 +201,19 @@ async def test_what_cannot_be_read_now_is_read_later(
     assert next(failures, None) is None
 
 
-async def test_a_full_queue_means_reading_everything_again(house: House, ann: Buyer) -> None:
+async def test_a_full_queue_means_reading_everything_again(
+    house: House, ann: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await ann.watches("hall")
     await ann.holds("A-1")
     news = house.parts.live.news
-    news._queue = asyncio.Queue(1)
     news.hear(b"\xc1")
+    assert not news._queue
+    monkeypatch.setattr("server.live.news.QUEUE_LIMIT", 0)
     news.hear(b"\xc1")
-    await eventually(lambda: not news._stale and news._queue.empty())
+    assert news._stale
+    await eventually(lambda: not news._stale and not news._queue)
+    monkeypatch.undo()
     assert (await ann.holds("A-2"))["hold"]["status"] == "held"
     await ann.tab.hears("hold", status="held")
 
@@ -286,7 +291,7 @@ async def test_what_is_told_before_the_welcome_comes_after_it(
     assert order[:2] == ["welcome", "notification"]
 
 
-def _hears_nothing_of(_tab: object) -> None:
+def _hears_nothing_of(_tab: object, **_: object) -> None:
     pass
 
 
@@ -396,3 +401,23 @@ async def test_epochs_that_cannot_be_read_are_read_later(
     await ann.holds("A-1")
     monkeypatch.setattr(house.parts.holds, "positions", is_away)
     await eventually(lambda: len(asked) > 2)
+
+
+async def test_a_new_session_is_greeted_without_asking_redis(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten thousand may come at once."""
+    asked: list[object] = []
+    call = Batcher.call
+
+    def noted(batcher: Batcher, *command: object) -> object:
+        asked.extend(part for part in command if str(part).startswith("{session:"))
+        return call(batcher, *command)
+
+    monkeypatch.setattr(Batcher, "call", noted)
+    async with visiting(house.base_url, agree=False) as ben:
+        tab = await ben.connects()
+        welcome = await tab.says_hello()
+        await house.parts.keeper.flush()
+        assert welcome["holds"] == []
+        assert asked == []
