@@ -106,6 +106,9 @@ def test_totals_follow_a_replica_wherever_they_are_asked() -> None:
         if chance.random() < 0.3:
             told = view.snapshot("c", replica).sections
             assert {name: list(row) for name, row in told.items()} == sums(truth)
+    other = Truth(slots=[(3, 3)] * 12, version=truth.version)
+    told = view.snapshot("c", Replica(other.state(), 0.0)).sections
+    assert {name: list(row) for name, row in told.items()} == sums(other)
 
 
 def test_what_changed_is_merged_again_once_the_replica_has_moved() -> None:
