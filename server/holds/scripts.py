@@ -51,7 +51,7 @@ _ALL_HERE = """do
   local tag = string.match(KEYS[1], '{[^}]*}')
   redis.call('EXISTS', tag .. ':nowhere:1', tag .. ':nowhere:2')
 end"""
-_NOT_ALL_HERE = "attempted to access a non local key"
+_NOT_ALL_HERE = "ttempted to access a non local key"  # Redis and Valkey begin it differently
 
 
 class Script(msgspec.Struct, frozen=True):

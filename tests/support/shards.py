@@ -31,12 +31,13 @@ class Shards:
             self.servers.append(self._started(self._folder / f"node-{number}"))
 
     def _started(self, folder: Path) -> Redis:
-        folder.mkdir()
+        folder.mkdir(parents=True)
         options = {
             "cluster-enabled": "yes",
             "cluster-node-timeout": str(NODE_TIMEOUT_MS),
             "cluster-port": str(choose_port(folder / "bus-port")),
             "cluster-replica-validity-factor": "0",
+            "cluster-require-full-coverage": "no",
             "repl-diskless-sync-delay": "0",
             "masterauth": self._password,
         }
