@@ -46,7 +46,9 @@ MESSAGES_AT_ONCE = 64
 LAST_WORDS = 1024 * 1024
 """Bytes that a peer may still send after it broke a rule, so that it can read why it is closed."""
 
-_FIRST = {Codec.JSON: 0x81, Codec.MSGPACK: 0x82}
+_FIRST = {Codec.JSON: 0x80 | TEXT, Codec.MSGPACK: 0x80 | BINARY}
+_PONG = 0x80 | PONG
+_LONGER_THAN_CONTROL = 6 + 126
 _log = logging.getLogger("holdfast.socket")
 
 
@@ -98,13 +100,15 @@ class Line(Socket, asyncio.Protocol):
     # -- uvicorn and the transport ---------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """One whole message at once is the usual case; everything else goes through a reader."""
+        """One whole message or pong at once is the usual case; everything else goes through a reader."""
         self.last_received = self._house.loop.time()
         if self._reader is None:
-            payload = whole_frame(data, self._first)
-            if payload is not None and not self._deaf:
-                self._message(payload)
-                return
+            first = data[0]
+            if first == self._first or (first == _PONG and len(data) < _LONGER_THAN_CONTROL):
+                payload = whole_frame(data, first)
+                if payload is not None and not self._deaf:
+                    self._take_whole(first & 0x0F, payload)
+                    return
             self._reader = Reader(deflates=self.deflates)
         self._reader.feed(data)
         self._read_on()
@@ -170,10 +174,9 @@ class Line(Socket, asyncio.Protocol):
             self._transport.resume_reading()
             self._read_on()
 
-    def _message(self, payload: bytes) -> None:
-        """A message of our kind that came in one piece."""
+    def _take_whole(self, opcode: int, payload: bytes) -> None:
         try:
-            self._take(TEXT if self.codec is Codec.JSON else BINARY, payload)
+            self._take(opcode, payload)
         except Violation as error:
             self._fail(error.code, error.reason)
 

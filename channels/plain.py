@@ -50,8 +50,8 @@ class PlainSocket(Socket):
         """Converse to the end."""
         writer = asyncio.create_task(self._write_for_ever())
         try:
-            self._begin(codec, self._websocket.scope)
             async with self._patience:
+                self._begin(codec, self._websocket.scope)
                 await self._receive_for_ever()
         except TimeoutError:
             pass  # it was closed, and the peer does not take that in

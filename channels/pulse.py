@@ -20,7 +20,7 @@ HELLO_SECONDS = 10.0
 """How long a socket may be open without a `hello` that holds."""
 
 SWEEP_SECONDS = 1.0
-_YIELD_EVERY = 256
+_AT_ONCE = 256
 
 
 def _nothing(_socket: Socket) -> None:
@@ -101,26 +101,27 @@ class Pulse:
         """One shared heartbeat to every greeted socket that reads."""
         message = Heartbeat(server_time=time.time_ns() // 1_000_000, stale=self._stale())
         frames = {codec: frame(message, codec) for codec in Codec}
-        async for socket in self._each():
-            if socket.greeted and socket.ready:
-                socket.push(frames[socket.codec])
+        async for some in self._parts():
+            for socket in some:
+                if socket.greeted and socket.ready:
+                    socket.push(frames[socket.codec])
 
-    async def _each(self, *, over_seconds: float = 0.0) -> AsyncIterator[Socket]:
-        """Every socket that was open at the beginning, with turns for others, spread over so many seconds."""
+    async def _parts(self, *, over_seconds: float = 0.0) -> AsyncIterator[list[Socket]]:
+        """Every socket that was open at the beginning, so many at once, spread over so many seconds."""
         found = list(self.sockets)
-        pause = over_seconds * _YIELD_EVERY / max(len(found), _YIELD_EVERY)
-        for count, socket in enumerate(found, 1):
-            yield socket
-            if count % _YIELD_EVERY == 0:
-                await asyncio.sleep(pause)
+        pause = over_seconds * _AT_ONCE / max(len(found), _AT_ONCE)
+        for begin in range(0, len(found), _AT_ONCE):
+            yield found[begin : begin + _AT_ONCE]
+            await asyncio.sleep(pause)
 
     async def _ping_for_ever(self) -> None:
         """A round takes half of the time between two, so that 10,000 pings never go out at once."""
         half = self._ping_seconds / 2
         while True:
             began = time.monotonic()
-            async for socket in self._each(over_seconds=half):
-                socket.ping()
+            async for some in self._parts(over_seconds=half):
+                for socket in some:
+                    socket.ping()
             await asyncio.sleep(max(half, self._ping_seconds - (time.monotonic() - began)))
 
     async def _sweep_for_ever(self) -> None:
@@ -128,14 +129,13 @@ class Pulse:
         while True:
             await asyncio.sleep(min(SWEEP_SECONDS, self._liveness_seconds / 3))
             self._close_strangers(loop.time())
-            async for socket in self._each():
-                self._look_at(socket, loop.time())
+            async for some in self._parts():
+                self._look_at(some, loop.time())
 
     def sweep(self, now: float) -> None:
         """Find who is silent, who is back, and who must be closed."""
         self._close_strangers(now)
-        for socket in list(self.sockets):
-            self._look_at(socket, now)
+        self._look_at(list(self.sockets), now)
 
     def _close_strangers(self, now: float) -> None:
         """The oldest stand first."""
@@ -144,12 +144,16 @@ class Pulse:
             del self._strangers[socket]
             socket.close(CloseCode.HELLO_TIMEOUT, "no hello came")
 
-    def _look_at(self, socket: Socket, now: float) -> None:
-        silent = socket.silent_seconds(now)
-        if silent >= max(SILENT_SECONDS, self._liveness_seconds):
-            socket.close(CloseCode.SILENT, "nothing came for too long")
-        self._tell(socket, silent=silent >= self._liveness_seconds)
-        socket.close_if_stuck(now)
+    def _look_at(self, some: list[Socket], now: float) -> None:
+        """Most are well, and passed over at once."""
+        for socket in some:
+            silent = socket.silent_seconds(now)
+            if silent >= self._liveness_seconds or socket in self._silent:
+                if silent >= max(SILENT_SECONDS, self._liveness_seconds):
+                    socket.close(CloseCode.SILENT, "nothing came for too long")
+                self._tell(socket, silent=silent >= self._liveness_seconds)
+            if not socket.ready or socket.was_stuck:
+                socket.close_if_stuck(now)
 
     def _tell(self, socket: Socket, *, silent: bool) -> None:
         if silent and socket not in self._silent:

@@ -234,6 +234,11 @@ class Socket:
         """How much waits to be sent; None where nobody can tell."""
         return None
 
+    @property
+    def was_stuck(self) -> bool:
+        """Whether something waited when this was last looked at."""
+        return self._stuck is not None
+
     def close_if_stuck(self, now: float) -> None:
         """Close if the peer has read nothing at all for BLOCKED_SECONDS while something waited."""
         if self.ready or self.closed_with is not None:
