@@ -17,7 +17,9 @@ export class Availability extends EventTarget {
   #layout;
   #heard = null;
   #spoke = null;
+  #indices = null;
   #repairing = false;
+  #turn = 0;
   #doubted = false;
   #now;
   #later;
@@ -33,10 +35,9 @@ export class Availability extends EventTarget {
     this.#connection = connection;
     this.#channel = availabilityChannel(resource.id);
     this.#layout = resource.layout;
-    this.#view = sections && { sections };
     this.#now = now;
     this.#later = (task, wait) => later(task, wait);
-    this.replica = new Replica(sections ? indices : null);
+    this.#look(sections, indices);
     const { signal } = this.#listeners;
     connection.addEventListener("welcome", () => this.#subscribe(), { signal });
     connection.addEventListener("message", ({ detail }) => this.#hear(detail), { signal });
@@ -57,21 +58,38 @@ export class Availability extends EventTarget {
     return this.#spoke !== null && this.#now() - this.#spoke > QUIET_LIMIT;
   }
 
+  /**
+   * Follows another part of the resource from now on, or all of it: a map that shows one block hears of that block alone.
+   * The replica is a new one, which has no numbers until the server has sent them: then there is a `change`.
+   * @param {{sections?: string[], indices?: number[]}} [view] as for the constructor
+   */
+  show({ sections, indices } = {}) {
+    this.#look(sections, indices);
+    if (this.#connection.state === "live") this.#subscribe();
+  }
+
+  #look(sections, indices) {
+    this.#view = sections && { sections };
+    this.#indices = sections ? indices : null;
+    this.replica = new Replica(this.#indices);
+  }
+
   close() {
     this.#listeners.abort();
     this.#connection.ask({ type: "unsubscribe", channel: this.#channel }).catch(() => {});
   }
 
   async #subscribe() {
+    const turn = ++this.#turn;
     this.#repairing = true;
     const question = { type: "subscribe", channel: this.#channel, position: this.replica.position, view: this.#view };
     try {
       await this.#connection.ask(question);
       this.refusal = null;
     } catch (refusal) {
-      this.#refused(refusal);
+      if (turn === this.#turn) this.#refused(refusal);
     }
-    this.#repairing = false;
+    if (turn === this.#turn) this.#repairing = false;
   }
 
   /** What may be had later is asked for again; after a lost line the next welcome does it. */
@@ -84,8 +102,16 @@ export class Availability extends EventTarget {
   #hear(message) {
     if (message.type === "heartbeat") this.#beat(message.stale === true);
     if (message.channel !== this.#channel) return;
-    if (message.type === "snapshot") this.#snapshot(message);
+    if (message.type === "snapshot") this.#isOfView(message) && this.#snapshot(message);
     else if (message.type === "delta") this.#tell(this.replica.delta(message));
+  }
+
+  /** Whether a snapshot is of what is shown now, and not of the view before. */
+  #isOfView({ sections, count }) {
+    if (!this.#view) return !sections;
+    if (!sections) return count === this.#indices.length;
+    const wanted = new Set(this.#view.sections);
+    return wanted.size === sections.length && sections.every((name) => wanted.has(name));
   }
 
   /** By its heartbeats the server says whether it sees the truth itself; if so, a channel that is quiet is true. */

@@ -153,3 +153,42 @@ test("closed, it hears nothing more", () => {
   assert.ok(!availability.replica.ready);
   assert.equal(line.asked.at(-1).type, "unsubscribe");
 });
+
+const STALLS = { ...SNAPSHOT, sections: ["Stalls"], count: 1, available: [1], held: [0] };
+
+test("another view begins with its own snapshot, and hears nothing of the one before", async () => {
+  line.welcome();
+  line.says(SNAPSHOT);
+  availability.show({ sections: ["Stalls"], indices: [1] });
+  assert.deepEqual(line.asked.at(-1), { type: "subscribe", channel: CHANNEL, position: undefined, view: { sections: ["Stalls"] } });
+  assert.ok(!availability.replica.ready);
+  line.says({ type: "delta", channel: CHANNEL, epoch: "e", from: 10, to: 11, changes: [0, 0, 1] });
+  line.says({ ...SNAPSHOT, version: 12 });
+  assert.ok(!availability.replica.ready, "what was on its way is of the view before");
+  await settled();
+  line.says({ ...STALLS, version: 12 });
+  line.says({ type: "delta", channel: CHANNEL, epoch: "e", from: 12, to: 13, changes: [1, 0, 1] });
+  assert.deepEqual(availability.replica.at(1), { available: 0, held: 1 });
+  assert.deepEqual(changes, [null, null, [1]]);
+  assert.equal(line.asked.length, 2);
+});
+
+test("of two views asked for at once the second counts", async () => {
+  line.welcome();
+  line.says(SNAPSHOT);
+  availability.show({ sections: ["Stalls"], indices: [1] });
+  availability.show();
+  line.says(STALLS);
+  assert.ok(!availability.replica.ready);
+  line.says({ ...SNAPSHOT, version: 14 });
+  await settled();
+  assert.deepEqual(availability.replica.position, ["e", 14]);
+  assert.equal(line.asked.at(-1).view, undefined);
+  assert.equal(line.asked.length, 3);
+});
+
+test("a view that is chosen before the line stands is the one that is asked for", () => {
+  availability.show({ sections: ["Stalls"], indices: [1] });
+  line.welcome();
+  assert.deepEqual(line.asked.map(({ view }) => view), [{ sections: ["Stalls"] }]);
+});
