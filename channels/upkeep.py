@@ -241,6 +241,9 @@ class LogReader:
     async def reach_back(self, position: tuple[str, int]) -> None:
         """Extend the replica's history to the position, if the log has it."""
         epoch, version = position
+        current = self._channel.current
+        if epoch != current.epoch or version >= current.history.floor:
+            return  # without waiting for others, who may be ten thousand
         async with self._one_at_a_time:
             replica = self._channel.current
             if replica is not self._replica:

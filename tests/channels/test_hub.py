@@ -1,12 +1,14 @@
 """The hub: who follows gets a snapshot or one delta, then what follows, and never anything wrong."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from channels import fanout
 from channels.codec import Codec
 from channels.protocol import SectionsView
+from channels.replica import Change
 from channels.source import ChannelError
 from tests.channels.scene import HALL, Scene
 from tests.channels.world import expected, sums
@@ -105,6 +107,27 @@ async def test_a_position_from_before_this_process_comes_from_the_log(scene: Sce
     await scene.hub.subscribe(ben, HALL, ("e1", 102))
     assert ben.frames[0]["changes"] == [0, 0, 0]
     assert scene.world.log_reads == 1
+
+
+async def test_nobody_at_a_known_position_waits_for_another_that_asks_the_log(scene: Scene) -> None:
+    scene.world.change({3: (0, 1)})
+    asked, answers = scene.world.changes_since, asyncio.Event()
+
+    async def slow(resource_id: str, epoch: str, version: int) -> Sequence[Change] | None:
+        await answers.wait()
+        return await asked(resource_id, epoch, version)
+
+    scene.world.changes_since = slow  # type: ignore[method-assign]  # a log that takes its time
+    await scene.hub.subscribe(scene.reader(), HALL)
+    ann, ben = scene.reader(), scene.reader()
+    asking = asyncio.create_task(scene.hub.subscribe(ann, HALL, ("e1", 100)))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await scene.hub.subscribe(ben, HALL, ("e1", 101))
+    assert ben.types() == ["delta"]
+    answers.set()
+    await asking
+    assert [(frame["from"], frame["to"]) for frame in ann.frames] == [(100, 101)]
 
 
 async def test_a_version_that_never_was_gets_a_snapshot(scene: Scene) -> None:
