@@ -10,8 +10,10 @@ import asyncpg
 import jwt
 import pytest
 
+from server import cli
 from server.cli import main
 from server.serve import listen
+from server.settings import Settings
 from tests.support.names import SETTINGS_NAMES
 
 JWT_SECRET = "a-jwt-secret-of-the-tests-0123456789"
@@ -130,6 +132,23 @@ def test_run_serves_until_it_is_told_to_stop(
     complete(command, REDIS_URL=redis_url, DATABASE_URL=database_url)
     assert command("run")[0] == 0
     assert len(served) == 1
+
+
+def test_run_serves_sockets_by_plain_asgi_if_it_is_told_to(
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    redis_url: str,
+    database_url: str,
+) -> None:
+    served: list[Settings] = []
+
+    async def serve(settings: Settings) -> None:
+        served.append(settings)
+
+    monkeypatch.setattr(cli, "serve", serve)
+    complete(command, REDIS_URL=redis_url, DATABASE_URL=database_url)
+    assert [command("run", *flags)[0] for flags in ((), ("--plain-sockets",))] == [0, 0]
+    assert [settings.plain_sockets for settings in served] == ["no", "yes"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from server.errors import Unavailable
 from server.settings import Settings
-from tests.live.conftest import hall, open_hall
+from tests.live.conftest import eventually, hall, open_hall
 from tests.support.buyer import CODECS, CodecName, Refused, visiting
 from tests.support.door import jwt_of
 from tests.support.house import House
@@ -347,3 +347,58 @@ async def test_another_hall_of_another_owner_does_not_fit_the_cart(house: House)
         with pytest.raises(Refused) as refused:
             await ann.holds("A-1", resource="other")
         assert refused.value.code == "conflict"
+
+
+async def test_who_goes_in_the_middle_of_a_command_leaves_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session is being read from Redis when the line is cut, and that is not to be stopped at once."""
+    gate, asked = asyncio.Event(), asyncio.Event()
+    opens = house.parts.sessions.open
+
+    async def is_slow(*anything: object) -> object:
+        asked.set()
+        try:
+            await gate.wait()
+        except asyncio.CancelledError:
+            await gate.wait()
+        return await opens(*anything)  # type: ignore[arg-type]  # handed through
+
+    monkeypatch.setattr(house.parts.sessions, "open", is_slow)
+    async with visiting(house.base_url) as ann:
+        tab = await ann.connects()
+        await tab.send({"type": "hello"})
+        await asked.wait()
+        await tab.is_cut_off()
+        await eventually(lambda: not house.parts.live.pulse.sockets)
+        gate.set()
+        await eventually(lambda: not house.parts.live.addresses)
+    await asyncio.sleep(0.2)
+    assert house.parts.live.table.tabs == []
+
+
+async def test_what_needs_nobody_keeps_its_place_behind_what_does(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = asyncio.Event()
+    extend = house.parts.holds.extend
+
+    async def waits(*anything: object, **more: object) -> object:
+        await gate.wait()
+        return await extend(*anything, **more)  # type: ignore[arg-type]  # handed through
+
+    monkeypatch.setattr(house.parts.holds, "extend", waits)
+    async with visiting(house.base_url) as ann:
+        tab = await ann.opens_tab()
+        answers: list[str] = []
+        asked = [
+            asyncio.create_task(tab.ask("extend")),
+            asyncio.create_task(tab.ask("unsubscribe", channel="availability:hall")),
+        ]
+        for each in asked:
+            each.add_done_callback(lambda done: answers.append(done.result()["type"]))
+        assert (await (await ann.opens_tab()).ask("unsubscribe", channel="availability:hall"))["type"] == "ok"
+        assert answers == []
+        gate.set()
+        await asyncio.gather(*asked)
+        assert answers == ["error", "ok"]
