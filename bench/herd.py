@@ -96,9 +96,9 @@ class Return:
 
 def coming_back(stand: Stand, watchers: Watchers, server: Holdfast, sale: Sale, number: int) -> Return:
     """Drop them all and let them all come back."""
-    before = asked(stand)
+    before, began = asked(stand), time.time()
     sale.runs(CHANGES, USUAL_SECONDS)
-    between = asked(stand)
+    between, usual = asked(stand), time.time() - began
     rig.say(f"{number} sockets are dropped at once and come back")
     used, dropped = server.cpu(), time.time()
     watchers.drop(0, number)
@@ -106,7 +106,7 @@ def coming_back(stand: Stand, watchers: Watchers, server: Holdfast, sale: Sale, 
     sale.runs(CHANGES, USUAL_SECONDS)
     watchers.wait(viewers.JOINED, 60)
     spent, after, took = server.cpu() - used, asked(stand), time.time() - dropped
-    share = took / USUAL_SECONDS
+    share = took / usual
     more = {name: after[name] - between[name] - share * (between[name] - before[name]) for name in after}
     return Return(dropped, spent, Counter({name: max(0, round(count)) for name, count in more.items()}))
 

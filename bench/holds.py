@@ -10,6 +10,7 @@ and of Redis for each command, by the kernel's count; on two cores that are shar
 
 import argparse
 import asyncio
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,18 +18,21 @@ from pathlib import Path
 import httpx
 from redis.asyncio import Redis
 
+from bench import report
 from bench.buyers import Answers, Buyer, Buyers, cpu_seconds, masked
 from scripts.sell_real_hall import holdfast, servers
 from tests.support.processes import Process
 
 HALL = "hall"
 SEATS = 50_000
+RATE, P99 = 5000, 50.0  # DESIGN §9
 
 
 class Bench:
     """A server process with its Redis and the hall's seats."""
 
     def __init__(self, server: int, redis: int, seats: list[str]) -> None:
+        self.result = report.Result("holds", "make bench-holds")
         self._pids = (server, redis)
         self._seats = seats
         self._taken = 0
@@ -71,7 +75,16 @@ class Bench:
             f"{what:28} {count:6} in {answers.seconds:5.1f} s = {count / answers.seconds:6.0f}/s   "
             f"server {1e6 * server / count:5.0f} µs  Redis {1e6 * redis / count:4.0f} µs   "
             f"p50 {answers.ms(0.5):5.1f} ms  p99 {answers.ms(0.99):5.1f} ms",
+            file=sys.stderr,
             flush=True,
+        )
+        rate, p99, timed = count / answers.seconds, answers.ms(0.99), what.endswith("releases/s")
+        self.result.add(
+            what,
+            f"{rate:,.0f}/s, p50 {answers.ms(0.5):.1f} ms, p99 {p99:.1f} ms",
+            goal=f"≥ {RATE:,}/s" if what == "hold" else f"p99 ≤ {P99:.0f} ms" if timed else "",
+            reached=rate >= RATE if what == "hold" else p99 <= P99 if timed else None,
+            note=f"each {1e6 * server / count:.0f} µs of the server, {1e6 * redis / count:.0f} µs of Redis",
         )
         if answers.refused:
             raise SystemExit(f"{len(answers.refused)} were refused, first {answers.refused[0]!r}")
@@ -112,16 +125,19 @@ async def run(around: dict[str, str], state: Path, options: argparse.Namespace) 
         await redis.aclose()
         bench = Bench(process.pid, pid, [slot["id"] for slot in hall["slots"]])
         measure(process.port, bench, options)
+        report.finish(bench.result, options)
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = report.parser(__doc__)
     parser.add_argument("--sockets", type=int, default=2000, help="sessions, each with one")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--window", type=int, default=500, help="commands unanswered at once")
     parser.add_argument("--rate", type=int, default=2500, help="holds a second for the times; 0 is none")
     options = parser.parse_args()
+    if options.quick:
+        options.sockets, options.rounds, options.rate = 50, 1, 50
     with tempfile.TemporaryDirectory(prefix="holdfast-") as folder, servers(Path(folder)) as around:
         holdfast("migrate", environment=around)
         made = ["--generate", "stadium", "--seats", SEATS, "--resource", HALL]
