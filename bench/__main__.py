@@ -27,7 +27,7 @@ BENCHES = {
     "onsale": 90,
     "holds": 90,
     "herd": 120,
-    "memory": 60,
+    "memory": 90,
     "slow": 100,
     "expiry": 90,
     "bookings": 90,

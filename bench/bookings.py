@@ -30,6 +30,7 @@ from typing import Any
 import asyncpg
 import redis.asyncio
 
+from bench import report, rig
 from scripts.sell_real_hall import holdfast
 from server.bookings.announcer import CHANNEL
 from server.database.pool import Database
@@ -279,6 +280,13 @@ async def measure(on: Machine, state: Path, options: argparse.Namespace) -> None
         print((state / "server.log").read_text()[-2000:], end="")
     await asking.close()
     show(done, count, used)
+    result = result_of(done, count, used, confirmed - options.warm)
+    times = [
+        float(each) for each in _DURATION.findall(on.postgresql.log.read_text(errors="replace")[logged:])
+    ]
+    p95 = rig.percentile(times, 0.95)
+    result.add("a statement of PostgreSQL", f"p95 {p95:.1f} ms", "p95 < 50 ms", reached=p95 < 50)
+    report.finish(result, options)
     print(f"confirmed in PostgreSQL: {confirmed} of {count + options.warm}; not heard of: {done.lost}")
     show_database(
         statements, count, on.postgresql.log.read_text(errors="replace")[logged:], options.statements
@@ -298,6 +306,21 @@ def child_of(process: Process) -> int:
     child = process._child  # noqa: SLF001  # whose processor time is measured
     assert child is not None
     return child.pid
+
+
+def result_of(done: Figures, count: int, used: Mapping[str, float], confirmed: int) -> report.Result:
+    """What DESIGN §9 asks for."""
+    result = report.Result("bookings", "make bench-bookings")
+    rate, each = confirmed / done.took, 1000 * used["server"] / count
+    result.add("hold → paid → confirmed", f"{rate:,.0f}/s", "≥ 300/s", reached=rate >= 297)
+    others = ", ".join(f"{name} {1000 * used[name] / count:.1f} ms" for name in ("PostgreSQL", "Redis"))
+    result.add("processor of the server for each", f"{each:.1f} ms", "≤ 2 ms", reached=each <= 2, note=others)
+    answers = [1000 * second for seconds in done.routes.values() for second in seconds]
+    p95, whole = rig.percentile(answers, 0.95), 1000 * rig.percentile(done.whole, 0.95)
+    result.add("an answer over HTTP", f"p95 {p95:.0f} ms", "p95 < 200 ms", reached=p95 < 200)
+    result.add("a booking, end to end", f"p95 {whole:.0f} ms", "< 2 s", reached=whole < 2000)
+    result.facts = {"per_second": rate, "server_ms": each, "http_p95_ms": p95, "whole_p95_ms": whole}
+    return result
 
 
 def show(done: Figures, count: int, used: Mapping[str, float]) -> None:
@@ -327,7 +350,7 @@ def cuts(milliseconds: Sequence[float]) -> str:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = report.parser(__doc__)
     parser.add_argument("--rate", type=float, default=300, help="bookings a second; 0: as fast as they can")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--bookings", type=int, default=0, help="how many, instead of --seconds")
@@ -338,6 +361,8 @@ def main() -> None:
     )
     parser.add_argument("--wait", action="store_true", help="print the server's pid, for a profiler")
     options = parser.parse_args()
+    if options.quick:
+        options.rate, options.seconds, options.warm = 10, 1, 4
     with tempfile.TemporaryDirectory(prefix="holdfast-") as folder, machine(Path(folder)) as on:
         holdfast("migrate", environment=dict(on.environment))
         asyncio.run(measure(on, Path(folder), options))
