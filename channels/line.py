@@ -8,13 +8,14 @@ arrival.py.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import Scope
 
 from channels import socket as sockets
-from channels.codec import Codec, Frame
+from channels.codec import Codec, Frame, frame
 from channels.frames import (
     BINARY,
     CLOSE,
@@ -31,7 +32,7 @@ from channels.frames import (
     text_of,
     whole_frame,
 )
-from channels.protocol import CloseCode, close_reason
+from channels.protocol import CloseCode, ServerMessage, close_reason
 from channels.socket import ABNORMAL, Door, Socket
 
 HIGH_WATER = 32 * 1024
@@ -226,6 +227,13 @@ class Line(Socket, asyncio.Protocol):
         else:
             super().push(frame)
 
+    def answer_all(self, messages: Sequence[ServerMessage]) -> None:
+        """Several answers in their order, in one write."""
+        if self._paused or self._answers or self.closed_with is not None:
+            super().answer_all(messages)
+        else:
+            self._transport.write(b"".join(frame(message, self.codec).wire for message in messages))
+
     def _write_now(self, made: Frame) -> bool:
         if self._paused:
             return False
@@ -269,12 +277,6 @@ class Line(Socket, asyncio.Protocol):
         self._unread += reader.forget()
         if self._unread > LAST_WORDS:
             self._transport.abort()
-
-    def _tell_clean_end(self) -> None:
-        self._tell_end(clean=True)
-
-    def _tell_abnormal_end(self) -> None:
-        self._tell_end(clean=False)
 
     def _cut_later(self) -> None:
         if self._closer is None:

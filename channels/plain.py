@@ -106,9 +106,6 @@ class PlainSocket(Socket):
             loop.call_soon(self._tell_abnormal_end)
             self._patience.reschedule(loop.time() + sockets.CLOSE_SECONDS)
 
-    def _tell_abnormal_end(self) -> None:
-        self._tell_end(clean=False)
-
     async def _write_for_ever(self) -> None:
         try:
             while self._closing is None:

@@ -173,6 +173,11 @@ class Socket:
         if self._answers or not self._write_now(made):
             self._queue(made)
 
+    def answer_all(self, messages: Sequence[ServerMessage]) -> None:
+        """Several answers in their order, where that can be in one write."""
+        for message in messages:
+            self.answer(message)
+
     def _queue(self, made: Frame) -> None:
         self.ready = False
         if self._answers is None:
@@ -220,6 +225,12 @@ class Socket:
         talk, self._talk = self._talk, None
         if talk is not None and self.closed_with is not None:
             talk.ended(self.closed_with, clean=clean)
+
+    def _tell_clean_end(self) -> None:
+        self._tell_end(clean=True)
+
+    def _tell_abnormal_end(self) -> None:
+        self._tell_end(clean=False)
 
     # -- watched by the pulse --------------------------------------------------------------------------------
 

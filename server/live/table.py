@@ -1,7 +1,7 @@
 """Who is connected to this process: the tabs of each session and of each user."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Protocol
@@ -26,6 +26,9 @@ class Peer(Subscriber, Protocol):
 
     def answer(self, message: ServerMessage) -> None:
         """Say something of its own, before all broadcasts, without blocking."""
+
+    def answer_all(self, messages: Sequence[ServerMessage]) -> None:
+        """Say several things, in their order and in one write where that can be."""
 
     def close(self, code: int, words: str = "", retry_after: float | None = None) -> None:
         """Begin to close; what waits is not sent."""

@@ -94,6 +94,19 @@ async def test_broadcasts_of_any_length_arrive_whole_between_answers(house: Hous
         assert [message for message in told if message["type"] == "delta"] == [json.loads(shared.data)] * 20
 
 
+async def test_several_answers_come_in_their_order(house: House, mute: Muting) -> None:
+    several = [protocol.Ok(ref=number) for number in range(5)]
+    async with house.connect() as client:
+        (await next_of(house.opened)).answer_all(several)
+        assert [(await said(client))["ref"] for _ in several] == [0, 1, 2, 3, 4]
+    peer = mute(house.port)
+    opened = await next_of(house.opened)
+    await flood(opened, frame(delta(20_000), Codec.JSON))
+    opened.answer_all([protocol.Ok(ref="first"), protocol.Ok(ref="second")])
+    found = await peer.reads(b'"second"')
+    assert found.index(b'"first"') < found.index(b'"second"')
+
+
 async def test_the_third_malformed_frame_closes(house: House) -> None:
     async with house.connect() as client:
         for turn in range(3):
