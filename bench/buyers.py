@@ -4,7 +4,6 @@ Masks are all zeros, which RFC 6455 allows a client that is no browser: the serv
 side's is none. Answers are told apart by their first bytes, for `type` comes first.
 """
 
-import os
 import select
 import socket
 import time
@@ -231,10 +230,3 @@ def _end_of(data: bytes, start: int) -> tuple[int, int] | None:
             return None
         size = int.from_bytes(data[start + 2 : head], "big")
     return (head, head + size) if len(data) >= head + size else None
-
-
-def cpu_seconds(process: int) -> float:
-    """What a process has used, user and system."""
-    with open(f"/proc/{process}/stat", "rb") as stat:  # noqa: PTH123  # a file of the kernel's
-        fields = stat.read().rsplit(b")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
