@@ -17,7 +17,7 @@ from channels import fit, handshake, line, protocol, pulse
 from channels import socket as sockets
 from channels.arrival import Arrival, Lines
 from channels.codec import Codec, frame
-from channels.frames import CLOSE, CONTINUATION, PING, TEXT
+from channels.frames import CLOSE, CONTINUATION, PING, TEXT, Reader
 from channels.line import Line
 from channels.protocol import MAX_FRAME_BYTES
 from channels.pulse import Pulse
@@ -71,6 +71,14 @@ async def test_8_1_the_first_bad_fragment_fails_before_the_message_is_whole(hous
     async with RawPeer(house.port) as peer:
         peer.send(masked(TEXT, b"\xce\xba\xe1", final=False), masked(CONTINUATION, b"x", final=False))
         assert await peer.ends_with() == 1007
+
+
+def test_5_4_each_message_is_bounded_by_itself() -> None:
+    parts = [masked(CONTINUATION, b"x" * 200, final=False)] * 200
+    reader = Reader()
+    reader.feed(b"".join([masked(TEXT, final=False), *parts, masked(CONTINUATION)] * 3))
+    assert [reader.next() for _ in range(4)] == [(TEXT, b"x" * 40_000)] * 3 + [None]
+    assert reader.idle
 
 
 async def test_5_5_pings_in_a_flood_fail_with_1008_and_a_budget_comes_back(house: House) -> None:
