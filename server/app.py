@@ -211,7 +211,7 @@ def wire(
     holds = Holds(redis, inventory, PostgresBooked(database), settings, process=process, scripts=scripts)
     inventory.on_change = holds.load
 
-    announcer = Announcer(redis)
+    announcer = Announcer(scripts.command)
     provider = served.by_name.get(served.default)
     bookings = Bookings(
         database,

@@ -1,9 +1,9 @@
 """Tells every process of a changed booking, so that the sockets of its session and user hear of it."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
-from redis.asyncio import Redis
 
 from server.bookings.rules import Booking
 from server.bookings.views import booking_view
@@ -24,10 +24,13 @@ class BookingEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Announcer:
-    """Publishes on CHANNEL; a message may come twice, and none is missed: apply() repeats until it is out."""
+    """Publishes on CHANNEL; a message may come twice, and none is missed: apply() repeats until it is out.
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+    `command` sends one to Redis, along with whatever else is sent just then.
+    """
+
+    def __init__(self, command: Callable[..., Awaitable[Any]]) -> None:
+        self._command = command
 
     async def __call__(self, booking: Booking) -> None:
         event = BookingEvent(
@@ -37,7 +40,7 @@ class Announcer:
             booking=booking_view(booking, int),
         )
         with redis_away():
-            await self._redis.publish(CHANNEL, _encoder.encode(event))
+            await self._command("PUBLISH", CHANNEL, _encoder.encode(event))
 
 
 def read_event(data: bytes) -> BookingEvent:

@@ -6,7 +6,8 @@ unless Redis stands at the epoch that PostgreSQL names, so a rebuild's older rea
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from server.bookings.outbox import tell
 from server.bookings.rules import Booking, Line, LineState, holds_of
 from server.bookings.worker import Clock, Worker
 from server.database.pool import Connection, Database
+from server.database.together import Together
 from server.errors import Conflict, Unavailable
 from server.holds.rules import Hold
 
@@ -43,6 +45,17 @@ class Stale(Exception):
         self.resources = resources
 
 
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """The holds that turned out to have ended; else what is to be written down as done."""
+
+    ended: list[Hold]
+    done: tuple[Booking, Sequence[Line]] | None = None
+
+
+Outcome = _Applied | BaseException | None
+
+
 class Applier:
     """`apply(booking)` after each change; `worker` for what was left undone."""
 
@@ -53,6 +66,7 @@ class Applier:
         self._clock = clock
         self._stale: set[str] = set()
         self._gate = asyncio.Semaphore(AT_ONCE)
+        self._together: Together[UUID, Outcome] = Together(self._apply_these)
         self.on_commit: Callable[[], None] = lambda: None
         self.worker = Worker("bookings.apply", self.work, idle=IDLE_SECONDS)
 
@@ -79,6 +93,44 @@ class Applier:
         if ended:
             await self._apply(booking_id)
         return ended
+
+    async def _apply(self, booking_id: UUID) -> list[Hold]:
+        """What many bookings need is done in one transaction; one that somebody else has, in its own."""
+        outcome = await self._together(booking_id)
+        if outcome is None:
+            (outcome,) = await self._apply_these([booking_id], wait=True)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        if outcome is None:  # there is no such booking
+            return []
+        if outcome.ended:
+            await self._cancel(booking_id)
+        return outcome.ended
+
+    async def _apply_these(self, ids: Sequence[UUID], *, wait: bool = False) -> list[Outcome]:
+        """What became of each; None for one that somebody else has, or of which there is none."""
+        async with self._gate, self._database.transaction() as connection:
+            found = await store.lock_to_apply(connection, list(set(ids)), wait=wait)
+            outcomes: list[_Applied | BaseException] = await asyncio.gather(
+                *(self._bring(booking, epochs) for booking, epochs in found), return_exceptions=True
+            )
+            done = [each.done for each in outcomes if isinstance(each, _Applied) and each.done is not None]
+            if done:
+                await store.mark_applied(connection, done)
+        by_id = dict(zip((booking.id for booking, _ in found), outcomes, strict=True))
+        return [by_id.get(name) for name in ids]
+
+    async def _bring(self, booking: Booking, epochs: Mapping[str, str]) -> _Applied:
+        """One locked booking's change brought to Redis and the listeners."""
+        if booking.applied_version == booking.version:
+            return _Applied([])
+        behind = tuple(line for line in booking.lines if line.applied != line.state)
+        ended = await self._follow(booking, behind, epochs)
+        if ended:
+            return _Applied(ended)
+        if booking.change_of is None:
+            await self._announce(booking)
+        return _Applied([], (booking, behind))
 
     async def work(self) -> float:
         """One round of the loop: a batch of what was left undone."""
@@ -108,39 +160,21 @@ class Applier:
                 self._stale.add(resource)
                 await self._holds.ensure(resource)
 
-    async def _apply(self, booking_id: UUID) -> list[Hold]:
-        async with self._gate, self._database.transaction() as connection:
-            booking = await store.lock(connection, booking_id)
-            if booking is None or booking.applied_version == booking.version:
-                return []
-            ended = await self._follow(connection, booking)
-            if not ended:
-                if booking.change_of is None:
-                    await self._announce(booking)
-                await store.mark_applied(connection, booking)
-                return []
-        await self._cancel(booking)
-        return ended
-
-    async def _follow(self, connection: Connection, booking: Booking) -> list[Hold]:
+    async def _follow(
+        self, booking: Booking, behind: tuple[Line, ...], epochs: Mapping[str, str]
+    ) -> list[Hold]:
         """Redis does what the lines say; answers the holds that had ended."""
-        behind = tuple(line for line in booking.lines if line.applied != line.state)
         if not behind:
             return []
-        current = await self._current_epochs(connection, behind)
-        ended = await self._tell(booking, behind, current)
-        if not ended:
-            for state in {line.state for line in behind}:
-                await store.mark_lines(connection, booking.id, [b for b in behind if b.state == state], state)
-        return ended
+        current = {line.resource: epochs[line.resource] for line in behind}
+        await self._require_epochs(current)
+        return await self._tell(booking, behind, current)
 
-    async def _current_epochs(self, connection: Connection, lines: Sequence[Line]) -> dict[str, str]:
-        wanted = await store.epochs(connection, sorted({line.resource for line in lines}))
+    async def _require_epochs(self, wanted: Mapping[str, str]) -> None:
         stale = [name for name, epoch in wanted.items() if await self._holds.epoch(name) != epoch]
         if stale:
             raise Stale(stale)
         self._stale.difference_update(wanted)
-        return wanted
 
     async def _tell(self, booking: Booking, lines: tuple[Line, ...], current: dict[str, str]) -> list[Hold]:
         state: LineState = lines[0].state  # a booking's lines move together
@@ -185,10 +219,10 @@ class Applier:
         except Conflict:  # the cart was filled with something else between the question and now
             await self._holds.end(holds, name, "released", "cancelled")
 
-    async def _cancel(self, booking: Booking) -> None:
+    async def _cancel(self, booking_id: UUID) -> None:
         """A hold had ended before paying began: there is no such booking."""
         async with self._database.transaction() as connection:
-            current = await store.lock_with_resources(connection, booking.id)
+            current = await store.lock_with_resources(connection, booking_id)
             if current is None or current.status != "pending":
                 return
             now = self._clock()

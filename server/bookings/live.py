@@ -6,6 +6,20 @@ from typing import Literal, Protocol
 from server.holds.rules import Cart, EndReason, Hold
 
 
+class CartNow(Protocol):
+    """What a session has in its cart, and what that has lost, of one moment."""
+
+    @property
+    def cart(self) -> Cart | None:
+        """Its `held` holds."""
+        ...
+
+    @property
+    def ended(self) -> list[Hold]:
+        """What it lost by its deadline or by no act of ours, until a new one is opened."""
+        ...
+
+
 class LiveHolds(Protocol):
     """Holds in Redis. Every call raises Unavailable while Redis is away and is safe to repeat."""
 
@@ -13,8 +27,8 @@ class LiveHolds(Protocol):
         """The session's cart of `held` holds."""
         ...
 
-    async def ended(self, session: str) -> list[Hold]:
-        """What the session's cart lost by its deadline or by no act of ours, until it opens a new one."""
+    async def standing(self, session: str) -> CartNow:
+        """The session's cart, and what it lost."""
         ...
 
     async def epoch(self, resource_id: str) -> str | None:

@@ -81,10 +81,10 @@ class Making:
         """The cart to book; HoldExpired if it lost anything, even all of it."""
         if not caller.session:
             return None
-        lost = await self._holds.ended(caller.session)
-        if lost:
-            raise HoldExpired(slots=await self._slot_ids(lost))
-        cart = await self._holds.cart(caller.session)
+        standing = await self._holds.standing(caller.session)
+        if standing.ended:
+            raise HoldExpired(slots=await self._slot_ids(standing.ended))
+        cart = standing.cart
         if cart is not None and caller.user is not None and caller.user == cart.owner:
             raise SelfBooking
         return cart
@@ -165,7 +165,8 @@ class Making:
 
     async def _take(self, booking: Booking, steps: Sequence[Step], within: Within) -> Booking:
         async with self._database.transaction() as connection:
-            await store.lock_resources(connection, booking.resources)
+            if steps:
+                await store.lock_resources(connection, booking.resources)
             filled = await taking.write(connection, booking, steps)
             await within(connection, filled)
             await tell(connection, "booking_created", filled, by="buyer")

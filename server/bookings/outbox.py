@@ -68,10 +68,19 @@ async def tell(
     that acted: "buyer", "owner", "time"), `was` (what a change replaced: a list of labels), `note` (a
     sentence), `was_user` or `was_email` (who had it before a transfer, and is told too).
     """
+    told = event_of(kind, booking, key=key, **data)
+    if told is not None:
+        event, _, facts = told
+        await connection.execute(_queries.tell, event, kind, booking.id, facts)
+
+
+def event_of(
+    kind: NoticeKind, booking: Booking, *, key: str = "", **data: Any
+) -> tuple[UUID, NoticeKind, Facts] | None:
+    """What `tell` would write, for whoever writes it along with something else; None: nobody is told."""
     if booking.change_of is not None:  # told of once it is made
-        return
-    name = event_id(kind, str(booking.id), key or str(booking.version))
-    await connection.execute(_queries.tell, name, kind, booking.id, facts_of(booking, data))
+        return None
+    return event_id(kind, str(booking.id), key or str(booking.version)), kind, facts_of(booking, data)
 
 
 async def tell_of_carts(connection: Connection, carts: Sequence[tuple[str, Facts]]) -> int:

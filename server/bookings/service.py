@@ -17,7 +17,7 @@ from server.bookings.details import BookingPatch, BookingRequest, patched
 from server.bookings.listing import Wanted
 from server.bookings.live import LiveHolds
 from server.bookings.making import Making, Within
-from server.bookings.outbox import tell
+from server.bookings.outbox import event_of, tell
 from server.bookings.places import Places, places_of
 from server.bookings.quotes import DEFAULT_TOLERANCE_PERCENT, Quotes, Refuses
 from server.bookings.rates import RateSource
@@ -326,9 +326,7 @@ class Bookings:
     # Inside.
 
     async def _write_confirmed(self, connection: Connection, booking: Booking) -> None:
-        await store.update(connection, booking, self._clock())
-        await store.update_lines(connection, booking.id, "confirmed")
-        await tell(connection, "booking_confirmed", booking)
+        await store.confirm(connection, booking, self._clock(), event_of("booking_confirmed", booking))
 
     async def _dispute_policy(self, resource: str) -> DisputePolicy:
         loaded = await self._loaded(resource)

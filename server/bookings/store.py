@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -20,6 +20,8 @@ _queries = load(__file__, "sql/queries.sql")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Pair = tuple[str, int]
+Told = tuple[UUID, str, Any]
+"""An event of the outbox: its id, its kind, its facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ async def slots(connection: Connection, pairs: Iterable[Pair], *, lock: bool) ->
     wanted = sorted(set(pairs))
     query = _queries.lock_slots if lock else _queries.read_slots
     rows = await connection.fetch(query, [pair[0] for pair in wanted], [pair[1] for pair in wanted])
-    return {(row["resource_id"], row["index"]): SlotRow(*row.values()) for row in rows}
+    return _slots(rows)
 
 
 async def add_to_taken(connection: Connection, lines: Sequence[Line], sign: int) -> None:
@@ -72,50 +74,26 @@ async def add_to_taken(connection: Connection, lines: Sequence[Line], sign: int)
     )
 
 
+async def open_with_places(connection: Connection, booking: Booking) -> dict[Pair, SlotRow]:
+    """A new pending booking with its lines and what they take; answers its slots as they were.
+
+    Where one has no room nothing of it stands but the booking's own row, and the caller rolls back. Raises
+    asyncpg's UniqueViolationError if its cart has one.
+    """
+    rows = await connection.fetch(
+        _queries.open_booking, *_columns(booking), booking.resources, *_line_columns(booking.lines)
+    )
+    return _slots(rows)
+
+
 async def insert(connection: Connection, booking: Booking) -> None:
     """A new pending booking, without its lines; asyncpg's UniqueViolationError if its cart has one."""
-    await connection.execute(
-        _queries.insert_booking,
-        booking.id,
-        booking.reference,
-        booking.session,
-        booking.user,
-        booking.owner,
-        booking.currency,
-        booking.total,
-        booking.customer,
-        booking.attendees,
-        booking.special_requests,
-        booking.driver_location,
-        moment(booking.created_at),
-        moment(booking.expires_at),
-        booking.base_currency,
-        booking.rate,
-        _optional(booking.quoted_at),
-        _optional(booking.starts_at),
-        _optional(booking.ends_at),
-        booking.refund_policies,
-    )
+    await connection.execute(_queries.insert_booking, *_columns(booking))
 
 
 async def insert_lines(connection: Connection, booking: Booking) -> None:
     """The booking's lines, pending."""
-    lines = booking.lines
-    await connection.execute(
-        _queries.insert_lines,
-        booking.id,
-        [line.position for line in lines],
-        [line.resource for line in lines],
-        [line.index for line in lines],
-        [line.slot for line in lines],
-        [line.label for line in lines],
-        [line.quantity for line in lines],
-        [line.price for line in lines],
-        [line.hold for line in lines],
-        [line.range[0] if line.range else None for line in lines],
-        [line.range[1] if line.range else None for line in lines],
-        [line.base_price for line in lines],
-    )
+    await connection.execute(_queries.insert_lines, booking.id, *_line_columns(booking.lines))
 
 
 async def read(connection: Connection, booking_id: UUID) -> Booking | None:
@@ -136,20 +114,34 @@ async def adopt(connection: Connection, session: str, user: str, now: int) -> li
 
 async def read_all(connection: Connection, ids: Sequence[UUID]) -> list[Booking]:
     """Bookings with their lines, newest first."""
-    return [_booking(row) for row in await connection.fetch(_queries.bookings, ids)]
+    return [booking_of(row) for row in await connection.fetch(_queries.bookings, ids)]
 
 
 async def lock(connection: Connection, booking_id: UUID) -> Booking | None:
     """One booking for this transaction alone, as it is once the lock is had."""
-    if await connection.fetchval(_queries.lock_booking, booking_id) is None:
-        return None
-    return await read(connection, booking_id)
+    row = await connection.fetchrow(_queries.lock_booking, booking_id)
+    return None if row is None else booking_of(row)
 
 
 async def lock_with_resources(connection: Connection, booking_id: UUID) -> Booking | None:
     """The same for a change of lines: its resources are locked first."""
-    await connection.execute(_queries.resources_of_booking, booking_id)
-    return await lock(connection, booking_id)
+    row = await connection.fetchrow(_queries.lock_booking_with_resources, booking_id)
+    return None if row is None else booking_of(row)
+
+
+async def lock_to_apply(
+    connection: Connection, ids: Sequence[UUID], *, wait: bool
+) -> list[tuple[Booking, dict[str, str]]]:
+    """Bookings for this transaction alone, each with its resources' epochs just then.
+
+    One is waited for; of several, those that somebody else has are left out: nobody waits in a ring.
+    """
+    rows = await (
+        connection.fetch(_queries.lock_booking, ids[0])
+        if wait
+        else connection.fetch(_queries.lock_bookings, ids)
+    )
+    return [(booking_of(row), row["epochs"] or {}) for row in rows]
 
 
 async def live_by_reference(connection: Connection, reference: str) -> UUID | None:
@@ -202,18 +194,13 @@ async def write_details(connection: Connection, booking: Booking, now: int) -> N
 
 async def update(connection: Connection, booking: Booking, now: int) -> None:
     """Write a booking's changed states; raises its version."""
-    await connection.execute(
-        _queries.update_booking,
-        booking.id,
-        booking.status,
-        booking.payment_status,
-        _optional(booking.confirmed_at),
-        booking.confirmed_by,
-        _optional(booking.cancelled_at),
-        booking.cancel_reason,
-        moment(now),
-        booking.approval,
-    )
+    await connection.execute(_queries.update_booking, *_changes(booking, now))
+
+
+async def confirm(connection: Connection, booking: Booking, now: int, told: Told | None) -> None:
+    """Write a booking that is confirmed, its lines with it, and what its people are told."""
+    event, kind, facts = told or (None, None, None)
+    await connection.execute(_queries.confirm_booking, *_changes(booking, now), event, kind, facts)
 
 
 async def touch(connection: Connection, booking_id: UUID, now: int) -> None:
@@ -241,16 +228,17 @@ async def forget_applied(connection: Connection, booking_id: UUID) -> None:
     await connection.execute(_queries.forget_applied, booking_id)
 
 
-async def mark_lines(
-    connection: Connection, booking_id: UUID, lines: Sequence[Line], state: LineState
-) -> None:
-    """Redis has these lines so."""
-    await connection.execute(_queries.mark_lines, booking_id, [line.position for line in lines], state)
-
-
-async def mark_applied(connection: Connection, booking: Booking) -> None:
-    """Redis and the listeners know this version."""
-    await connection.execute(_queries.mark_applied, booking.id, booking.version)
+async def mark_applied(connection: Connection, done: Sequence[tuple[Booking, Sequence[Line]]]) -> None:
+    """Redis and the listeners know these versions, and Redis has these of their lines as they are."""
+    lines = [(booking.id, line) for booking, behind in done for line in behind]
+    await connection.execute(
+        _queries.mark_applied,
+        [booking.id for booking, _ in done],
+        [booking.version for booking, _ in done],
+        [name for name, _ in lines],
+        [line.position for _, line in lines],
+        [line.state for _, line in lines],
+    )
 
 
 async def unapplied(connection: Connection, touched_before: int, limit: int) -> list[UUID]:
@@ -326,7 +314,68 @@ def _since(value: datetime | None) -> int | None:
     return None if value is None else milliseconds(value)
 
 
-def _booking(row: asyncpg.Record) -> Booking:
+def _slots(rows: Iterable[asyncpg.Record]) -> dict[Pair, SlotRow]:
+    return {(row["resource_id"], row["index"]): SlotRow(*row.values()) for row in rows}
+
+
+def _columns(booking: Booking) -> tuple[Any, ...]:
+    """A new booking's own, as both queries that insert one take them."""
+    return (
+        booking.id,
+        booking.reference,
+        booking.session,
+        booking.user,
+        booking.owner,
+        booking.currency,
+        booking.total,
+        booking.customer,
+        booking.attendees,
+        booking.special_requests,
+        booking.driver_location,
+        moment(booking.created_at),
+        moment(booking.expires_at),
+        booking.base_currency,
+        booking.rate,
+        _optional(booking.quoted_at),
+        _optional(booking.starts_at),
+        _optional(booking.ends_at),
+        booking.refund_policies,
+    )
+
+
+def _line_columns(lines: Sequence[Line]) -> tuple[list[Any], ...]:
+    return (
+        [line.position for line in lines],
+        [line.resource for line in lines],
+        [line.index for line in lines],
+        [line.slot for line in lines],
+        [line.label for line in lines],
+        [line.quantity for line in lines],
+        [line.price for line in lines],
+        [line.hold for line in lines],
+        [line.range[0] if line.range else None for line in lines],
+        [line.range[1] if line.range else None for line in lines],
+        [line.base_price for line in lines],
+    )
+
+
+def _changes(booking: Booking, now: int) -> tuple[Any, ...]:
+    """The whole of what changes in a booking's life."""
+    return (
+        booking.id,
+        booking.status,
+        booking.payment_status,
+        _optional(booking.confirmed_at),
+        booking.confirmed_by,
+        _optional(booking.cancelled_at),
+        booking.cancel_reason,
+        moment(now),
+        booking.approval,
+    )
+
+
+def booking_of(row: asyncpg.Record) -> Booking:
+    """The booking in a row that has all columns of whole_booking."""
     return Booking(
         id=row["id"],
         reference=row["reference"],

@@ -34,6 +34,9 @@ async def write(connection: Connection, booking: Booking, steps: Sequence[Step])
 
     SlotTaken, or asyncpg's ExclusionViolationError where somebody has a part of a range.
     """
+    if not steps:  # slots that are there already: all of it goes in one statement
+        slots = await store.open_with_places(connection, booking)
+        return msgspec.structs.replace(booking, lines=named_with_room(booking.lines, slots))
     await store.insert(connection, booking)
     filled = msgspec.structs.replace(booking, lines=await take(connection, booking.lines, steps))
     await store.insert_lines(connection, filled)

@@ -14,6 +14,7 @@ from server.database.pool import Database
 from server.payments import store
 from server.payments.provider import Intent
 from server.payments.providers import Providers
+from server.payments.reading import Reading
 from server.payments.rules import Payment
 from server.payments.stripe.objects import CHECKOUT, VIA
 
@@ -27,8 +28,17 @@ _log = structlog.get_logger(__name__)
 class Adoption:
     """`payment_of(provider, object_id)`; an object of nobody's is logged and left alone."""
 
-    def __init__(self, database: Database, bookings: Bookings, providers: Providers, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bookings: Bookings,
+        providers: Providers,
+        *,
+        reading: Reading,
+        clock: Clock,
+    ) -> None:
         self._database = database
+        self._reading = reading
         self._bookings = bookings
         self._providers = providers
         self._clock = clock
@@ -39,8 +49,7 @@ class Adoption:
         Raises Unavailable where the provider is away, ProviderRefused where it knows no such object.
         """
         named = _who(provider, object_id)
-        async with self._database.connection() as connection:
-            found = await store.by_intent(connection, named, object_id)
+        found = await self._reading.by_intent(named, object_id)
         return found or await self._adopt(named, object_id)
 
     async def _adopt(self, provider: str, object_id: str) -> UUID | None:

@@ -143,6 +143,20 @@ class Attempts:
         assert payment is not None, "payments are never deleted"
         return payment
 
+    async def prepare(self, payment: Payment, booking: Booking) -> bool:
+        """Have an attempt made at its provider; False if it is over by now.
+
+        Conflict if its provider does not want to be paid by it.
+        """
+        intent = await self._providers.create(payment, booking)
+        if intent is None:
+            return False
+        if payment.provider == "free" or not intent.id:
+            await self._settle(payment.id)
+        if not intent.id:
+            raise Conflict(f"the payment provider does not take this payment: {intent.failure}")
+        return True
+
     async def _usable(self, booking: Booking, attempts: list[Payment], via: Via | None) -> Payment | None:
         """The booking's live attempt, if it is for just what is open and paid where the buyer wants."""
         found = shares.live(shares.of_share(attempts, booking.id))
@@ -154,20 +168,10 @@ class Attempts:
         return await self._ready(found, booking)
 
     async def _ready(self, payment: Payment, booking: Booking) -> Payment | None:
-        """The live attempt with what its buyer needs to pay by it; None if it is over by now.
-
-        Conflict if its provider does not want to be paid by it.
-        """
+        """The live attempt with what its buyer needs to pay by it; None if it is over by now."""
         if payment.intent is not None:
             return payment
-        intent = await self._providers.create(payment, booking)
-        if intent is None:
-            return None
-        if payment.provider == "free" or not intent.id:
-            await self._settle(payment.id)
-        if not intent.id:
-            raise Conflict(f"the payment provider does not take this payment: {intent.failure}")
-        return await self.read(payment.id)
+        return await self.read(payment.id) if await self.prepare(payment, booking) else None
 
     async def _close(self, attempts: Iterable[Payment], booking: Booking) -> Payment | None:
         """Make each impossible to pay; answers the one that was paid after all."""

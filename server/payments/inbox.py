@@ -13,6 +13,7 @@ import structlog
 
 from server.bookings.worker import Clock, Worker
 from server.database.pool import Database
+from server.database.together import Together
 from server.errors import Unavailable
 from server.payments import inbox_store
 from server.payments.inbox_store import Standing, Work
@@ -73,6 +74,7 @@ class Inbox:
         self._clock = clock
         self.figures = figures or NoFigures()
         self._intake = Intake(database, clock)
+        self._end = Together(self._end_all)
         self._running: set[asyncio.Task[None]] = set()
         self._latest: dict[inbox_store.Key, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
@@ -174,10 +176,14 @@ class Inbox:
 
     async def _done(self, work: Work) -> None:
         now = self._clock()
-        async with self._database.connection() as connection:
-            await inbox_store.done(connection, work, now)
+        await self._end(work)
         for received_at in work.received.values():
             self.figures.event_worked_off(max(0, now - received_at) / 1000)
+
+    async def _end_all(self, done: list[Work]) -> list[None]:
+        async with self._database.connection() as connection:
+            await inbox_store.done(connection, done, self._clock())
+        return [None] * len(done)
 
     async def _wait(self, work: Work, error: Unavailable) -> None:
         """Somebody is away: a dead letter is not made of that, however long it takes."""

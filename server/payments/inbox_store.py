@@ -90,9 +90,11 @@ async def take(connection: Connection, now: int, until: int, limit: int) -> list
     return list(found.values())
 
 
-async def done(connection: Connection, work: Work, now: int) -> None:
-    """It is worked off."""
-    await connection.execute(_queries.events_done, work.provider, list(work.attempts), moment(now))
+async def done(connection: Connection, works: Sequence[Work], now: int) -> None:
+    """They are worked off."""
+    events = sorted((work.provider, name) for work in works for name in work.attempts)
+    providers, names = [each[0] for each in events], [each[1] for each in events]
+    await connection.execute(_queries.events_done, providers, names, moment(now))
 
 
 async def wait(connection: Connection, work: Work, why: str, until: int) -> None:

@@ -25,8 +25,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     payment of the same share has brought its money already. `stopping_until`: somebody stops it at its
     provider, and so long nobody accepts its money, for the call may take it away; once the provider has
     cancelled it, the moment of that. `closed`: at its provider nobody can ever pay by it any more.
-    `kept` is what stays of it though its booking was cancelled. It was begun for a `change` of its booking
-    where there is one, and is known as that one's at its provider.
+    `kept` is what stays of it though its booking was cancelled, `check_at` when the reconciler looks at it.
+    It was begun for a `change` of its booking where there is one, and is known as that one's at its provider.
     """
 
     id: UUID
@@ -56,6 +56,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     closed: bool = False
     kept: int = 0
     change: UUID | None = None
+    check_at: int | None = None
 
     @property
     def is_live(self) -> bool:

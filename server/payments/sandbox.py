@@ -18,6 +18,7 @@ from server.bookings.store import moment
 from server.bookings.worker import Clock, Worker
 from server.database.pool import Connection, Database
 from server.database.queries import load
+from server.database.together import Together
 from server.errors import Unavailable
 from server.http.times import milliseconds
 from server.payments.provider import (
@@ -64,6 +65,7 @@ class Sandbox:
         self._database = database
         self._deliver = deliver
         self._clock = clock
+        self._fetch = Together(self._fetch_all)
         self._outcome_due = 0  # the earliest that is delayed, as far as this process knows
         self.worker = Worker("sandbox.deliver", self.work, idle=IDLE_SECONDS)
 
@@ -91,10 +93,12 @@ class Sandbox:
 
     async def fetch(self, intent_id: str) -> Intent:
         try:
-            async with self._database.connection() as connection:
-                return await _read(connection, intent_id)
+            found = await self._fetch(intent_id)
         except Unavailable as error:
             raise ProviderUnavailable from error
+        if found is None:
+            raise ProviderRefused("there is no such payment")
+        return found
 
     async def capture(self, intent_id: str, amount: int, key: str) -> Intent:
         async def work(connection: Connection, intent: Intent) -> None:
@@ -196,7 +200,7 @@ class Sandbox:
         outcome, event = next_due
         self._outcome_due = _NEVER if outcome is None else milliseconds(outcome)
         due = min(self._outcome_due, _NEVER if event is None else milliseconds(event))
-        return min(IDLE_SECONDS, (due - self._clock()) / 1000)
+        return IDLE_SECONDS if due == _NEVER else (due - self._clock()) / 1000
 
     # Inside.
 
@@ -235,6 +239,12 @@ class Sandbox:
             raise ProviderUnavailable from error
         self.worker.wake()
         return intent
+
+    async def _fetch_all(self, intents: list[str]) -> list[Intent | None]:
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_queries.intents, intents)
+        found = {row["id"]: _intent(row) for row in rows}
+        return [found.get(name) for name in intents]
 
     async def _at_once(self, query: str, intent_id: str, *arguments: object) -> Intent | None:
         """The usual change as one statement; None, with nothing changed, where the intent is not as usual."""

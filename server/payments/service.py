@@ -31,11 +31,12 @@ from server.payments.ledger import Ledger
 from server.payments.links import PayLinks
 from server.payments.provider import Event, Provider, ProviderRefused, ProviderUnavailable
 from server.payments.providers import Providers, Via
+from server.payments.reading import Reading
 from server.payments.reconcile import Reconciler
 from server.payments.refund_store import RefundRow
 from server.payments.refunding import Refunding
 from server.payments.refunds import Refunds
-from server.payments.rules import Payment
+from server.payments.rules import Case, Payment, Step, went_back
 from server.payments.sandbox import NAME as SANDBOX
 from server.payments.sandbox import Outcome, Sandbox
 from server.payments.settle import Settle
@@ -87,7 +88,11 @@ class Payments:
             self.sandbox = by_name[SANDBOX] = Sandbox(database, self._deliver, clock)
         self._providers = Providers(database, by_name, default, clock, offered=offered)
         ledger = Ledger(database, bookings, clock, self.figures)
-        self._settle_one = Settle(database, bookings, self._providers, ledger, clock)
+        self._reading = Reading(database)
+        self._settle_one = Settle(
+            database, bookings, self._providers, ledger, reading=self._reading, clock=clock
+        )
+        self._settle_one.on_written = self._wake
         self.approving = Approving(database, bookings, self.settle, clock)
         self.closing = Closing(
             database, bookings, self._providers, self._settle_one, self.approving, clock=clock
@@ -95,7 +100,7 @@ class Payments:
         self.attempts = Attempts(
             database, bookings, self._providers, self.closing, settle=self._settle_one, clock=clock
         )
-        self._adoption = Adoption(database, bookings, self._providers, clock)
+        self._adoption = Adoption(database, bookings, self._providers, reading=self._reading, clock=clock)
         self._refunding = Refunding(database, bookings, self._providers, clock)
         self._cancelling = Cancelling(database, bookings, self._providers, clock)
         self.changes = Changing(
@@ -132,11 +137,16 @@ class Payments:
         Raises what Bookings.open raises, InvalidFields if nobody takes such an amount, and Unavailable where
         the provider is away: the booking stands then, and the next call goes on from there.
         """
+        first: list[Payment] = []
 
         async def with_attempt(connection: Connection, booking: Booking) -> None:
-            await store.insert(connection, self.attempts.first(booking))
+            first.append(self.attempts.first(booking))
+            await store.insert(connection, first[-1])
 
         booking, new = await self._bookings.open(caller, request, with_attempt)
+        if new and await self.attempts.prepare(first[-1], booking):
+            payment, booking = await self._reading.whole(first[-1].id)
+            return Begun(booking, payment, new)
         payment = await self.attempts.own(booking)
         return Begun(await self._bookings.get(booking.id), payment, new)
 
@@ -174,8 +184,10 @@ class Payments:
 
     async def find(self, caller: Caller, payment_id: str) -> tuple[Payment, Booking]:
         """A payment of a booking that the caller may read, and that booking; NotFound for every other."""
-        payment = await self._read(_uuid(payment_id))
-        return payment, await self._bookings.find(caller, str(payment.booking))
+        payment, booking = await self._reading.whole(_uuid(payment_id))
+        if not booking.is_seen_by(caller):
+            raise NotFound
+        return payment, booking
 
     async def of_booking(self, caller: Caller, booking_id: str) -> tuple[list[Payment], Booking]:
         """All payments of a booking that the caller may read, oldest first."""
@@ -276,8 +288,9 @@ class Payments:
         if secret is not None:
             payment = await self._of_link(payment_id, secret)
         else:
-            payment = await self._read(_uuid(payment_id))
-            await self._bookings.find_own(caller, str(payment.booking))
+            payment, booking = await self._reading.whole(_uuid(payment_id))
+            if not booking.is_of(caller):
+                raise NotFound
         if self.sandbox is None or payment.provider != SANDBOX or payment.intent is None:
             raise NotFound
         try:
@@ -298,7 +311,7 @@ class Payments:
         """Something happened to a provider's object: settle the payment it belongs to."""
         payment = await self._adoption.payment_of(provider, object_id)
         if payment is not None:
-            await self.settle(payment)
+            await self._settle_one(payment)
 
     # Inside.
 
@@ -352,11 +365,15 @@ class Payments:
         raise NotFound
 
     async def _read(self, payment_id: UUID) -> Payment:
-        async with self._database.connection() as connection:
-            payment = await store.read(connection, payment_id)
-        if payment is None:
-            raise NotFound
-        return payment
+        return await self._reading.payment(payment_id)
+
+    def _wake(self, case: Case) -> None:
+        """What a written step leaves to the loops is done at once."""
+        back = case.intent is not None and went_back(case.intent) != case.payment.refunded
+        if case.step is not Step.CONFIRM and (case.step is not Step.NOTE or back):
+            self.refunds.worker.wake()
+        if case.booking.change_of is not None or case.payment.change is not None:
+            self.changes.worker.wake()
 
 
 def _uuid(text: str) -> UUID:

@@ -6,7 +6,7 @@ only if, with the rows locked, the decision is still the same.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -16,12 +16,13 @@ from server.bookings.rules import Booking
 from server.bookings.service import Bookings
 from server.bookings.worker import Clock
 from server.database.pool import Database
-from server.errors import NotFound, Unavailable
+from server.errors import Unavailable
 from server.inventory.rules import DisputePolicy
 from server.payments import store
 from server.payments.ledger import Ledger
 from server.payments.provider import Intent, ProviderRefused
 from server.payments.providers import Providers
+from server.payments.reading import Reading
 from server.payments.rules import Case, Payment, Step, is_over, next_look
 
 STEPS_AT_MOST: Final = 12
@@ -39,9 +40,19 @@ class Settle:
     """
 
     def __init__(
-        self, database: Database, bookings: Bookings, providers: Providers, ledger: Ledger, clock: Clock
+        self,
+        database: Database,
+        bookings: Bookings,
+        providers: Providers,
+        ledger: Ledger,
+        *,
+        reading: Reading,
+        clock: Clock,
     ) -> None:
         self._database = database
+        self._reading = reading
+        self.on_written: Callable[[Case], None] = lambda _case: None
+        """Told of each step that was written down."""
         self._bookings = bookings
         self._providers = providers
         self._ledger = ledger
@@ -59,7 +70,7 @@ class Settle:
         asked: set[Step] = set()
         intent: Intent | None = None
         for _ in range(STEPS_AT_MOST):
-            payment, booking = await self._read(payment_id)
+            payment, booking = await self._reading.whole(payment_id)
             if intent is None or not intent.has_money:  # money does not grow old, other answers do
                 intent = await self._intent(payment, booking)
             policy = await self._policy(booking, intent)
@@ -91,13 +102,6 @@ class Settle:
             _log.info("settled_later", payment=str(payment_id), reason=error.detail)
         except Exception:  # noqa: BLE001  # one payment's trouble is not another's
             _log.exception("not_settled", payment=str(payment_id))
-
-    async def _read(self, payment_id: UUID) -> tuple[Payment, Booking]:
-        async with self._database.connection() as connection:
-            payment = await store.read(connection, payment_id)
-        if payment is None:
-            raise NotFound
-        return payment, await self._bookings.get(payment.booking)
 
     async def _intent(self, payment: Payment, booking: Booking) -> Intent | None:
         """What the provider says; after what is written was read, so that it is never older than that."""
@@ -137,6 +141,7 @@ class Settle:
             await self._ledger.retake(case)
         else:
             others = await self._ledger.write(case)
+        self.on_written(case)
         await self._bookings.apply(case.booking.id)
         return others
 
@@ -146,7 +151,10 @@ class Settle:
         closed = payment.closed or (case.intent is not None and case.intent.final)
         over = finished or is_over(payment, now, closed=closed)
         when = None if over else next_look(payment, case.booking, now)
+        closes = closed and not payment.closed
+        if when is None and payment.check_at is None and not closes:
+            return  # it is known to be over
         async with self._database.connection() as connection:
             await store.check_later(connection, payment, when)
-            if closed and not payment.closed:
+            if closes:
                 await store.close(connection, payment.id)

@@ -1,13 +1,14 @@
 """The only one in this room that talks to PostgreSQL of payments; its queries stand in sql/queries.sql."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import asyncpg
 
-from server.bookings.rules import PaymentStatus
-from server.bookings.store import moment
+from server.bookings.rules import Booking, PaymentStatus
+from server.bookings.store import booking_of, moment
 from server.database.pool import Connection
 from server.database.queries import load
 from server.http.times import milliseconds
@@ -51,6 +52,15 @@ async def read(connection: Connection, payment_id: UUID) -> Payment | None:
     return None if row is None else _payment(row)
 
 
+async def read_with_bookings(
+    connection: Connection, payments: Sequence[UUID]
+) -> list[tuple[Payment, Booking] | None]:
+    """Each with its booking, in their order; None for one there is none of."""
+    rows = await connection.fetch(_queries.payments_with_bookings, list(set(payments)))
+    found = {row["p_id"]: (_payment(row, "p_"), booking_of(row)) for row in rows}
+    return [found.get(name) for name in payments]
+
+
 async def lock(connection: Connection, payment_id: UUID) -> Payment:
     """One payment for this transaction alone; its booking is locked before it."""
     row = await connection.fetchrow(_queries.lock_payment, payment_id)
@@ -62,6 +72,14 @@ async def by_intent(connection: Connection, provider: str, intent: str) -> UUID 
     """The payment that a provider's object belongs to."""
     found: UUID | None = await connection.fetchval(_queries.payment_by_intent, provider, intent)
     return found
+
+
+async def by_intents(connection: Connection, asked: Sequence[tuple[str, str]]) -> list[UUID | None]:
+    """The payments that some (provider, object) belong to, in their order."""
+    rows = await connection.fetch(
+        _queries.payments_by_intents, [each[0] for each in asked], [each[1] for each in asked]
+    )
+    return [row["id"] for row in rows]
 
 
 async def known_intents(connection: Connection, provider: str, intents: list[str]) -> dict[str, Known]:
@@ -191,34 +209,43 @@ def _optional(time: int | None) -> datetime | None:
     return None if time is None else moment(time)
 
 
-def _payment(row: asyncpg.Record) -> Payment:
-    requested_at, stopping_until = row["requested_at"], row["stopping_until"]
+def _since(value: datetime | None) -> int | None:
+    return None if value is None else milliseconds(value)
+
+
+def _payment(row: asyncpg.Record, prefix: str = "") -> Payment:
+    requested_at, stopping_until, check_at = (
+        row[f"{prefix}requested_at"],
+        row[f"{prefix}stopping_until"],
+        row[f"{prefix}check_at"],
+    )
     return Payment(
-        id=row["id"],
-        booking=row["booking_id"],
-        attempt=row["attempt"],
-        provider=row["provider"],
-        status=row["status"],
-        amount=row["amount"],
-        currency=row["currency"],
-        created_at=milliseconds(row["created_at"]),
-        updated_at=milliseconds(row["updated_at"]),
-        share=row["share"],
-        extra=row["extra"],
-        accepted=row["accepted"],
-        unwanted=row["unwanted"],
-        withdrawn=row["withdrawn"],
-        flag=row["flag"],
-        intent=row["provider_id"],
-        inner=row["inner_id"],
-        client_secret=row["client_secret"],
-        redirect_url=row["redirect_url"],
-        requested_at=None if requested_at is None else milliseconds(requested_at),
-        refunded=row["refunded"],
-        outstanding=row["outstanding"],
-        rivalled=row["rivalled"],
-        closed=row["closed"],
-        kept=row["kept"],
-        change=row["change"],
-        stopping_until=None if stopping_until is None else milliseconds(stopping_until),
+        id=row[f"{prefix}id"],
+        booking=row[f"{prefix}booking_id"],
+        attempt=row[f"{prefix}attempt"],
+        provider=row[f"{prefix}provider"],
+        status=row[f"{prefix}status"],
+        amount=row[f"{prefix}amount"],
+        currency=row[f"{prefix}currency"],
+        created_at=milliseconds(row[f"{prefix}created_at"]),
+        updated_at=milliseconds(row[f"{prefix}updated_at"]),
+        share=row[f"{prefix}share"],
+        extra=row[f"{prefix}extra"],
+        accepted=row[f"{prefix}accepted"],
+        unwanted=row[f"{prefix}unwanted"],
+        withdrawn=row[f"{prefix}withdrawn"],
+        flag=row[f"{prefix}flag"],
+        intent=row[f"{prefix}provider_id"],
+        inner=row[f"{prefix}inner_id"],
+        client_secret=row[f"{prefix}client_secret"],
+        redirect_url=row[f"{prefix}redirect_url"],
+        requested_at=_since(requested_at),
+        refunded=row[f"{prefix}refunded"],
+        outstanding=row[f"{prefix}outstanding"],
+        rivalled=row[f"{prefix}rivalled"],
+        closed=row[f"{prefix}closed"],
+        kept=row[f"{prefix}kept"],
+        change=row[f"{prefix}change"],
+        check_at=_since(check_at),
+        stopping_until=_since(stopping_until),
     )

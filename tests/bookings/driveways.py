@@ -45,6 +45,14 @@ def at(clock: str, days: int = 10) -> str:
 
 
 @dataclass
+class Standing:
+    """A cart, and what it lost."""
+
+    cart: Cart | None
+    ended: list[Hold]
+
+
+@dataclass
 class Values:
     """Live holds that are only said to be: every range asked for is had."""
 
@@ -63,8 +71,9 @@ class Values:
     async def cart(self, session: str) -> Cart | None:
         return cart_of(self.carts.get(session, ()), owner=OWNER)
 
-    async def ended(self, session: str) -> list[Hold]:
-        return [hold for hold in self.lost if hold.session == session]
+    async def standing(self, session: str) -> Standing:
+        lost = [hold for hold in self.lost if hold.session == session]
+        return Standing(await self.cart(session), lost)
 
     async def epoch(self, resource_id: str) -> str | None:
         async with self.database.connection() as connection:

@@ -74,7 +74,7 @@ class Office:
             database,
             self.wrap("holds", self.holds),
             self.inventory,
-            self.wrap("announce", Announcer(self.redis)),
+            self.wrap("announce", Announcer(self.redis.execute_command)),
             payment_seconds=self.settings.payment_seconds,
             clock=self.clock,
         )

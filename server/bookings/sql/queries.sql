@@ -4,12 +4,6 @@
 -- $1 text[] ids → id, epoch. Keeps a rebuild of Redis (which takes the row for update) out of this transaction.
 select id, epoch from resource where id = any($1::text[]) order by id for key share;
 
--- name: resources_of_booking
--- $1 uuid → id, epoch of its resources, locked as above.
-select id, epoch from resource
-where id in (select resource_id from booking_line where booking_id = $1)
-order by id for key share;
-
 -- name: epochs
 -- $1 text[] ids → id, epoch, without a lock.
 select id, epoch from resource where id = any($1::text[]);
@@ -40,6 +34,52 @@ from (
 ) wanted
 where s.resource_id = wanted.resource_id and s.index = wanted.index;
 
+-- name: open_booking
+-- A booking and its places in one: $1 to $19 as insert_booking's, $20 text[] its resources, $21 to $31 as
+-- insert_lines' arrays → its slots as they were; where one of them has no room nothing was counted, no line stands,
+-- and the caller rolls back. Each part reads from the one that has to be locked before it.
+with shared as materialized (
+  select id from resource where id = any($20::text[]) order by id for key share
+), made as (
+  insert into booking (
+    id, reference, session, user_id, owner, status, payment_status, currency, total, customer, attendees,
+    special_requests, driver_location, created_at, expires_at, release_at, touched_at, extend_until,
+    base_currency, rate, quoted_at, starts_at, ends_at, refund_policies
+  )
+  select $1, $2, $3, $4, $5, 'pending', 'pending', $6, $7, $8, $9, $10, $11, $12::timestamptz, $13::timestamptz,
+    $13::timestamptz, $12::timestamptz, $13::timestamptz + interval '5 minutes', $14, $15, $16, $17, $18, $19
+  from (select count(*) from shared) as all_of_them
+  returning id
+), item as materialized (
+  select * from unnest(
+    $21::integer[], $22::text[], $23::integer[], $24::text[], $25::text[], $26::integer[], $27::integer[],
+    $28::text[], $29::text[], $30::text[], $31::integer[]
+  ) as item (
+    position, resource_id, index, slot_id, label, quantity, unit_price, hold_id, range_start, range_end, base_price)
+), locked as materialized (
+  select s.resource_id, s.index, s.id, s.label, s.capacity, s.taken, s.blocked, wanted.quantity
+  from slot s
+  join (select resource_id, index, sum(quantity)::integer as quantity from item group by resource_id, index) wanted
+    using (resource_id, index)
+  cross join made
+  order by s.resource_id, s.index
+  for no key update of s
+), room as (
+  select coalesce(bool_and(not blocked and taken + quantity <= capacity), false) as is_there from locked
+), counted as (
+  update slot s set taken = s.taken + locked.quantity from locked, room
+  where room.is_there and s.resource_id = locked.resource_id and s.index = locked.index
+), written as (
+  insert into booking_line (
+    booking_id, position, resource_id, slot_index, slot_id, label, quantity, unit_price, hold_id,
+    range_start, range_end, base_price, state
+  )
+  select $1, item.position, item.resource_id, item.index, locked.id, locked.label, item.quantity, item.unit_price,
+    item.hold_id, item.range_start, item.range_end, item.base_price, 'pending'
+  from item join locked using (resource_id, index) cross join room where room.is_there
+)
+select resource_id, index, id, label, capacity, taken, blocked from locked;
+
 -- name: insert_booking
 insert into booking (
   id, reference, session, user_id, owner, status, payment_status, currency, total, customer, attendees,
@@ -63,30 +103,20 @@ from unnest(
 ) as item;
 
 -- name: bookings
--- $1 uuid[] → bookings with their lines and what their payments come to, newest first. `payment` is the latest
--- attempt of the booking's own, else of a share.
-select b.*, money.*,
-  (select jsonb_agg(jsonb_build_object(
-      'position', l.position, 'resource', l.resource_id, 'index', l.slot_index, 'slot', l.slot_id,
-      'label', l.label, 'quantity', l.quantity, 'price', l.unit_price, 'hold', l.hold_id,
-      'range', case when l.range_start is null then null else jsonb_build_array(l.range_start, l.range_end) end,
-      'state', l.state, 'applied', l.applied, 'base_price', l.base_price) order by l.position)
-   from booking_line l where l.booking_id = b.id) as lines,
-  (select c.id from booking c where c.change_of = b.id and c.status in ('pending', 'confirmed')) as change
-from booking b cross join lateral (
-  select
-    (array_agg(p.id order by p.share is null desc, p.attempt desc) filter (where not p.extra))[1] as payment,
-    coalesce(sum(p.amount) filter (
-      where p.status in ('authorized', 'paid', 'partially_refunded', 'disputed') and not p.unwanted
-    ), 0)::bigint as secured,
-    coalesce(sum(p.refunded) filter (where p.accepted or b.confirmed_by is null), 0)::bigint as refunded
-  from payment p where p.booking_id = b.id
-) money
-where b.id = any($1::uuid[])
-order by b.position desc;
+-- $1 uuid[] → bookings with their lines and what their payments come to, newest first; see the view's own words.
+select * from whole_booking where id = any($1::uuid[]) order by position desc;
 
 -- name: lock_booking
-select id from booking where id = $1 for no key update;
+-- $1 booking → all of it, as it is once the lock is had.
+select * from locked_booking($1);
+
+-- name: lock_bookings
+-- $1 uuid[] → those of them that nobody else has locked.
+select * from locked_bookings($1);
+
+-- name: lock_booking_with_resources
+-- The same, its resources locked first as above.
+select * from locked_booking_with_resources($1);
 
 -- name: live_by_reference
 select id from booking where reference = $1 and status <> 'cancelled';
@@ -134,6 +164,20 @@ update booking set
   driver_location = case when $2 in ('cancelled', 'completed') then null else driver_location end
 where id = $1;
 
+-- name: confirm_booking
+-- $1 to $9 as update_booking's; its lines follow, and $10 event, $11 kind, $12 facts (all null: nobody) are told.
+with changed as (
+  update booking set
+    status = $2, payment_status = $3, confirmed_at = $4, confirmed_by = $5, cancelled_at = $6,
+    cancel_reason = $7, version = version + 1, touched_at = $8, approval = $9
+  where id = $1
+), told as (
+  insert into outbox (id, kind, booking_id, facts)
+  select $10::uuid, $11::text, $1, $12::jsonb where $10::uuid is not null
+  on conflict (id) do nothing
+)
+update booking_line set state = 'confirmed' where booking_id = $1 and state <> 'confirmed';
+
 -- name: write_details
 -- $1 booking, $2 attendees, $3 special requests, $4 where its driver is, $5 now.
 update booking set attendees = $2, special_requests = $3, driver_location = $4, version = version + 1,
@@ -163,13 +207,17 @@ update booking_line set state = $2 where booking_id = $1 and state <> $2;
 -- $1 booking: Redis is about to be changed outside of apply.
 update booking_line set applied = null where booking_id = $1;
 
--- name: mark_lines
--- $1 booking, $2 integer[] positions, $3 the state that Redis has now.
-update booking_line set applied = $3 where booking_id = $1 and position = any($2::integer[]);
-
 -- name: mark_applied
--- $1 booking, $2 the version that was applied.
-update booking set applied_version = $2 where id = $1 and applied_version < $2;
+-- $1 uuid[], $2 integer[]: bookings, and of each the version that was applied; $3 uuid[], $4 integer[], $5 text[]: of
+-- lines the booking, the position, and the state that Redis has.
+with marked as (
+  update booking_line l set applied = done.state
+  from unnest($3::uuid[], $4::integer[], $5::text[]) as done (booking_id, position, state)
+  where l.booking_id = done.booking_id and l.position = done.position
+)
+update booking b set applied_version = done.version
+from unnest($1::uuid[], $2::integer[]) as done (id, version)
+where b.id = done.id and b.applied_version < done.version;
 
 -- name: unapplied
 -- $1 touched before, $2 how many → ids, oldest first, of bookings that nobody works on just now.

@@ -26,8 +26,10 @@ where i.provider = taken.provider and i.event_id = taken.event_id
 returning i.provider, i.event_id, i.object_id, i.attempts, i.received_at;
 
 -- name: events_done
--- $1 provider, $2 event ids, $3 now.
-update inbox set done_at = $3, last_error = null where provider = $1 and event_id = any($2::text[]);
+-- $1 providers, $2 event ids, $3 now.
+update inbox i set done_at = $3, last_error = null
+from unnest($1::text[], $2::text[]) as done (provider, event_id)
+where i.provider = done.provider and i.event_id = done.event_id;
 
 -- name: events_wait
 -- $1 provider, $2 event ids, $3 why, $4 until when: nobody's fault, so it does not count as an attempt.

@@ -23,6 +23,26 @@ select p.*,
       and o.status in ('authorized', 'paid', 'partially_refunded', 'disputed')) as rivalled
 from payment p where p.id = $1;
 
+-- name: payments_with_bookings
+-- $1 uuid[] → the same of several, their columns named p_…, each with its whole booking.
+select b.*,
+  p.id as p_id, p.booking_id as p_booking_id, p.attempt as p_attempt, p.provider as p_provider,
+  p.status as p_status, p.amount as p_amount, p.currency as p_currency, p.created_at as p_created_at,
+  p.updated_at as p_updated_at, p.share as p_share, p.extra as p_extra, p.accepted as p_accepted,
+  p.unwanted as p_unwanted, p.withdrawn as p_withdrawn, p.flag as p_flag, p.provider_id as p_provider_id,
+  p.inner_id as p_inner_id, p.client_secret as p_client_secret, p.redirect_url as p_redirect_url,
+  p.requested_at as p_requested_at, p.refunded as p_refunded, p.closed as p_closed, p.kept as p_kept,
+  p.change as p_change, p.stopping_until as p_stopping_until, p.check_at as p_check_at,
+  case when p.status in ('paid', 'partially_refunded', 'refunded', 'disputed') then (
+    select coalesce(sum(r.amount), 0) from refund r
+    where r.payment_id = p.id and r.status in ('requested', 'pending'))
+  else 0 end::bigint as p_outstanding,
+  exists (
+    select from payment o where o.booking_id = p.booking_id and o.id <> p.id and not o.unwanted
+      and o.share is not distinct from p.share
+      and o.status in ('authorized', 'paid', 'partially_refunded', 'disputed')) as p_rivalled
+from payment p join whole_booking b on b.id = p.booking_id where p.id = any($1::uuid[]);
+
 -- name: lock_payment
 -- The same, for this transaction alone.
 select p.*,
@@ -40,6 +60,15 @@ from payment p where p.id = $1 for no key update of p;
 -- $1 provider, $2 the provider's id, or that of the payment within it.
 select id from payment where (provider = $1 and provider_id = $2) or inner_id = $2
 order by provider_id = $2 desc limit 1;
+
+-- name: payments_by_intents
+-- The same of several: $1 and $2 text[] → a row for each in their order, id null for none.
+select (
+  select id from payment p
+  where (p.provider = asked.provider and p.provider_id = asked.intent) or p.inner_id = asked.intent
+  order by p.provider_id = asked.intent desc limit 1
+) as id
+from unnest($1::text[], $2::text[]) with ordinality as asked (provider, intent, place) order by place;
 
 -- name: known_intents
 -- $1 provider, $2 text[] ids → those that belong to a payment, with what is known of its money.

@@ -45,7 +45,7 @@ async def stored(database: Database) -> None:
         (_, dead, done) = sorted(
             await inbox_store.take(connection, NOW, NOW + 1, 10), key=lambda work: work.object_id
         )
-        await inbox_store.done(connection, done, NOW + 5)
+        await inbox_store.done(connection, [done], NOW + 5)
         await inbox_store.failed(connection, ("stripe", "evt_dead"), "Refused: no\n\x1b[2Jsuch", NOW, NOW + 9)
     assert dead.object_id == "pi_2"
 

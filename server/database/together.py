@@ -1,0 +1,64 @@
+"""What many ask of PostgreSQL sent as one statement: what gathers while one is on its way is the next.
+
+Under load that is a round trip for dozens of callers; an idle one waits for nobody.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+BATCH: Final = 100
+# Statements on their way at once.
+LANES: Final = 2
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
+
+
+class Together(Generic[Asked, Answer]):
+    """`await together(asked)`; `work` answers a list of them, one for each and in their order.
+
+    Only for what each may ask by itself: reads, and writes of rows that nobody has locked for long, for one
+    that waits keeps those in its statement waiting. What fails, fails for all of one statement. A caller that
+    is cancelled leaves what it asked to be done.
+    """
+
+    def __init__(self, work: Callable[[list[Asked]], Awaitable[Sequence[Answer]]]) -> None:
+        self._work = work
+        self._waiting: deque[tuple[Asked, asyncio.Future[Answer]]] = deque()
+        self._lanes: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, asked: Asked) -> Answer:
+        """The answer to this one; raises what `work` raises."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((asked, answer))
+        if len(self._lanes) < LANES:
+            lane = asyncio.create_task(self._run(), name="together")
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lanes.discard)
+        return await answer
+
+    async def _run(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            try:
+                answers = await self._work([asked for asked, _ in batch])
+            except Exception as error:  # noqa: BLE001  # whatever it is, its callers are told
+                _fail(batch, error)
+                continue
+            except BaseException as error:  # the process is on its way out
+                _fail([*batch, *self._waiting], error)
+                self._waiting.clear()
+                raise
+            for (_, future), answer in zip(batch, answers, strict=True):
+                if not future.done():
+                    future.set_result(answer)
+
+
+def _fail(lost: Sequence[tuple[Asked, asyncio.Future[Answer]]], error: BaseException) -> None:
+    for _, future in lost:
+        if isinstance(error, asyncio.CancelledError):
+            future.cancel()
+        elif not future.done():
+            future.set_exception(error)

@@ -1,0 +1,80 @@
+"""Many ask as one: each has its own answer, a failure is told to all of its statement, nobody hangs."""
+
+import asyncio
+
+import pytest
+
+from server.database.together import BATCH, LANES, Together
+
+
+class Desk:
+    """Answers with ten times what it was asked, once it may."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+        self.open = asyncio.Event()
+        self.trouble: BaseException | None = None
+        self.ask = Together(self.work)
+
+    async def work(self, asked: list[int]) -> list[int]:
+        self.asked.append(asked)
+        await self.open.wait()
+        if self.trouble is not None:
+            trouble, self.trouble = self.trouble, None
+            raise trouble
+        return [10 * each for each in asked]
+
+
+async def ask(desk: Desk, numbers: range) -> list[asyncio.Task[int]]:
+    tasks = [asyncio.ensure_future(desk.ask(number)) for number in numbers]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return tasks
+
+
+async def test_what_gathers_while_one_is_on_its_way_is_the_next() -> None:
+    desk = Desk()
+    first = await ask(desk, range(1))
+    second = await ask(desk, range(1, 2))
+    rest = await ask(desk, range(2, 60))
+    desk.open.set()
+    assert await asyncio.gather(*first, *second, *rest) == [10 * number for number in range(60)]
+    assert desk.asked == [[0], [1], list(range(2, 60))]
+
+
+async def test_no_more_are_on_their_way_at_once_and_none_is_too_long() -> None:
+    desk = Desk()
+    tasks = await ask(desk, range(5 * BATCH))
+    assert len(desk.asked) == LANES
+    desk.open.set()
+    await asyncio.gather(*tasks)
+    assert max(map(len, desk.asked)) == BATCH
+
+
+async def test_a_failure_is_told_to_those_it_is_about_and_the_next_go_on() -> None:
+    desk = Desk()
+    tasks = await ask(desk, range(3))
+    desk.trouble = OSError("gone")
+    desk.open.set()
+    assert all(isinstance(each, OSError) for each in await asyncio.gather(*tasks, return_exceptions=True))
+    assert await desk.ask(7) == 70
+
+
+async def test_a_caller_that_is_cancelled_takes_no_other_along() -> None:
+    desk = Desk()
+    one, two = await ask(desk, range(2))
+    one.cancel()
+    desk.open.set()
+    assert await two == 10
+    with pytest.raises(asyncio.CancelledError):
+        await one
+
+
+async def test_nobody_is_left_waiting_when_the_process_ends() -> None:
+    desk = Desk()
+    tasks = await ask(desk, range(3))
+    more = [asyncio.ensure_future(desk.ask(9)) for _ in range(2)]
+    for lane in desk.ask._lanes:
+        lane.cancel()
+    done = await asyncio.gather(*tasks, *more, return_exceptions=True)
+    assert all(isinstance(each, asyncio.CancelledError) for each in done)
