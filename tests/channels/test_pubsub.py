@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis as RedisClient
+from redis.asyncio.client import PubSub
 
 from channels.pubsub import Bus
 from tests.support.servers import Redis, freeze, open_redis, thaw
@@ -60,6 +61,28 @@ async def test_what_is_published_arrives_in_order(ear: Ear, redis: RedisClient) 
         await redis.publish("news", str(number))
     await until(lambda: len(ear.heard) == 500)
     assert ear.heard == [str(number).encode() for number in range(500)]
+
+
+async def test_what_came_together_is_read_together(
+    ear: Ear, redis: RedisClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """redis-py's way to a message takes longer than all that is done with it."""
+    waits = 0
+    get_message = PubSub.get_message
+
+    async def counted(*given: Any, **named: Any) -> Any:
+        nonlocal waits
+        waits += 1
+        return await get_message(*given, **named)
+
+    monkeypatch.setattr(PubSub, "get_message", counted)
+    async with redis.pipeline(transaction=True) as pipeline:
+        for number in range(500):
+            pipeline.publish("news", str(number))
+        await pipeline.execute()
+    await until(lambda: len(ear.heard) == 500)
+    assert ear.heard == [str(number).encode() for number in range(500)]
+    assert waits < 100
 
 
 async def test_two_handlers_of_one_channel_both_hear_until_they_leave(ear: Ear, redis: RedisClient) -> None:
