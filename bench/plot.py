@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-WIDTH, NAMES, LABELS = 860, 250, 190
+WIDTH, NAMES, LABELS = 880, 250, 220
 BAR, GAP, TOP, BOTTOM = 22, 10, 56, 34
 PLAIN, OURS, LIMIT = "#94a3b8", "#2563eb", "#111827"
 
