@@ -91,6 +91,13 @@ async def test_a_transaction_is_of_one_slot_and_runs_there(client: Cluster) -> N
         assert await pipeline.execute() == [True, b"1"]
 
 
+async def test_a_script_that_is_registered_runs_at_every_master(client: Cluster) -> None:
+    script = client.register_script("return redis.call('INCR', KEYS[1])")
+    for number in range(3):
+        key = "{" + name_at(number) + "}:count"
+        assert [await script(keys=[key]), await script(keys=[key])] == [1, 2]
+
+
 async def test_channels_of_every_master_and_those_of_all_are_heard(ear: Ear, client: Cluster) -> None:
     for number in range(3):
         assert await ear.bus.subscribe(channel(name_at(number)), ear.heard.append)
