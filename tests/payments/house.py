@@ -20,6 +20,7 @@ from server.database.pool import Database
 from server.errors import Unavailable
 from server.holds.client import connect
 from server.holds.rules import Cart, Hold, HoldRequest
+from server.holds.scripts import Scripts
 from server.holds.service import Holds
 from server.inventory.rules import HoldPolicy, ResourceDraft, SlotDraft
 from server.inventory.service import Inventory
@@ -63,12 +64,15 @@ class Office:
     redis: Redis
     settings: Settings
     clock: Clock
+    scripts: Scripts
     wrap: Wrap = field(default=lambda _name, part: part)
 
     def __post_init__(self) -> None:
         self.inventory = Inventory(self.database)
         booked = PostgresBooked(self.database)
-        self.holds = Holds(self.redis, self.inventory, booked, self.settings, process="test")
+        self.holds = Holds(
+            self.redis, self.inventory, booked, self.settings, process="test", scripts=self.scripts
+        )
         database = self.wrap("database", self.database)
         self.bookings = Bookings(
             database,
@@ -241,13 +245,14 @@ class House:
         self.redis = redis
         self.settings = settings
         self.clock = clock or Clock()
+        self.scripts = Scripts(redis)  # shared, for each keeps a connection and hundreds of offices die here
         self.office = self.opens_office()
 
     def opens_office(self, wrap: Wrap | None = None) -> Office:
         """Another process, or the same after a restart."""
         if wrap is None:
-            return Office(self.database, self.redis, self.settings, self.clock)
-        return Office(self.database, self.redis, self.settings, self.clock, wrap)
+            return Office(self.database, self.redis, self.settings, self.clock, self.scripts)
+        return Office(self.database, self.redis, self.settings, self.clock, self.scripts, wrap)
 
     async def sells(
         self,

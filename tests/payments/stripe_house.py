@@ -102,7 +102,9 @@ class StripeHouse(House):
 
     def opens_office(self, wrap: Wrap | None = None) -> StripeOffice:
         more = {} if wrap is None else {"wrap": wrap}
-        return StripeOffice(self.database, self.redis, self.settings, self.clock, calls=self.calls, **more)
+        return StripeOffice(
+            self.database, self.redis, self.settings, self.clock, self.scripts, calls=self.calls, **more
+        )
 
     def buyer(self, name: str, office: Office | None = None) -> StripeBuyer:
         return StripeBuyer(office or self.office, name, stripe=self.stripe)
