@@ -19,7 +19,7 @@ async function problemOf(response) {
   }
 }
 
-async function reach(path, options, clock) {
+async function reach(path, options, { clock, read = (response) => response.json() } = {}) {
   let response;
   try {
     response = await fetch(addressOf(path), { credentials: "same-origin", signal: AbortSignal.timeout(TIMEOUT), ...options });
@@ -28,23 +28,23 @@ async function reach(path, options, clock) {
   }
   if (clock && response.headers.has("Date")) clock.observe(new Date(response.headers.get("Date")).getTime());
   if (!response.ok) throw Refusal.ofProblem(await problemOf(response), response.status);
-  return response.status === 204 ? null : response.json();
+  return response.status === 204 ? null : read(response);
 }
 
 /**
  * As who is signed in; once more with a newer token where the server wants one. Without one, what everybody may read is read as nobody; a
  * change is never repeated as somebody else.
  */
-async function send(path, options, { clock, anonymous = false } = {}) {
+async function send(path, options, { anonymous = false, ...reading } = {}) {
   const { token, headers } = anonymous ? { token: null, headers: {} } : user;
   try {
-    return await reach(path, { ...options, headers: { ...options.headers, ...headers } }, clock);
+    return await reach(path, { ...options, headers: { ...options.headers, ...headers } }, reading);
   } catch (refusal) {
     if (!token || !isOfTokens(refusal)) throw refusal;
-    if (await user.renew(token)) return reach(path, { ...options, headers: { ...options.headers, ...user.headers } }, clock);
+    if (await user.renew(token)) return reach(path, { ...options, headers: { ...options.headers, ...user.headers } }, reading);
     if (refusal.code === "token_expired") user.signOut();
     if (options.method) throw refusal;
-    return reach(path, options, clock);
+    return reach(path, options, reading);
   }
 }
 
@@ -53,9 +53,12 @@ export function isOfTokens({ code }) {
   return code === "unauthorized" || code === "token_expired";
 }
 
-/** @returns {Promise<any>} the decoded answer @throws {Refusal} */
-export function get(path) {
-  return send(path, { headers: { Accept: "application/json" } });
+/**
+ * @param {{read?: (response: Response) => Promise<any>}} [reading] how the answer is decoded where it may be large
+ * @returns {Promise<any>} the decoded answer @throws {Refusal}
+ */
+export function get(path, reading) {
+  return send(path, { headers: { Accept: "application/json" } }, reading);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What can be booked, fetched once per layout. */
 
+import { readApart } from "./apart.js";
 import { get } from "./http.js";
 
 const kept = new Map();
@@ -34,7 +35,7 @@ export function forget(id) {
 
 async function fetchResource(id) {
   try {
-    const answer = await get(`/api/resources/${encodeURIComponent(id)}`);
+    const answer = await get(`/api/resources/${encodeURIComponent(id)}`, { read: readApart });
     return answer.resource ?? answer;
   } catch (refusal) {
     kept.delete(id);

@@ -35,8 +35,8 @@ function cartChanged(lines, total) {
   driveway?.cartChanged();
   if (!shown) return;
   const now = holdfast.cart.slots(id);
-  const places = new Map(shown.slots.map((slot) => [slot.id, slot.index]));
-  element.refresh([...new Set([...mine, ...now])].map((slot) => places.get(slot)).filter((index) => index !== undefined));
+  const changed = new Set([...mine, ...now]);
+  element.refresh(changed.size === 0 ? [] : shown.slots.filter((slot) => changed.has(slot.id)).map(({ index }) => index));
   mine = now;
 }
 

@@ -8,6 +8,8 @@ import { Cells } from "./cells.js";
 const TOUCH = 0.5;
 const SHARE = 0.1;
 const BETWEEN = 4;
+/** So many seats are looked at before something else may come between. */
+const STRIDE = 2048;
 
 /** @returns {number} near the least distance of seats that follow each other in a row; 1 if none do */
 export function rowPitch(rows, xs, ys) {
@@ -22,17 +24,20 @@ export function rowPitch(rows, xs, ys) {
 }
 
 /** @returns {Set<string>} `upper/lower` numbers of sections of which a good part lies over the other */
-function overlaps(sections, xs, ys, pitch) {
+function* overlaps(sections, xs, ys, pitch) {
   const sectionOf = new Int32Array(xs.length);
   sections.forEach((seats, number) => {
     for (const seat of seats) sectionOf[seat] = number;
   });
   const cells = new Cells(xs, ys, pitch * 2);
   const counts = new Map();
+  const met = new Set();
   for (let seat = 0; seat < xs.length; seat += 1) {
-    const met = new Set();
-    cells.near(xs[seat], ys[seat], pitch * TOUCH, (other) => met.add(sectionOf[other]));
-    met.delete(sectionOf[seat]);
+    if (seat % STRIDE === 0) yield;
+    met.clear();
+    cells.near(xs[seat], ys[seat], pitch * TOUCH, (other) => {
+      if (sectionOf[other] !== sectionOf[seat]) met.add(sectionOf[other]);
+    });
     for (const other of met) {
       const pair = `${sectionOf[seat]}/${other}`;
       counts.set(pair, (counts.get(pair) ?? 0) + 1);
@@ -54,13 +59,13 @@ function storeys(sections, over) {
 }
 
 /**
- * Moves the seats of upper storeys below those of lower ones, in place.
+ * Moves the seats of upper storeys below those of lower ones, in place; yields on the way.
  * @param {number[][]} sections seats of each section @param {number} pitch from seat to seat in a row
  * @param {Float64Array} xs @param {Float64Array} ys
  * @returns {number} how many storeys there are
  */
-export function layOutFloors(sections, pitch, xs, ys) {
-  const found = storeys(sections, overlaps(sections, xs, ys, pitch));
+export function* layOutFloors(sections, pitch, xs, ys) {
+  const found = storeys(sections, yield* overlaps(sections, xs, ys, pitch));
   if (found.length === 1) return 1;
   let floor = -Infinity;
   for (const storey of found) {

@@ -7,26 +7,33 @@ const LEGIBLE = 7;
 const BEND = 24;
 /** A line of no length has no round ends everywhere; of this length it has. */
 const DOT = 0.01;
+/** So many rows are painted before something else may come between. */
+const ROWS_AT_ONCE = 150;
 
-/** Paints the ground for the view. */
-export function paintGround(context, plan, view, ink) {
+/** Paints the ground for the view; yields on the way. */
+export function* paintGround(context, plan, view, ink) {
   for (const area of plan.areas) paintArea(context, area, view, ink);
-  paintFloor(context, plan, view, ink);
+  yield* paintFloor(context, plan, view, ink);
   for (const area of plan.areas) if (area.text) paintAreaText(context, area, view, ink);
   if (view.seat >= ROW_NAMES) paintRowNames(context, plan, view, ink);
   if (view.seat <= SECTION_NAMES && plan.sections.length > 1) {
     for (const section of plan.sections) paintSectionName(context, section, view, ink);
   }
+  yield;
 }
 
 /** A broad band along each run of seats; bands of neighbouring rows flow into one floor with one edge. */
-function paintFloor(context, plan, view, ink) {
+function* paintFloor(context, plan, view, ink) {
   context.lineCap = "round";
   context.lineJoin = "round";
+  const rows = plan.rows.filter(({ frame }) => view.sees(frame, view.seat * 2));
   for (const [colour, wider] of [[ink.edge, 1], [ink.floor, 0]]) {
     context.strokeStyle = colour;
     context.lineWidth = view.seat * 1.6 + wider * 2;
-    for (const row of plan.rows) for (const run of row.runs) strokeRun(context, plan, run, view);
+    for (let place = 0; place < rows.length; place += 1) {
+      if (place % ROWS_AT_ONCE === ROWS_AT_ONCE - 1) yield;
+      for (const run of rows[place].runs) strokeRun(context, plan, run, view);
+    }
   }
 }
 
@@ -57,6 +64,7 @@ function paintRowNames(context, plan, view, ink) {
   context.fillStyle = ink.faint;
   const size = Math.min(13, Math.max(9, view.seat * 0.45));
   for (const { text, x, y } of plan.rowLabels) {
+    if (!view.sees({ left: x, top: y, right: x, bottom: y }, size * 2)) continue;
     const place = view.toScreen(x, y);
     write(context, text, place.x, place.y, size, 600, ink);
   }

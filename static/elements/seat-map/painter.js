@@ -1,25 +1,38 @@
 /**
- * Paints a plan on two canvases that lie on each other: the ground (floor, areas, names), painted when the view moves, and the
+ * Paints a plan on two canvases that lie on each other: the ground (floor, areas, names), painted when the view has moved, and the
  * seats, of which only those that changed are painted again.
+ *
+ * A big hall is painted out of sight, a slice in each frame, and shown when it is whole. What changes meanwhile is painted on what
+ * is still shown, and once more on what comes.
  */
 
+import { atOnce } from "../slices.js";
+import { Drawing, Stamps } from "./drawing.js";
 import { paintGround } from "./ground.js";
-import { Look } from "./looks.js";
-import { drawSeat } from "./seat-shape.js";
 
-const SMALL = 4.5;
+/** A canvas out of sight, of which what was painted can be asked for without waiting for a graphics card. */
+function hiddenContext() {
+  return document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+}
+
+/** What is out of sight is only noted down until somebody wants to see it; this has it painted now, slice by slice. */
+function settle(context) {
+  context.getImageData(0, 0, 1, 1);
+}
 
 export class Painter {
   #ground;
   #seats;
-  #plan = null;
+  #backGround = null;
+  #backSeats = null;
   #view;
-  #ink = null;
   #density = 1;
-  #looks = new Uint8Array(0);
-  #dimmed = new Set();
-  #stamps = new Map();
-  #stampSize = 0;
+  #scene = null;
+  #stamps = new Stamps();
+  #shown = null;
+  #coming = null;
+  #work = null;
+  #since = new Set();
 
   /** @param {HTMLCanvasElement} ground @param {HTMLCanvasElement} seats @param {Viewport} view */
   constructor(ground, seats, view) {
@@ -30,114 +43,90 @@ export class Painter {
 
   /** @param {Uint8Array} looks one of `Look` for each seat; kept, and read again when seats are painted */
   show(plan, looks, ink) {
-    this.#plan = plan;
-    this.#looks = looks;
-    this.#ink = ink;
-    this.#stamps.clear();
+    const dimmed = this.#scene?.dimmed ?? new Set();
+    this.#scene = { plan, looks, ink, dimmed };
+    if (this.#shown?.plan !== plan) this.#shown = null;
   }
 
   /** Categories whose free seats are painted faint. */
   set dimmed(categories) {
-    this.#dimmed = categories;
+    this.#scene = { ...this.#scene, dimmed: categories };
   }
 
-  resize(width, height, density) {
+  /** Counts from the next painting of everything on. */
+  set density(density) {
     this.#density = density;
-    for (const { canvas } of [this.#ground, this.#seats]) {
-      canvas.width = Math.round(width * density);
-      canvas.height = Math.round(height * density);
-    }
   }
 
+  /** @returns {Viewport | null} where the view was when what is shown was painted */
+  get place() {
+    return this.#shown?.view ?? null;
+  }
+
+  /** Whether something is being painted out of sight. */
+  get isBusy() {
+    return this.#work !== null;
+  }
+
+  /** Paints everything within this frame. */
   paintAll() {
-    if (!this.#plan) return;
-    this.#prepare(this.#ground);
-    paintGround(this.#ground, this.#plan, this.#view, this.#ink);
-    this.#prepare(this.#seats);
-    this.#forgetStamps();
-    this.#plan.xs.forEach((_, seat) => this.#paintSeat(seat));
+    this.#stop();
+    const drawing = this.#draw();
+    atOnce(this.#everything(drawing, this.#ground, this.#seats));
+    this.#shown = drawing;
+  }
+
+  /** Begins to paint everything out of sight; what had been begun is given up. */
+  begin() {
+    this.#stop();
+    this.#backGround ??= hiddenContext();
+    this.#backSeats ??= hiddenContext();
+    this.#coming = this.#draw();
+    this.#work = this.#everything(this.#coming, this.#backGround, this.#backSeats);
+  }
+
+  /** Paints a slice of it. @returns {boolean} whether it is whole, and is shown now */
+  goOn() {
+    const { done } = this.#work.next();
+    settle(this.#backGround);
+    settle(this.#backSeats);
+    if (!done) return false;
+    for (const [front, back] of [[this.#ground, this.#backGround], [this.#seats, this.#backSeats]]) {
+      front.canvas.width = back.canvas.width;
+      front.canvas.height = back.canvas.height;
+      front.drawImage(back.canvas, 0, 0);
+    }
+    this.#shown = this.#coming;
+    this.#shown.some(this.#seats, this.#since);
+    this.#stop();
+    return true;
   }
 
   /** @param {Iterable<number>} seats those that look different now */
   paintSome(seats) {
-    if (!this.#plan) return;
-    for (const seat of seats) {
-      this.#erase(seat);
-      this.#paintSeat(seat);
+    this.#shown?.some(this.#seats, seats);
+    if (this.isBusy) for (const seat of seats) this.#since.add(seat);
+  }
+
+  #draw() {
+    return new Drawing(this.#scene, this.#view.copy(), this.#density, this.#stamps);
+  }
+
+  #stop() {
+    this.#work = null;
+    this.#coming = null;
+    this.#since.clear();
+  }
+
+  *#everything(drawing, ground, seats) {
+    const { view } = drawing;
+    const density = this.#density;
+    for (const { canvas } of [ground, seats]) {
+      canvas.width = Math.round(view.width * density);
+      canvas.height = Math.round(view.height * density);
     }
-  }
-
-  /** Takes away exactly what a seat may have covered: a rectangle would cut into neighbours of slanting rows. */
-  #erase(seat) {
-    const { x, y } = this.#view.toScreen(this.#plan.xs[seat], this.#plan.ys[seat]);
-    const radius = this.#view.seat * 0.43 + 1;
-    const context = this.#seats;
-    context.globalAlpha = 1;
-    context.globalCompositeOperation = "destination-out";
-    context.beginPath();
-    if (this.#plan.slots[seat].accessible || this.#view.seat < SMALL) context.rect(x - radius, y - radius, radius * 2, radius * 2);
-    else context.arc(x, y, radius, 0, Math.PI * 2);
-    context.fill();
-    context.globalCompositeOperation = "source-over";
-  }
-
-  #prepare(context) {
-    context.setTransform(this.#density, 0, 0, this.#density, 0, 0);
-    context.clearRect(0, 0, this.#view.width, this.#view.height);
-  }
-
-  #paintSeat(seat) {
-    const { x, y } = this.#view.toScreen(this.#plan.xs[seat], this.#plan.ys[seat]);
-    const size = this.#view.seat;
-    if (x < -size || y < -size || x > this.#view.width + size || y > this.#view.height + size) return;
-    const faint = this.#looks[seat] === Look.AVAILABLE && this.#dimmed.has(this.#plan.categoryOf[seat]);
-    this.#seats.globalAlpha = faint ? 0.22 : 1;
-    if (size < SMALL) this.#paintDot(seat, x, y, size);
-    else this.#stamp(seat, x, y);
-  }
-
-  /** Far away a seat is a few pixels: full, outlined or a speck. */
-  #paintDot(seat, x, y, size) {
-    const look = this.#looks[seat];
-    const side = { [Look.SOLD]: 0.35, [Look.HELD]: 0.5, [Look.MINE]: 1.2 }[look] ?? 0.8;
-    this.#seats.fillStyle = this.#colour(seat, look);
-    this.#seats.fillRect(x - (size * side) / 2, y - (size * side) / 2, size * side, size * side);
-  }
-
-  #colour(seat, look) {
-    if (look === Look.AVAILABLE) return this.#ink.categories[this.#plan.categoryOf[seat]].fill;
-    return { [Look.HELD]: this.#ink.held, [Look.SOLD]: this.#ink.sold, [Look.UNKNOWN]: this.#ink.edge }[look] ?? this.#ink.accent;
-  }
-
-  #forgetStamps() {
-    if (this.#stampSize === this.#view.seat) return;
-    this.#stampSize = this.#view.seat;
-    this.#stamps.clear();
-  }
-
-  /** Seats that look alike are drawn once and stamped. */
-  #stamp(seat, x, y) {
-    const slot = this.#plan.slots[seat];
-    const look = this.#looks[seat];
-    const category = look === Look.AVAILABLE ? this.#plan.categoryOf[seat] : 0;
-    const letters = look === Look.AVAILABLE ? this.#plan.letters[seat] : "";
-    const key = `${look}|${category}|${slot.accessible}|${this.#view.seat >= 19 ? letters : ""}`;
-    if (!this.#stamps.has(key)) this.#stamps.set(key, this.#draw(look, slot.accessible, category, letters));
-    const image = this.#stamps.get(key);
-    const side = image.width / this.#density;
-    this.#seats.drawImage(image, x - side / 2, y - side / 2, side, side);
-  }
-
-  #draw(look, accessible, category, letters) {
-    const size = this.#view.seat;
-    const side = Math.ceil((size + 2) * this.#density);
-    const canvas = document.createElement("canvas");
-    canvas.width = side;
-    canvas.height = side;
-    const context = canvas.getContext("2d");
-    context.setTransform(this.#density, 0, 0, this.#density, side / 2, side / 2);
-    const { fill, text } = this.#ink.categories[category];
-    drawSeat(context, look, { size, ink: this.#ink, fill, text, accessible, letters, font: this.#ink.font });
-    return canvas;
+    ground.setTransform(density, 0, 0, density, 0, 0);
+    yield* paintGround(ground, this.#scene.plan, view, this.#scene.ink);
+    yield* drawing.all(seats);
   }
 }

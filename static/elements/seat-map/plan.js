@@ -1,5 +1,6 @@
 /** A resource's slots as a drawing in plan units: seats, rows, sections, bounds. Pure. */
 
+import { atOnce } from "../slices.js";
 import { areasOf, cornersOf } from "./areas.js";
 import { categoriesOf } from "./categories.js";
 import { Cells } from "./cells.js";
@@ -7,6 +8,8 @@ import { layOutFloors, rowPitch } from "./floors.js";
 
 const GAP = 1.75;
 const NAME_ROOM = 2.6;
+/** So many seats are looked at before something else may come between. */
+const STRIDE = 2048;
 
 /** @returns {string} what is written on the seat: the number at the end of its label */
 export function seatNumber(label) {
@@ -19,11 +22,12 @@ export function placeOf(slot) {
   return slot.row ? parts.filter(Boolean).join(", ") : slot.label;
 }
 
-/** Slots without positions are laid out by section and row, so that every plan can be drawn. */
-function positions(slots) {
-  if (slots.every(({ x, y }) => Number.isFinite(x) && Number.isFinite(y))) return slots.map(({ x, y }) => [x, y]);
+/** Slots without positions are laid out by section and row, so that every plan can be drawn. @returns {[number, number][]} */
+function* positions(slots) {
+  const known = yield* each(slots, ({ x, y }) => Number.isFinite(x) && Number.isFinite(y));
+  if (!known.includes(false)) return yield* each(slots, ({ x, y }) => [x, y]);
   const lines = new Map();
-  return slots.map(({ section, row }) => {
+  return yield* each(slots, ({ section, row }) => {
     const name = `${section}\u0000${row}`;
     if (!lines.has(name)) lines.set(name, { number: lines.size, next: 0 });
     const line = lines.get(name);
@@ -32,22 +36,34 @@ function positions(slots) {
   });
 }
 
-function boundsOf(xs, ys) {
-  const bounds = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
-  xs.forEach((x, seat) => {
-    bounds.left = Math.min(bounds.left, x);
-    bounds.right = Math.max(bounds.right, x);
-    bounds.top = Math.min(bounds.top, ys[seat]);
-    bounds.bottom = Math.max(bounds.bottom, ys[seat]);
-  });
-  return bounds;
+/** A frame around points, which grows with each of them. */
+class Frame {
+  left = Infinity;
+  top = Infinity;
+  right = -Infinity;
+  bottom = -Infinity;
+
+  add(x, y) {
+    if (x < this.left) this.left = x;
+    if (x > this.right) this.right = x;
+    if (y < this.top) this.top = y;
+    if (y > this.bottom) this.bottom = y;
+  }
 }
 
 /** The distance that seats keep: near the least of any two neighbours, also of different rows, so that no two overlap. */
-function spacingOf(xs, ys, pitch) {
+function* spacingOf(xs, ys, pitch) {
   const cells = new Cells(xs, ys, pitch);
-  const distances = xs.map((_, seat) => cells.nearestDistance(seat, pitch)).filter((distance) => distance > 0);
-  return Math.min(pitch, distances.sort()[Math.floor(distances.length * 0.02)] ?? pitch);
+  const distances = new Float64Array(xs.length);
+  let count = 0;
+  for (let seat = 0; seat < xs.length; seat += 1) {
+    if (seat % STRIDE === 0) yield;
+    const distance = cells.nearestDistance(seat, pitch);
+    if (distance > 0) distances[count++] = distance;
+  }
+  yield;
+  const sorted = distances.subarray(0, count).sort();
+  return Math.min(pitch, sorted[Math.floor(count * 0.02)] ?? pitch);
 }
 
 /** Rows as runs of seats: a run ends where an aisle begins. */
@@ -75,71 +91,128 @@ function rowLabels(row, xs, ys, spacing) {
   });
 }
 
-function group(slots, keyOf) {
+/** @returns {Map<any, number[]>} the seats that have each key, in their order */
+function* group(seats, keyOf) {
   const groups = new Map();
-  slots.forEach((slot, seat) => {
-    const key = keyOf(slot);
-    if (!groups.has(key)) groups.set(key, []);
-    groups.get(key).push(seat);
-  });
+  let known;
+  let members = null;
+  for (let place = 0; place < seats.length; place += 1) {
+    if (place % STRIDE === 0) yield;
+    const key = keyOf(seats[place]);
+    if (members === null || key !== known) {
+      members = groups.get(key);
+      if (!members) groups.set(key, (members = []));
+      known = key;
+    }
+    members.push(seats[place]);
+  }
   return groups;
+}
+
+/** @returns {{name: string, seats: number[], rows: {name: string, seats: number[]}[]}[]} */
+function* grouped(slots) {
+  const sections = [];
+  const all = Array.from(slots, (_, seat) => seat);
+  for (const [name, seats] of yield* group(all, (seat) => slots[seat].section)) {
+    const rows = yield* group(seats, (seat) => slots[seat].row);
+    sections.push({ name, seats, rows: Array.from(rows, ([row, members]) => ({ name: row, seats: members })) });
+  }
+  return sections;
+}
+
+/** @returns {any[]} what `of` makes of each slot; yields on the way */
+function* each(slots, of) {
+  const made = new Array(slots.length);
+  for (let seat = 0; seat < slots.length; seat += 1) {
+    if (seat % STRIDE === 0) yield;
+    made[seat] = of(slots[seat], seat);
+  }
+  return made;
 }
 
 export class Plan {
   /** @param {{slots: object[], categories?: {name: string, colour: string}[], plan?: object}} resource as HTTP answers it */
-  constructor({ slots, categories = [], plan = {} }) {
+  constructor(resource) {
+    if (resource) atOnce(this.#build(resource));
+  }
+
+  /** The same as work that may be parted; it returns the plan. */
+  static *inSteps(resource) {
+    const plan = new Plan(null);
+    yield* plan.#build(resource);
+    return plan;
+  }
+
+  *#build({ slots, categories = [], plan = {} }) {
     this.slots = slots;
-    const places = positions(slots);
-    this.xs = Float64Array.from(places, ([x]) => x);
-    this.ys = Float64Array.from(places, ([, y]) => y);
+    const places = yield* positions(slots);
+    this.xs = new Float64Array(slots.length);
+    this.ys = new Float64Array(slots.length);
+    yield* each(places, ([x, y], seat) => {
+      this.xs[seat] = x;
+      this.ys[seat] = y;
+    });
+    yield;
     this.areas = areasOf(plan);
-    const rows = [...group(slots, ({ section, row }) => `${section}\u0000${row}`).values()];
-    const sections = [...group(slots, ({ section }) => section).values()];
-    const pitch = rowPitch(rows, this.xs, this.ys);
-    const floors = layOutFloors(sections, pitch, this.xs, this.ys);
-    this.letters = slots.map(({ label }) => seatNumber(label));
-    this.spacing = spacingOf(this.xs, this.ys, pitch);
-    this.cells = new Cells(this.xs, this.ys, this.spacing * 2);
-    this.seatOf = new Map(slots.map((slot, seat) => [slot.id, seat]));
-    this.sections = this.#sections();
+    this.sections = yield* grouped(slots);
     this.rows = this.sections.flatMap(({ rows }) => rows);
+    yield;
+    const pitch = rowPitch(this.rows.map(({ seats }) => seats), this.xs, this.ys);
+    const floors = yield* layOutFloors(this.sections.map(({ seats }) => seats), pitch, this.xs, this.ys);
+    this.letters = yield* each(slots, ({ label }) => seatNumber(label));
+    this.spacing = yield* spacingOf(this.xs, this.ys, pitch);
+    this.cells = new Cells(this.xs, this.ys, this.spacing * 2);
+    this.seatOf = new Map();
+    yield* each(slots, ({ id }, seat) => this.seatOf.set(id, seat));
+    yield* this.#describe();
     this.rowLabels = (floors === 1 && plan.row_labels) || this.rows.flatMap((row) => rowLabels(row, this.xs, this.ys, this.spacing));
     this.bounds = this.#allBounds();
+    yield;
     this.categories = categoriesOf(slots, categories);
+    yield;
     const names = new Map(this.categories.map(({ name }, number) => [name, number]));
-    this.categoryOf = Uint16Array.from(slots, ({ category }) => names.get(category));
+    this.categoryOf = Uint16Array.from(yield* each(slots, ({ category }) => names.get(category)));
+    this.hasAccessible = slots.some(({ accessible }) => accessible);
   }
 
   /** The seats with the room around them, the areas and the names. */
   #allBounds() {
-    const corners = [...this.areas.flatMap(cornersOf), ...this.rowLabels.map(({ x, y }) => [x, y])];
-    this.xs.forEach((x, seat) => corners.push([x, this.ys[seat]]));
-    for (const { namePlace: place } of this.sections) if (place) corners.push([place[0], place[1] - this.spacing * NAME_ROOM]);
-    if (corners.length === 0) return { left: 0, top: 0, right: 1, bottom: 1 };
-    const { left, top, right, bottom } = boundsOf(corners.map(([x]) => x), corners.map(([, y]) => y));
+    const frame = new Frame();
+    for (const area of this.areas) for (const [x, y] of cornersOf(area)) frame.add(x, y);
+    for (const { x, y } of this.rowLabels) frame.add(x, y);
+    for (let seat = 0; seat < this.xs.length; seat += 1) frame.add(this.xs[seat], this.ys[seat]);
+    for (const { namePlace: place } of this.sections) if (place) frame.add(place[0], place[1] - this.spacing * NAME_ROOM);
+    const { left, top, right, bottom } = frame;
+    if (left > right) return { left: 0, top: 0, right: 1, bottom: 1 };
     const room = this.spacing * 1.4;
     return { left: left - room, top: top - room, right: right + room, bottom: bottom + room };
   }
 
-  #sections() {
-    return Array.from(group(this.slots, ({ section }) => section), ([name, seats]) => {
-      const rows = group(seats.map((seat) => this.slots[seat]), ({ row }) => row);
-      const named = Array.from(rows, ([row, places]) => this.#row(row, places.map((place) => seats[place])));
-      return { name, seats, rows: named, namePlace: this.#namePlace(name, seats) };
-    });
+  /** What of sections and rows depends on where seats are. */
+  *#describe() {
+    for (const section of this.sections) {
+      yield;
+      for (const row of section.rows) {
+        row.runs = runsOf(row.seats, this.xs, this.ys, this.spacing);
+        row.frame = this.#frameOf(row.seats);
+      }
+      section.namePlace = this.#namePlace(section.name, section.seats);
+    }
+  }
+
+  #frameOf(seats) {
+    const frame = new Frame();
+    for (const seat of seats) frame.add(this.xs[seat], this.ys[seat]);
+    return frame;
   }
 
   /** Above those of its seats that stand in the middle; null for a section that the plan itself names. */
   #namePlace(name, seats) {
     if (this.areas.some(({ text }) => text?.text.toLowerCase() === name.toLowerCase())) return null;
-    const { left, top, right } = boundsOf(seats.map((seat) => this.xs[seat]), seats.map((seat) => this.ys[seat]));
-    const middle = (left + right) / 2;
+    const frame = this.#frameOf(seats);
+    const middle = (frame.left + frame.right) / 2;
     const near = seats.filter((seat) => Math.abs(this.xs[seat] - middle) < this.spacing * 4);
-    return [middle, near.length > 0 ? Math.min(...near.map((seat) => this.ys[seat])) : top];
-  }
-
-  #row(name, seats) {
-    return { name, seats, runs: runsOf(seats, this.xs, this.ys, this.spacing) };
+    return [middle, near.length > 0 ? Math.min(...near.map((seat) => this.ys[seat])) : frame.top];
   }
 
   rowOf(seat) {

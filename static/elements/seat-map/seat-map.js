@@ -10,15 +10,16 @@
  */
 
 import { formatMoney } from "../../client/money.js";
-import { icon, make } from "../make.js";
+import { make } from "../make.js";
+import { atOnce, inSlices } from "../slices.js";
 import { Announcer } from "./announcer.js";
 import { Cursor } from "./cursor.js";
+import { BIG, Frames } from "./frames.js";
 import { Gestures } from "./gestures.js";
-import { glide, wantsStillness } from "./glide.js";
 import { inkOf } from "./ink.js";
 import { buildKey, buildLegend } from "./legend.js";
 import { Look, canChoose, lookOf, nameOf, wordsOf } from "./looks.js";
-import { Painter } from "./painter.js";
+import { buildParts } from "./parts.js";
 import { Plan, placeOf } from "./plan.js";
 import { SeatList } from "./seat-list.js";
 import { styles } from "./seat-map.styles.js";
@@ -33,23 +34,19 @@ const VISIBLE = 18;
 const READABLE = 26;
 /** Pixels at the foot that the key covers. */
 const FOOT = 54;
-const MOST_MOVED_SEATS = 6000;
-const REST = 120;
-const ICONS = { in: "M12 5v14M5 12h14", out: "M5 12h14", all: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5" };
+/** So many seats are looked at before something else may come between. */
+const STRIDE = 2048;
 
 export class SeatMap extends HTMLElement {
   #view = new Viewport();
   #plan = null;
   #source = null;
   #looks = new Uint8Array(0);
-  #dirty = new Set();
-  #allDirty = false;
-  #frame = 0;
-  #painted = null;
-  #resting = 0;
   #hovered = -1;
-  #parts = {};
-  #painter;
+  #parts;
+  #frames;
+  #turn = null;
+  #looking = null;
   #list;
   #announcer;
   #cursor;
@@ -64,10 +61,16 @@ export class SeatMap extends HTMLElement {
       choose: (seat) => this.#choose(seat),
       moved: () => this.#cursorMoved(),
       zoom: (closer) => this.#zoomBy(closer ? ZOOM_STEP : 1 / ZOOM_STEP),
-      fit: () => this.#glide(() => this.#view.fit()),
+      fit: () => this.#fit(),
     });
-    root.append(...this.#build());
-    this.#painter = new Painter(this.#parts.ground, this.#parts.seats, this.#view);
+    this.#parts = buildParts(this.#cursor.element, {
+      showList: (list) => this.#showList(list),
+      zoomIn: () => this.#zoomBy(ZOOM_STEP),
+      zoomOut: () => this.#zoomBy(1 / ZOOM_STEP),
+      zoomAll: () => this.#fit(),
+    });
+    root.append(...this.#parts.all);
+    this.#frames = new Frames(this.#parts.ground, this.#parts.seats, this.#view, () => this.#placeCursor());
     this.#list = new SeatList(this.#parts.list, (seat) => this.#choose(seat));
     this.#announcer = new Announcer((text) => {
       this.#parts.live.textContent = text;
@@ -86,22 +89,33 @@ export class SeatMap extends HTMLElement {
   disconnectedCallback() {
     this.#life.abort();
     this.#resizes.disconnect();
-    cancelAnimationFrame(this.#frame);
-    this.#frame = 0;
+    this.#frames.stop();
   }
 
-  /** Shows a resource; `source` answers for numbers by slot index, and for what is this buyer's by slot id. */
+  /**
+   * Shows a resource; `source` answers for numbers by slot index, and for what is this buyer's by slot id. A big one is laid out in
+   * slices, and until then the map stays as it was.
+   */
   show(resource, source) {
+    this.#turn?.abort();
+    this.#turn = new AbortController();
+    const work = Plan.inSteps(resource);
+    if (resource.slots.length <= BIG) this.#unfold(resource, source, atOnce(work));
+    else inSlices(work, this.#turn).then((plan) => this.#unfold(resource, source, plan), reportError);
+  }
+
+  #unfold({ title, slots }, source, plan) {
+    this.#looking?.abort();
     this.#source = source;
-    this.#plan = new Plan(resource);
-    this.#looks = new Uint8Array(resource.slots.length);
-    this.#view.frame(this.#plan.bounds, this.#plan.spacing, FOOT);
+    this.#plan = plan;
+    this.#looks = new Uint8Array(slots.length);
+    this.#view.frame(plan.bounds, plan.spacing, FOOT);
     this.#view.fit();
-    this.#parts.stage.setAttribute("aria-label", `Seat map of ${resource.title}. Arrow keys move from seat to seat.`);
-    this.#look(this.#looks.keys());
+    this.#parts.stage.setAttribute("aria-label", `Seat map of ${title}. Arrow keys move from seat to seat.`);
     this.#recolour();
-    this.#list.show(this.#plan, this.#looks, formatMoney);
-    this.#cursor.show(this.#plan);
+    this.#list.show(plan, this.#looks, formatMoney);
+    this.#cursor.show(plan);
+    this.#lookAtAll();
     this.#describeCursor();
     this.status = null;
   }
@@ -109,15 +123,39 @@ export class SeatMap extends HTMLElement {
   /** @param {number[] | null} indices of slots that changed; null for all */
   refresh(indices) {
     if (!this.#plan) return;
+    if (indices === null) {
+      this.#lookAtAll();
+      return;
+    }
     const first = this.#plan.slots[0]?.index ?? 0;
-    const changed = this.#look(indices === null ? this.#looks.keys() : indices.map((index) => index - first));
-    if (changed.length === 0) return;
-    this.#list.refresh(changed);
-    for (const seat of changed) this.#dirty.add(seat);
-    if (this.#dirty.has(this.#cursor.seat)) this.#describeCursor();
-    if (this.#dirty.has(this.#hovered)) fillTip(this.#parts.tip, this.#plan.slots[this.#hovered], wordsOf(this.#looks[this.#hovered]));
-    this.#allDirty ||= this.#dirty.size > this.#looks.length / 4;
-    this.#requestFrame();
+    const changed = [];
+    for (const index of indices) this.#look(index - first, changed);
+    this.#changed(changed);
+  }
+
+  #lookAtAll() {
+    this.#looking?.abort();
+    this.#looking = new AbortController();
+    const work = this.#lookInSteps();
+    if (this.#looks.length <= BIG) atOnce(work);
+    else inSlices(work, this.#looking).catch(reportError);
+  }
+
+  *#lookInSteps() {
+    const changed = [];
+    for (let seat = 0; seat < this.#looks.length; seat += 1) {
+      if (seat % STRIDE === STRIDE - 1) yield;
+      this.#look(seat, changed);
+    }
+    this.#changed(changed);
+  }
+
+  #changed(seats) {
+    if (seats.length === 0) return;
+    this.#list.refresh(seats);
+    if (seats.includes(this.#cursor.seat)) this.#describeCursor();
+    if (seats.includes(this.#hovered)) fillTip(this.#parts.tip, this.#plan.slots[this.#hovered], wordsOf(this.#looks[this.#hovered]));
+    this.#frames.some(seats);
   }
 
   /** @param {{busy?: boolean, text: string} | null} status what to say in place of the map */
@@ -155,37 +193,6 @@ export class SeatMap extends HTMLElement {
     this.#bringCloser(mean(this.#plan.xs), mean(this.#plan.ys), TOUCHABLE);
   }
 
-  #build() {
-    const parts = this.#parts;
-    parts.legend = make("div.legend", { role: "group", "aria-label": "Highlight a price category" });
-    parts.mapButton = make("button", { type: "button", "aria-pressed": "true", onclick: () => this.#showList(false) }, "Map");
-    parts.listButton = make("button", { type: "button", "aria-pressed": "false", onclick: () => this.#showList(true) }, "List");
-    parts.views = make("div.views", { role: "group", "aria-label": "View" }, parts.mapButton, parts.listButton);
-    parts.bar = make("div.bar", {}, parts.legend, parts.views);
-    parts.ground = make("canvas", { "aria-hidden": "true" });
-    parts.seats = make("canvas", { "aria-hidden": "true" });
-    parts.tip = make("div.tip", { hidden: true, "aria-hidden": "true" });
-    parts.key = make("ul.key", { "aria-hidden": "true" });
-    parts.tools = this.#buildTools();
-    parts.stage = make("div.stage", { role: "group" }, parts.ground, parts.seats, this.#cursor.element, parts.key, parts.tools, parts.tip);
-    parts.list = make("div.list", { hidden: true, role: "region", "aria-label": "Places as a list" });
-    parts.veil = make("div.veil", { hidden: true });
-    parts.live = make("div.hush", { role: "status", "aria-live": "polite" });
-    return [parts.bar, parts.stage, parts.list, parts.veil, parts.live];
-  }
-
-  #buildTools() {
-    const tool = (name, label, act) =>
-      make("button", { type: "button", "aria-label": label, title: label, onclick: act, onpointerdown: (event) => event.stopPropagation() }, icon(ICONS[name]));
-    return make(
-      "div.tools",
-      { role: "group", "aria-label": "Zoom" },
-      tool("in", "Zoom in", () => this.#zoomBy(ZOOM_STEP)),
-      tool("out", "Zoom out", () => this.#zoomBy(1 / ZOOM_STEP)),
-      tool("all", "Show everything", () => this.#glide(() => this.#view.fit())),
-    );
-  }
-
   #listen(stage) {
     new Gestures(stage, {
       pan: (dx, dy) => this.#move(() => this.#view.pan(dx, dy)),
@@ -202,31 +209,24 @@ export class SeatMap extends HTMLElement {
     for (const part of [bar, stage]) part.inert = true;
   }
 
-  /** Works out how seats look now. @returns {number[]} those that look different */
-  #look(seats) {
-    const changed = [];
-    for (const seat of seats) {
-      const slot = this.#plan.slots[seat];
-      if (!slot) continue;
-      const look = lookOf(this.#source.numbers(slot.index ?? seat), this.#source.quantity(slot.id), this.#source.waiting(slot.id));
-      if (look === this.#looks[seat]) continue;
-      this.#looks[seat] = look;
-      changed.push(seat);
-    }
-    return changed;
+  /** Works out how a seat looks now; one that looks different joins `changed`. */
+  #look(seat, changed) {
+    const slot = this.#plan.slots[seat];
+    if (!slot) return;
+    const look = lookOf(this.#source.numbers(slot.index ?? seat), this.#source.quantity(slot.id), this.#source.waiting(slot.id));
+    if (look === this.#looks[seat]) return;
+    this.#looks[seat] = look;
+    changed.push(seat);
   }
 
   #recolour() {
     if (!this.#plan) return;
     const ink = inkOf(this, this.#plan.categories);
-    this.#painter.show(this.#plan, this.#looks, ink);
+    this.#frames.show(this.#plan, this.#looks, ink);
     buildLegend(this.#parts.legend, this.#plan, ink, (dimmed) => {
-      this.#painter.dimmed = dimmed;
-      this.#requestAll();
+      this.#frames.dimmed = dimmed;
     });
-    const accessible = this.#plan.slots.some((slot) => slot.accessible);
-    buildKey(this.#parts.key, { ink, accessible, mine: !this.hasAttribute("readonly") });
-    this.#requestAll();
+    buildKey(this.#parts.key, { ink, accessible: this.#plan.hasAccessible, mine: !this.hasAttribute("readonly") });
   }
 
   #showList(list) {
@@ -238,68 +238,27 @@ export class SeatMap extends HTMLElement {
 
   #resize() {
     const { clientWidth, clientHeight } = this.#parts.stage;
-    if (clientWidth === 0) return;
-    this.#view.resize(clientWidth, clientHeight);
-    this.#painter.resize(clientWidth, clientHeight, Math.min(devicePixelRatio, 3));
-    this.#requestAll();
+    if (clientWidth > 0) this.#frames.resize(clientWidth, clientHeight);
   }
 
-  #requestAll() {
-    this.#allDirty = true;
-    this.#requestFrame();
-  }
-
-  #requestFrame() {
-    this.#frame ||= requestAnimationFrame(() => this.#paint());
-  }
-
-  #paint() {
-    this.#frame = 0;
-    if (!this.#plan || this.#view.width === 0) return;
-    if (this.#allDirty) {
-      this.#painter.paintAll();
-      this.#painted = this.#view.place;
-      this.#placeCanvases();
-    } else this.#painter.paintSome(this.#dirty);
-    this.#allDirty = false;
-    this.#dirty.clear();
-    this.#placeCursor();
-  }
-
-  /** Moves the view. A big hall is moved as it was painted, and painted anew when it rests. */
   #move(change) {
-    change();
     this.#hover(null);
     this.#parts.stage.classList.add("dragging");
-    if (this.#plan && this.#painted && this.#plan.slots.length > MOST_MOVED_SEATS) {
-      this.#placeCanvases();
-      this.#placeCursor();
-    } else this.#requestAll();
+    this.#frames.move(change);
   }
 
   #rest() {
     this.#parts.stage.classList.remove("dragging");
-    clearTimeout(this.#resting);
-    this.#resting = setTimeout(() => this.#requestAll(), REST);
+    this.#frames.rest();
   }
 
-  #placeCanvases() {
-    const { scale, x, y } = this.#view;
-    const factor = scale / this.#painted.scale;
-    const still = factor === 1 && x === this.#painted.x && y === this.#painted.y;
-    const matrix = `matrix(${factor}, 0, 0, ${factor}, ${x - this.#painted.x * factor}, ${y - this.#painted.y * factor})`;
-    for (const canvas of [this.#parts.ground, this.#parts.seats]) canvas.style.transform = still ? "none" : matrix;
-  }
-
-  /** Moves the view smoothly; at once for those who want less motion, and where painting each step is too much. */
   #glide(change) {
     this.#hover(null);
-    if (this.#plan && this.#plan.slots.length <= MOST_MOVED_SEATS && !wantsStillness()) {
-      glide(this.#view, change, () => this.#requestAll());
-      return;
-    }
-    change();
-    this.#requestAll();
+    this.#frames.glide(change);
+  }
+
+  #fit() {
+    this.#glide(() => this.#view.fit());
   }
 
   #zoomBy(factor, x, y) {

@@ -92,6 +92,19 @@ export class Viewport {
     Object.assign(this, { scale, x, y });
   }
 
+  /** @returns {Viewport} one that stays where this one is now */
+  copy() {
+    const copy = new Viewport();
+    copy.frame(this.#bounds, this.#spacing, this.#foot);
+    return Object.assign(copy, { width: this.width, height: this.height, scale: this.scale, x: this.x, y: this.y });
+  }
+
+  /** @returns {boolean} whether something within a frame of plan units may be seen; `room` is how much wider it is painted, in pixels */
+  sees({ left, top, right, bottom }, room) {
+    const { scale, x, y } = this;
+    return right * scale + x > -room && left * scale + x < this.width + room && bottom * scale + y > -room && top * scale + y < this.height + room;
+  }
+
   /** What is smaller than the screen stays in its middle; what is larger never leaves an edge of the screen empty. */
   #keepInSight() {
     const { left, top, right, bottom } = this.#bounds;
