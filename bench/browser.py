@@ -1,0 +1,279 @@
+"""A stadium in a real browser while 2,000 of its 50,000 seats change a second.
+
+    .venv/bin/python -m bench.browser
+
+A server, a Redis, buyers over sockets and Chromium with the real page of the hall, at a desk and on a
+phone, at three distances: the whole hall, a block, seats with their numbers. The browser's trace says how
+much processor time its main thread took for each frame. In the end what is drawn is compared, pixel by
+pixel, with what a browser draws that comes anew.
+"""
+
+import contextlib
+import os
+import random
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from bench import report, rig, stadium, trace
+from bench.rig import Holdfast, Stand
+from bench.sale import Sale
+from scripts.browser import find
+from scripts.sell_real_hall import holdfast
+from tests.browser.conftest import ARGUMENTS
+
+COMMAND = "make bench-browser"
+FRAME_MS = 8.0
+PARTY = 5
+DEVICES = {
+    "desk": {"viewport": {"width": 1440, "height": 900}},
+    "phone": {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 3, "has_touch": True},
+}
+DISTANCES = ("the whole hall", "a block", "seats readable")
+BLOCK_WHEEL = (-240,) * 5
+
+KEEP_FRAMES = """() => {
+  globalThis.framesSeen = 0;
+  const count = () => { globalThis.framesSeen += 1; requestAnimationFrame(count); };
+  requestAnimationFrame(count);
+}"""
+LONG_TASKS = """globalThis.longTasks = [];
+new PerformanceObserver((list) => {
+  for (const { startTime, duration } of list.getEntries()) globalThis.longTasks.push([startTime, duration]);
+}).observe({ type: "longtask", buffered: true });"""
+IS_OPEN = """(last) => {
+  const look = document.querySelector("seat-map")?.lookOf(last);
+  return look !== undefined && look !== "unknown";
+}"""
+LOOKS = """(count) => {
+  const map = document.querySelector("seat-map");
+  return Array.from({ length: count }, (_, seat) => map.lookOf(`s${seat}`)[0]).join("");
+}"""
+PIXELS = """() => {
+  const [, canvas] = document.querySelector("seat-map").shadowRoot.querySelectorAll("canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let text = "";
+  for (let at = 0; at < data.length; at += 4) {
+    const [red, green, blue, alpha] = data.slice(at, at + 4).map((part) => part >> 6);
+    text += alpha === 0 ? " " : String.fromCharCode(35 + red * 16 + green * 4 + blue);
+  }
+  return text;
+}"""
+AT = "(slot) => document.querySelector('seat-map').pointOf(slot)"
+REVEAL = "(slot) => document.querySelector('seat-map').reveal([slot])"
+
+
+@dataclass
+class Seen:
+    """What was measured at one distance on one device."""
+
+    device: str
+    distance: str
+    moved: trace.Work
+    work: trace.Work
+    frames_a_second: float
+    changes_a_second: float
+
+
+@contextlib.contextmanager
+def anywhere() -> Iterator[None]:
+    """The browser may use every core, as at a buyer's."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    with contextlib.ExitStack() as stack:
+        with anywhere():
+            playwright = stack.enter_context(sync_playwright())
+            browser = playwright.chromium.launch(executable_path=find(), args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+class Storm:
+    """Buyers who change seats all over the hall, in a thread of their own."""
+
+    def __init__(self, port: int, seats: int, rate: float) -> None:
+        self._only = list(range(seats))
+        random.Random(seats).shuffle(self._only)
+        self._rate = rate
+        self.sale = Sale(port, "hall", seats, buyers=100, party=PARTY, only=self._only)
+        self.sale.opens()
+        self.refused = 0
+
+    @contextlib.contextmanager
+    def blows(self, seconds: float) -> Iterator[None]:
+        """While it does, and until all of it was answered."""
+        thread = threading.Thread(target=self._run, args=(seconds,))
+        thread.start()
+        yield
+        thread.join()
+
+    def _run(self, seconds: float) -> None:
+        self.refused += len(self.sale.runs(self._rate, seconds).refused)
+
+
+def opens(browser: Browser, server: Holdfast, device: str, seats: int) -> Page:
+    """A visitor of their own, who sees the hall."""
+    context = browser.new_context(**DEVICES[device], color_scheme="light")
+    page = context.new_page()
+    page.add_init_script(LONG_TASKS)
+    page.goto(f"{server.base_url}/resources/hall")
+    page.wait_for_function(IS_OPEN, arg=f"s{seats - 1}", polling=200, timeout=90_000)
+    page.wait_for_timeout(1500)
+    return page
+
+
+def goes(page: Page, distance: str) -> None:
+    """Nearer, as people do."""
+    if distance == "a block":
+        point = page.evaluate(AT, "s500")
+        page.mouse.move(point["x"], point["y"])
+        for step in BLOCK_WHEEL:
+            page.mouse.wheel(0, step)
+        page.mouse.move(0, 0)
+    elif distance == "seats readable":
+        page.evaluate(REVEAL, "s500")
+    page.wait_for_timeout(1200)
+
+
+def moves(browser: Browser, page: Page, distance: str) -> trace.Work:
+    """Go nearer, and the work of it."""
+    browser.start_tracing(page=page, categories=list(trace.CATEGORIES))
+    goes(page, distance)
+    return trace.work(browser.stop_tracing())
+
+
+def storms(browser: Browser, page: Page, storm: Storm, seconds: float) -> tuple[trace.Work, float, float]:
+    """The work of the main thread meanwhile, frames and changes a second."""
+    made = len(storm.sale.made)
+    with storm.blows(seconds + 1):
+        page.wait_for_timeout(500)
+        browser.start_tracing(page=page, categories=list(trace.CATEGORIES))
+        before = page.evaluate("framesSeen")
+        page.wait_for_timeout(seconds * 1000)
+        frames = page.evaluate("framesSeen") - before
+        found = trace.work(browser.stop_tracing())
+    return found, frames / seconds, (len(storm.sale.made) - made) / (seconds + 1)
+
+
+def same(page: Page, fresh: Page, seats: int) -> tuple[int, int]:
+    """How many seats and how many pixels differ between one that has seen it all and one that came anew."""
+    page.wait_for_timeout(1500)
+    looks, fresh_looks = page.evaluate(LOOKS, seats), fresh.evaluate(LOOKS, seats)
+    pixels, fresh_pixels = page.evaluate(PIXELS), fresh.evaluate(PIXELS)
+    return differing(looks, fresh_looks), differing(pixels, fresh_pixels)
+
+
+def differing(one: str, other: str) -> int:
+    """How many places differ."""
+    return sum(a != b for a, b in zip(one, other, strict=True))
+
+
+def run(stand: Stand, result: report.Result, seats: int, changes: float, seconds: float) -> list[Seen]:
+    """Every distance on every device; what was wrong goes into the result."""
+    found = []
+    with stand.holdfast() as server, chromium() as browser:
+        storm = Storm(server.port, seats, changes)
+        for device in DEVICES:
+            page = trace_opening(browser, server, device, seats, result)
+            page.evaluate(KEEP_FRAMES)
+            for distance in DISTANCES:
+                rig.say(f"{device}, {distance}")
+                moved = moves(browser, page, distance)
+                found.append(Seen(device, distance, moved, *storms(browser, page, storm, seconds)))
+                fresh = opens(browser, server, device, seats)
+                for passed in DISTANCES[: DISTANCES.index(distance) + 1]:
+                    goes(fresh, passed)
+                compare(f"{device}, {distance}", page, fresh, seats, result)
+                fresh.context.close()
+            page.context.close()
+        if storm.refused:
+            raise RuntimeError(f"{storm.refused} commands of buyers were refused")
+    return found
+
+
+def trace_opening(browser: Browser, server: Holdfast, device: str, seats: int, result: report.Result) -> Page:
+    """Open the hall, with the trace of it."""
+    rig.say(f"{device}: opening {seats:,} seats")
+    context = browser.new_context(**DEVICES[device], color_scheme="light")
+    page = context.new_page()
+    page.add_init_script(LONG_TASKS)
+    page.on("pageerror", lambda error: rig.say(str(error)))
+    browser.start_tracing(page=page, categories=list(trace.CATEGORIES))
+    page.goto(f"{server.base_url}/resources/hall")
+    page.wait_for_function(IS_OPEN, arg=f"s{seats - 1}", polling=200, timeout=90_000)
+    page.wait_for_timeout(1500)
+    found = trace.work(browser.stop_tracing())
+    longest = max(found.tasks)
+    result.add(
+        f"opening {seats:,} seats ({device}): longest task",
+        f"{longest:.0f} ms",
+        f"≤ {trace.LONG_MS:.0f} ms",
+        reached=longest <= trace.LONG_MS,
+        note=f"{len(found.long)} over it; {sum(found.tasks):.0f} ms in all",
+    )
+    return page
+
+
+def compare(where: str, page: Page, fresh: Page, seats: int, result: report.Result) -> None:
+    """Beside a browser that came anew and went the same way."""
+    looks, pixels = same(page, fresh, seats)
+    result.add(
+        f"{where}: right in the end",
+        f"{looks} seats and {pixels} pixels differ",
+        "none",
+        reached=looks == 0 and pixels == 0,
+    )
+
+
+def result_of(result: report.Result, found: list[Seen]) -> None:
+    """A row for each device and distance."""
+    for seen in found:
+        p50, p95 = rig.percentile(seen.work.frames, 0.5), rig.percentile(seen.work.frames, 0.95)
+        mean = sum(seen.work.tasks) / max(1, len(seen.work.frames))
+        longest, moving = max(seen.work.tasks), max(seen.moved.tasks)
+        result.add(
+            f"{seen.device}, {seen.distance}: main thread for a frame",
+            f"mean {mean:.1f}, p50 {p50:.1f}, p95 {p95:.1f} ms",
+            f"mean ≤ {FRAME_MS:.0f} ms, no task > {trace.LONG_MS:.0f} ms",
+            reached=mean <= FRAME_MS and max(longest, moving) <= trace.LONG_MS,
+            note=f"{seen.frames_a_second:.0f} frames/s, {seen.changes_a_second:,.0f} changes/s; "
+            f"longest task {longest:.0f} ms, {moving:.0f} ms when moved there",
+        )
+        result.facts[f"{seen.device}, {seen.distance}"] = {
+            "mean_ms": mean, "p95_ms": p95, "longest_ms": longest, "frames_a_second": seen.frames_a_second,
+            "moving_ms": moving,
+        }  # fmt: skip
+
+
+def main() -> None:
+    """The command line."""
+    parser = report.parser(__doc__)
+    parser.add_argument("--seats", type=int, default=50_000)
+    parser.add_argument("--changes", type=float, default=2000, help="seats that change a second")
+    parser.add_argument("--seconds", type=float, default=4, help="at each distance")
+    options = parser.parse_args()
+    if options.quick:
+        options.seats, options.changes, options.seconds = 2000, 200, 0.5
+    result = report.Result("browser", COMMAND)
+    with rig.stand() as stand:
+        path = stand.state / "hall.csv"
+        stadium.write(path, options.seats)
+        holdfast("import", path, "--resource", "hall", environment=stand.environment)
+        found = run(stand, result, options.seats, options.changes, options.seconds)
+    result_of(result, found)
+    report.finish(result, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
