@@ -30,6 +30,12 @@ export function buildParts(cursor, meanings) {
   return parts;
 }
 
+/** A wall screen has nothing to press. */
+export function becomeReadonly({ views, tools, bar, stage }, cursor) {
+  for (const part of [views, tools, cursor]) part.remove();
+  for (const part of [bar, stage]) part.inert = true;
+}
+
 function buildTools({ zoomIn, zoomOut, zoomAll }) {
   const tool = (name, label, act) =>
     make("button", { type: "button", "aria-label": label, title: label, onclick: act, onpointerdown: (event) => event.stopPropagation() }, icon(ICONS[name]));

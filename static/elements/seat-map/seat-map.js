@@ -18,11 +18,12 @@ import { BIG, Frames } from "./frames.js";
 import { Gestures } from "./gestures.js";
 import { inkOf } from "./ink.js";
 import { buildKey, buildLegend } from "./legend.js";
-import { Look, canChoose, lookOf, nameOf, wordsOf } from "./looks.js";
-import { buildParts } from "./parts.js";
+import { Look, canChoose, nameOf, wordsOf } from "./looks.js";
+import { becomeReadonly, buildParts } from "./parts.js";
 import { Plan, placeOf } from "./plan.js";
 import { SeatList } from "./seat-list.js";
 import { styles } from "./seat-map.styles.js";
+import { Standing } from "./standing.js";
 import { fillTip, placeTip } from "./tip.js";
 import { Viewport } from "./viewport.js";
 
@@ -34,19 +35,15 @@ const VISIBLE = 18;
 const READABLE = 26;
 /** Pixels at the foot that the key covers. */
 const FOOT = 54;
-/** So many seats are looked at before something else may come between. */
-const STRIDE = 2048;
 
 export class SeatMap extends HTMLElement {
   #view = new Viewport();
   #plan = null;
-  #source = null;
-  #looks = new Uint8Array(0);
+  #standing = null;
   #hovered = -1;
   #parts;
   #frames;
   #turn = null;
-  #looking = null;
   #list;
   #announcer;
   #cursor;
@@ -83,7 +80,7 @@ export class SeatMap extends HTMLElement {
     this.#resizes.observe(this.#parts.stage);
     const dark = matchMedia("(prefers-color-scheme: dark)");
     dark.addEventListener("change", () => this.#recolour(), { signal: this.#life.signal });
-    if (this.hasAttribute("readonly")) this.#becomeReadonly();
+    if (this.hasAttribute("readonly")) becomeReadonly(this.#parts, this.#cursor.element);
   }
 
   disconnectedCallback() {
@@ -105,56 +102,30 @@ export class SeatMap extends HTMLElement {
   }
 
   #unfold({ title, slots }, source, plan) {
-    this.#looking?.abort();
-    this.#source = source;
+    this.#standing?.stop();
+    this.#standing = new Standing(slots, source, (seats) => this.#changed(seats));
     this.#plan = plan;
-    this.#looks = new Uint8Array(slots.length);
     this.#view.frame(plan.bounds, plan.spacing, FOOT);
     this.#view.fit();
     this.#parts.stage.setAttribute("aria-label", `Seat map of ${title}. Arrow keys move from seat to seat.`);
     this.#recolour();
-    this.#list.show(plan, this.#looks, formatMoney);
+    this.#list.show(plan, this.#standing.looks, formatMoney);
     this.#cursor.show(plan);
-    this.#lookAtAll();
+    this.#standing.all();
     this.#describeCursor();
     this.status = null;
   }
 
   /** @param {number[] | null} indices of slots that changed; null for all */
   refresh(indices) {
-    if (!this.#plan) return;
-    if (indices === null) {
-      this.#lookAtAll();
-      return;
-    }
-    const first = this.#plan.slots[0]?.index ?? 0;
-    const changed = [];
-    for (const index of indices) this.#look(index - first, changed);
-    this.#changed(changed);
-  }
-
-  #lookAtAll() {
-    this.#looking?.abort();
-    this.#looking = new AbortController();
-    const work = this.#lookInSteps();
-    if (this.#looks.length <= BIG) atOnce(work);
-    else inSlices(work, this.#looking).catch(reportError);
-  }
-
-  *#lookInSteps() {
-    const changed = [];
-    for (let seat = 0; seat < this.#looks.length; seat += 1) {
-      if (seat % STRIDE === STRIDE - 1) yield;
-      this.#look(seat, changed);
-    }
-    this.#changed(changed);
+    if (indices === null) this.#standing?.all();
+    else this.#standing?.some(indices);
   }
 
   #changed(seats) {
-    if (seats.length === 0) return;
     this.#list.refresh(seats);
     if (seats.includes(this.#cursor.seat)) this.#describeCursor();
-    if (seats.includes(this.#hovered)) fillTip(this.#parts.tip, this.#plan.slots[this.#hovered], wordsOf(this.#looks[this.#hovered]));
+    if (seats.includes(this.#hovered)) fillTip(this.#parts.tip, this.#plan.slots[this.#hovered], wordsOf(this.#lookOf(this.#hovered)));
     this.#frames.some(seats);
   }
 
@@ -182,7 +153,7 @@ export class SeatMap extends HTMLElement {
   /** @returns {string | undefined} how a slot is drawn now: `available held sold mine waiting unknown` */
   lookOf(slotId) {
     const seat = this.#plan?.seatOf.get(slotId);
-    return seat === undefined ? undefined : nameOf(this.#looks[seat]);
+    return seat === undefined ? undefined : nameOf(this.#lookOf(seat));
   }
 
   /** Brings slots into sight, large enough to be seen. */
@@ -203,26 +174,14 @@ export class SeatMap extends HTMLElement {
     });
   }
 
-  #becomeReadonly() {
-    const { views, tools, bar, stage } = this.#parts;
-    for (const part of [views, tools, this.#cursor.element]) part.remove();
-    for (const part of [bar, stage]) part.inert = true;
-  }
-
-  /** Works out how a seat looks now; one that looks different joins `changed`. */
-  #look(seat, changed) {
-    const slot = this.#plan.slots[seat];
-    if (!slot) return;
-    const look = lookOf(this.#source.numbers(slot.index ?? seat), this.#source.quantity(slot.id), this.#source.waiting(slot.id));
-    if (look === this.#looks[seat]) return;
-    this.#looks[seat] = look;
-    changed.push(seat);
+  #lookOf(seat) {
+    return this.#standing.looks[seat];
   }
 
   #recolour() {
     if (!this.#plan) return;
     const ink = inkOf(this, this.#plan.categories);
-    this.#frames.show(this.#plan, this.#looks, ink);
+    this.#frames.show(this.#plan, this.#standing.looks, ink);
     buildLegend(this.#parts.legend, this.#plan, ink, (dimmed) => {
       this.#frames.dimmed = dimmed;
     });
@@ -291,7 +250,7 @@ export class SeatMap extends HTMLElement {
   #choose(seat) {
     const slot = this.#plan?.slots[seat];
     if (!slot) return;
-    const look = this.#looks[seat];
+    const look = this.#lookOf(seat);
     if (canChoose(look)) this.dispatchEvent(new CustomEvent("seat-choose", { detail: { slot, mine: look === Look.MINE } }));
     else this.announce("seat", `${placeOf(slot)} is ${wordsOf(look)}.`);
   }
@@ -302,9 +261,9 @@ export class SeatMap extends HTMLElement {
     this.#hovered = seat;
     const { tip, stage } = this.#parts;
     tip.hidden = seat < 0;
-    stage.classList.toggle("over", seat >= 0 && canChoose(this.#looks[seat]));
+    stage.classList.toggle("over", seat >= 0 && canChoose(this.#lookOf(seat)));
     if (seat < 0) return;
-    fillTip(tip, this.#plan.slots[seat], wordsOf(this.#looks[seat]));
+    fillTip(tip, this.#plan.slots[seat], wordsOf(this.#lookOf(seat)));
     placeTip(tip, this.#pointOf(seat), this.#view.seat, stage.clientWidth);
   }
 
