@@ -29,10 +29,7 @@ import { Viewport } from "./viewport.js";
 
 const ZOOM_STEP = 1.6;
 /** Sizes in pixels from seat to seat: for a finger, for a mouse, for the keyboard, and what a tap comes closer to. */
-const TOUCHABLE = 22;
-const CLICKABLE = 9;
-const VISIBLE = 18;
-const READABLE = 26;
+const [TOUCHABLE, CLICKABLE, VISIBLE, READABLE] = [22, 9, 18, 26];
 /** Pixels at the foot that the key covers. */
 const FOOT = 54;
 
