@@ -109,16 +109,13 @@ async def test_a_hold_that_ends_while_it_is_booked_leaves_no_booking_and_the_res
 async def _ends_just_then(house: House, ann: Buyer, lost: Hold) -> None:
     """The cart is read, and a moment later one of its holds has ended."""
     holds = house.office.holds
-    cart = await ann.cart()
+    standing = await holds.standing(ann.caller.session)
 
     async def as_it_was(_session: str) -> Any:
-        return cart
-
-    async def nothing(_session: str) -> list[Hold]:
-        return []
+        return standing
 
     await _the_cart_ends(house, lost)
-    holds.cart, holds.ended = as_it_was, nothing  # type: ignore[method-assign,assignment]  # too early
+    holds.standing = as_it_was  # type: ignore[method-assign]  # too early
 
 
 async def test_postgresql_refuses_what_redis_should_not_have_given(house: House) -> None:
@@ -220,13 +217,13 @@ async def test_validating_says_what_booking_would_and_changes_nothing(house: Hou
 async def test_validating_knows_a_booking_that_another_tab_makes_just_now(house: House) -> None:
     ann = house.buyer("ann")
     await ann.holds("A-1")
-    cart = await ann.cart()
+    standing = await house.office.holds.standing(ann.caller.session)
     await ann.books()
 
     async def as_it_was(_session: str) -> Any:
-        return cart
+        return standing
 
-    house.office.holds.cart = as_it_was  # type: ignore[method-assign,assignment]  # read before that
+    house.office.holds.standing = as_it_was  # type: ignore[method-assign]  # read before that
     found, new = await house.office.bookings.quote(ann.caller, FORM)
     assert (found.id, new) == (ann.own.id, False)
     assert (await house.office.payments.begin(ann.caller, FORM)).booking.id == ann.own.id
