@@ -70,8 +70,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
-        """The WebSocket protocol takes over, with deadlines of its own."""
+        """The WebSocket protocol takes over, with deadlines of its own.
+
+        It takes over a connection on which nothing is left to say: a client has read the answer to what it
+        asked before it asks for more, and a transport tells no second protocol that it is paused.
+        """
         self._end()
+        if self._is_answering or self.transport.get_write_buffer_size():
+            self.transport.abort()
+            return
         self.resume_writing()
         if self.scope["http_version"] != "1.1":
             self.send_400_response("A WebSocket needs HTTP/1.1.")  # RFC 6455, 4.2.1
@@ -102,6 +109,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._writing.cancel()
             self._writing = None
         super().resume_writing()
+
+    @property
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _expect_within(self, seconds: float) -> None:
         self._expect_nothing()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import Scope
@@ -110,8 +111,9 @@ async def serving(*, plain: bool = False, pulse: Pulse | None = None) -> AsyncIt
         await websocket.send_text(await websocket.receive_text())
         await websocket.close()
 
-    async def page(_request: object) -> PlainTextResponse:
-        return PlainTextResponse("a page")
+    async def page(request: Request) -> PlainTextResponse:
+        await asyncio.sleep(float(request.query_params.get("after", 0)))
+        return PlainTextResponse("a page" * int(request.query_params.get("times", 1)))
 
     app = Starlette(
         routes=[WebSocketRoute("/ws", endpoint), WebSocketRoute("/echo", echo), Route("/page", page)]
