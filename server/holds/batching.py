@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
+import hiredis
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -44,19 +45,27 @@ class Batcher:
 
     def __init__(self, client: Redis) -> None:
         self._pool: Any = client.connection_pool
-        self._waiting: deque[tuple[Command, Answer]] = deque()
+        self._waiting: deque[Command] = deque()
         self._wire: Wire | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._is_due = False
 
     def call(self, *command: Any) -> Answer:
-        """Redis' answer to one command, or what redis-py raises, or Overloaded."""
+        """Redis' answer to one command, or what redis-py raises, or Overloaded.
+
+        It is packed here: one that cannot be must leave no place among the answers on the wire.
+        """
         loop = asyncio.get_running_loop()
         answer: Answer = loop.create_future()
         if len(self._waiting) >= WAITING:
             answer.set_exception(Overloaded(retry_after=1))
             return answer
-        self._waiting.append((command, answer))
+        try:
+            packed = hiredis.pack_command(command)
+        except Exception as error:  # noqa: BLE001  # a TypeError, a UnicodeEncodeError: its own caller is told
+            answer.set_exception(error)
+            return answer
+        self._waiting.append((packed, answer))
         if not self._is_due:
             self._is_due = True
             loop.call_soon(self._flush)

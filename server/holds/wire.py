@@ -17,7 +17,8 @@ from redis.exceptions import InvalidResponse, ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 Answer = asyncio.Future[Any]
-Command = tuple[Any, ...]
+Command = tuple[bytes, Answer]
+"""What is sent, as Redis reads it, and who waits for what comes back."""
 
 _NOTHING: Final = object()
 _PUSHED: Final = getattr(hiredis, "PushNotification", ())
@@ -53,12 +54,12 @@ class Wire(asyncio.Protocol):
         """How many answers are still to come."""
         return len(self._asked)
 
-    def send(self, commands: list[tuple[Command, Answer]]) -> None:
+    def send(self, commands: list[Command]) -> None:
         """Send these in one go."""
         if not self._asked:
             self._heard = self._loop.time()
         self._asked.extend(answer for _, answer in commands)
-        self._transport.write(b"".join([hiredis.pack_command(command) for command, _ in commands]))
+        self._transport.write(b"".join([packed for packed, _ in commands]))
         if self._watch is None:
             self._watch = self._loop.call_later(self._seconds, self._look)
 

@@ -18,7 +18,7 @@ from server.holds import batching
 from server.holds.batching import Batcher
 from server.holds.client import connect
 from server.holds.scripts import FOLDER, Scripts, names, or_unavailable, script
-from server.holds.wire import Answer, Command, Wire
+from server.holds.wire import Command, Wire
 from server.settings import Settings
 from tests.holds.conftest import MakeWorld
 from tests.holds.grids import driveway, passes, sees, takes
@@ -194,7 +194,7 @@ async def test_what_many_ask_at_once_is_written_at_once(
     sent: list[int] = []
     send = Wire.send
 
-    def count(wire: Wire, commands: list[tuple[Command, Answer]]) -> None:
+    def count(wire: Wire, commands: list[Command]) -> None:
         sent.append(len(commands))
         send(wire, commands)
 
