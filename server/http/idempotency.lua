@@ -1,7 +1,7 @@
--- Ends a run under an Idempotency-Key, if it is still ours.
+-- Renews or ends a run under an Idempotency-Key, if it is still ours.
 -- KEYS[1]  the key's record
 -- ARGV[1]  the record we wrote when we began; anything else belongs to a later run and stays
--- ARGV[2]  the answer to keep, or "" to forget the run
+-- ARGV[2]  the same record, to renew it; the answer to keep; or "" to forget the run
 -- ARGV[3]  how long to keep it, in seconds
 -- answers  1 if it was ours, else 0
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then

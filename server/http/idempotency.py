@@ -1,5 +1,6 @@
 """Idempotency-Key: the same key and body have one effect and one answer for a day (CONTRACT section 4)."""
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable
@@ -12,13 +13,17 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
+from channels.supervisor import stop
 from server.accounts.rules import Caller
 from server.errors import BadRequest, Conflict, FieldError, InvalidFields, Unavailable
 from server.ops.redis_errors import redis_away
 
 KEPT_SECONDS: Final = 24 * 3600
-RUN_SECONDS: Final = 60
-_FINISH: Final = Path(__file__).with_name("idempotency.lua").read_text(encoding="utf-8")
+LEASE_SECONDS: Final = 10
+"""How long a key stays taken by a run whose process died; a longer run goes on renewing it."""
+
+RENEW_SECONDS: Final = 3.0
+_KEEP: Final = Path(__file__).with_name("idempotency.lua").read_text(encoding="utf-8")
 
 
 class Fleeting(Protocol):
@@ -77,11 +82,14 @@ class Idempotency:
         earlier = await self._begin(name, ours)
         if earlier is not None:
             return await _repeat(earlier, ours, fleeting)
+        renewing = asyncio.create_task(self._renew(name, ours))
         try:
             response = await run()
         except BaseException:
+            await stop(renewing)
             await self._finish(name, ours, b"")
             raise
+        await stop(renewing)
         await self._finish(
             name, ours, b"" if response.status_code >= 500 else _done(ours, response, fleeting)
         )
@@ -90,14 +98,24 @@ class Idempotency:
     async def _begin(self, name: str, ours: _Record) -> _Record | None:
         with redis_away():
             found = await self._redis.set(
-                name, msgspec.msgpack.encode(ours), nx=True, get=True, ex=RUN_SECONDS
+                name, msgspec.msgpack.encode(ours), nx=True, get=True, ex=LEASE_SECONDS
             )
         return None if found is None else msgspec.msgpack.decode(found, type=_Record)
 
-    async def _finish(self, name: str, ours: _Record, kept: bytes) -> None:
-        """Keep the answer, or forget the run. A Redis that went away meanwhile changes no answer."""
+    async def _renew(self, name: str, ours: _Record) -> None:
+        """The run goes on."""
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            await self._keep(name, ours, msgspec.msgpack.encode(ours), LEASE_SECONDS)
+
+    async def _finish(self, name: str, ours: _Record, answer: bytes) -> None:
+        """Keep the answer, or, where there is none to keep, forget the run."""
+        await self._keep(name, ours, answer, KEPT_SECONDS)
+
+    async def _keep(self, name: str, ours: _Record, kept: bytes, seconds: int) -> None:
+        """A Redis that went away meanwhile changes no answer."""
         with suppress(Unavailable), redis_away():
-            await self._redis.eval(_FINISH, 1, name, msgspec.msgpack.encode(ours), kept, KEPT_SECONDS)
+            await self._redis.eval(_KEEP, 1, name, msgspec.msgpack.encode(ours), kept, seconds)
 
 
 def _name(request: Request, caller: Caller, key: str) -> str:

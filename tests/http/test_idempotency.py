@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from server.errors import SlotTaken, Unavailable
+from server.http import idempotency
 from server.http.endpoint import Answer, Call, endpoint
 from tests.support.door import app_of, bearer, jwt_of, parts_of, visit
 from tests.support.servers import Redis as RedisServer
@@ -110,6 +111,36 @@ async def test_while_the_first_runs_the_second_waits(app: Starlette, shop: Shop)
         shop.gate.set()
         assert (await first).status_code == 201
     assert len(shop.orders) == 1
+
+
+async def test_a_long_run_keeps_its_key(
+    app: Starlette, shop: Shop, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "RENEW_SECONDS", 0.02)
+    shop.gate.clear()
+    async with visit(app) as ann:
+        first = asyncio.create_task(ann.post("/orders", json={}, headers=by("ann", "k")))
+        await shop.began.wait()
+        (key,) = await redis.keys("holdfast:idempotency:*")
+        await redis.pexpire(key, 1000)  # nearly over
+        async with asyncio.timeout(20):
+            while await redis.pttl(key) <= 1000:  # noqa: ASYNC110  # Redis tells nobody of a renewal
+                await asyncio.sleep(0.01)
+        shop.gate.set()
+        assert (await first).status_code == 201
+
+
+async def test_a_process_that_died_keeps_a_key_for_seconds_only(
+    app: Starlette, shop: Shop, redis: Redis
+) -> None:
+    shop.gate.clear()
+    async with visit(app) as ann:
+        first = asyncio.create_task(ann.post("/orders", json={}, headers=by("ann", "k")))
+        await shop.began.wait()
+        (key,) = await redis.keys("holdfast:idempotency:*")
+        assert 0 < await redis.ttl(key) <= 10
+        shop.gate.set()
+        await first
 
 
 @pytest.mark.parametrize("fault", [Unavailable(), ZeroDivisionError()])
