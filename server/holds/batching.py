@@ -78,6 +78,8 @@ class Batcher:
         if wire is None:
             self._keeping = self._keeping or asyncio.create_task(self._keep(), name="holds wire")
             return
+        if wire.lost.done():
+            return  # `_keep` is about to tell whoever waits
         room = min(IN_FLIGHT - len(wire), len(self._waiting))
         if room > 0:
             wire.send([self._waiting.popleft() for _ in range(room)])

@@ -95,7 +95,7 @@ class Wire(asyncio.Protocol):
             self._watch = self._loop.call_later(left, self._look)
 
     def cut(self, error: Exception) -> None:
-        """End it; who waits is told `error`."""
+        """End it at once, for the other side may read no more; who waits is told `error`."""
         if not self.lost.done():
             self.lost.set_result(error)
         asked, self._asked = self._asked, deque()
@@ -103,7 +103,8 @@ class Wire(asyncio.Protocol):
             settle(answer, error)
         if self._watch is not None:
             self._watch.cancel()
-        self._transport.close()
+            self._watch = None
+        self._transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The other side is gone; redis-py's own protocol is told, for its `disconnect` waits for it."""

@@ -1,12 +1,15 @@
 """The wire to Redis, where what is sent or what answers is broken."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
-from server.holds.batching import Batcher
+from server.holds.batching import IN_FLIGHT, SECONDS, Batcher
+from server.holds.client import connect
 
 
 @pytest.mark.parametrize("bad", [None, "a lone \ud800", bytearray(b"x")])
@@ -20,3 +23,46 @@ async def test_a_command_that_cannot_be_sent_gives_its_answer_to_nobody_else(
         later = await asyncio.gather(*(batcher.call("ECHO", each) for each in "cd"))
     assert (first[0], first[2], later) == (b"a", b"b", [b"c", b"d"])
     assert isinstance(first[1], (TypeError, UnicodeError))
+
+
+async def be_a_deaf_replica(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Say so to the first script, and read nothing from then on."""
+    try:
+        while data := await reader.read(65_536):
+            if b"EVALSHA" in data:
+                writer.write(b"-READONLY You can't write against a read only replica.\r\n")
+                await asyncio.Event().wait()
+            writer.write(b"+OK\r\n" * data.count(b"*"))
+    finally:
+        writer.transport.abort()
+
+
+@pytest.fixture
+async def deaf_replica() -> AsyncIterator[Redis]:
+    tasks: list[asyncio.Task[None]] = []
+
+    def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.append(asyncio.create_task(be_a_deaf_replica(reader, writer)))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    client = connect(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    yield client
+    await client.aclose()
+    server.close()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0)
+
+
+async def test_whoever_asks_while_the_wire_is_being_cut_is_told_too(deaf_replica: Redis) -> None:
+    """What cannot be sent any more must not wait for a peer that reads no more."""
+    batcher = Batcher(deaf_replica)
+    calls = [batcher.call("EVALSHA", "a", 0, "x" * 30_000) for _ in range(3 * IN_FLIGHT)]
+    for _ in range(300):  # a busy process: somebody calls in each turn of the loop
+        calls.append(batcher.call("EVALSHA", "a", 0, "x"))
+        await asyncio.sleep(0)
+    _, pending = await asyncio.wait(calls, timeout=5 * SECONDS)
+    for call in calls:
+        assert not call.done() or isinstance(call.exception(), (RedisError, OSError))
+    assert len(pending) == 0
