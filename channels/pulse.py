@@ -145,12 +145,15 @@ class Pulse:
             socket.close(CloseCode.HELLO_TIMEOUT, "no hello came")
 
     def _look_at(self, some: list[Socket], now: float) -> None:
-        """Most are well, and passed over at once."""
+        """Most are well, and passed over at once; so are those that closed since they were listed."""
         for socket in some:
             silent = socket.silent_seconds(now)
             if silent >= self._liveness_seconds or socket in self._silent:
+                if socket not in self.sockets:
+                    continue
                 if silent >= max(SILENT_SECONDS, self._liveness_seconds):
                     socket.close(CloseCode.SILENT, "nothing came for too long")
+                    continue
                 self._tell(socket, silent=silent >= self._liveness_seconds)
             if not socket.ready or socket.was_stuck:
                 socket.close_if_stuck(now)
