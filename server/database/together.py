@@ -6,7 +6,7 @@ Under load that is a round trip for dozens of callers; an idle one waits for nob
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
 BATCH: Final = 100
 # Statements on their way at once.
@@ -36,10 +36,16 @@ class Together(Generic[Asked, Answer]):
         if len(self._lanes) < LANES:
             lane = asyncio.create_task(self._run(), name="together")
             self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
+            lane.add_done_callback(self._lanes.discard)  # for one that is cancelled before it begins
         return await answer
 
     async def _run(self) -> None:
+        try:
+            await self._work_off()
+        finally:  # in the turn of the last look at what waits: who asks later finds no lane that is none
+            self._lanes.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _work_off(self) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             try:

@@ -27,9 +27,13 @@ class Desk:
 
 async def ask(desk: Desk, numbers: range) -> list[asyncio.Task[int]]:
     tasks = [asyncio.ensure_future(desk.ask(number)) for number in numbers]
+    await _turns()
+    return tasks
+
+
+async def _turns() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
-    return tasks
 
 
 async def test_what_gathers_while_one_is_on_its_way_is_the_next() -> None:
@@ -78,3 +82,28 @@ async def test_nobody_is_left_waiting_when_the_process_ends() -> None:
         lane.cancel()
     done = await asyncio.gather(*tasks, *more, return_exceptions=True)
     assert all(isinstance(each, asyncio.CancelledError) for each in done)
+
+
+async def test_who_asks_in_the_turn_in_which_both_lanes_end_is_answered() -> None:
+    """Both statements' answers come in one poll, and the first caller asks again before a lane is missed."""
+    gates = [asyncio.get_running_loop().create_future() for _ in range(LANES)]
+    on_their_way = iter(gates)
+
+    async def work(asked: list[int]) -> list[int]:
+        if (gate := next(on_their_way, None)) is not None:
+            await gate
+        return asked
+
+    together = Together(work)
+
+    async def twice() -> int:
+        return await together(await together(1) + 1)
+
+    async with asyncio.timeout(2), asyncio.TaskGroup() as tasks:
+        again = tasks.create_task(twice())
+        await _turns()
+        tasks.create_task(together(7))
+        await _turns()
+        for gate in gates:
+            gate.set_result(None)
+    assert again.result() == 2
