@@ -16,7 +16,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from channels import handshake
 from channels import socket as sockets
-from channels.line import HIGH_WATER, NOT_SENT_LOW_WATER, House, Line
+from channels.house import House
+from channels.line import HIGH_WATER, NOT_SENT_LOW_WATER, Line
 from channels.socket import Denial, Door
 
 

@@ -9,8 +9,6 @@ arrival.py.
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from starlette.types import Scope
 
@@ -32,8 +30,9 @@ from channels.frames import (
     text_of,
     whole_frame,
 )
+from channels.house import House
 from channels.protocol import CloseCode, ServerMessage, close_reason
-from channels.socket import ABNORMAL, Door, Socket
+from channels.socket import ABNORMAL, Socket
 
 HIGH_WATER = 32 * 1024
 """Unsent bytes at which a peer counts as not reading: few, for what waits there is old on arrival."""
@@ -53,16 +52,6 @@ _LONGER_THAN_CONTROL = 6 + 126
 _log = logging.getLogger("holdfast.socket")
 
 
-@dataclass(frozen=True, slots=True)
-class House:
-    """One running server, as its lines know it."""
-
-    door: Door
-    loop: asyncio.AbstractEventLoop
-    connections: set[Any]
-    tasks: set["asyncio.Task[None]"]
-
-
 class Line(Socket, asyncio.Protocol):
     """One open connection. Times are the event loop's."""
 
@@ -73,6 +62,7 @@ class Line(Socket, asyncio.Protocol):
         "_first",
         "_house",
         "_paused",
+        "_pinged",
         "_reader",
         "_transport",
         "last_received",
@@ -88,6 +78,7 @@ class Line(Socket, asyncio.Protocol):
         self._first = 0
         self._reader: Reader | None = None
         self._paused = False
+        self._pinged: bytes | None = None
         self._deaf = False
         self._closer: asyncio.TimerHandle | None = None
         self._control_until = 0.0
@@ -201,13 +192,19 @@ class Line(Socket, asyncio.Protocol):
             self.close(INTERNAL, "internal error")
 
     def _control(self, opcode: int, payload: bytes) -> None:
-        """A ping or a pong, within the budget: so many at once, and so many again each second."""
+        """A ping or a pong, within the budget: so many at once, and so many again each second.
+
+        Who does not read is not answered either, or pinging would fill its buffer and look like reading.
+        """
         until = max(self._control_until, self.last_received) + 1 / CONTROL_PER_SECOND
         if until - self.last_received > CONTROL_BURST / CONTROL_PER_SECOND:
             raise Violation(CloseCode.POLICY, "too many control frames")
         self._control_until = until
         if opcode == PING and self.closed_with is None:
-            self._transport.write(control_frame(PONG, payload))
+            if self._paused:
+                self._pinged = payload
+            else:
+                self._transport.write(control_frame(PONG, payload))
 
     def _said_goodbye(self, code: int) -> None:
         """The peer's close frame: its own, which is answered, or the answer to ours."""
@@ -241,7 +238,10 @@ class Line(Socket, asyncio.Protocol):
         return True
 
     def _resumed(self) -> None:
-        """What waits, answers first; then it is ready again."""
+        """What waits, answers first; then it is ready again. Of all pings the last is answered (5.5.3)."""
+        if self._pinged is not None and not self._paused and self.closed_with is None:
+            pinged, self._pinged = self._pinged, None
+            self._transport.write(control_frame(PONG, pinged))
         while not self._paused and self.closed_with is None:
             made = self._next()
             if made is None:

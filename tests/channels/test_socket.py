@@ -260,6 +260,37 @@ async def test_who_reads_nothing_for_a_minute_is_closed_as_slow_and_cut(
     assert (await next_of(lined.ended)).code == opened.closed_with
 
 
+async def test_who_pings_and_reads_nothing_is_answered_when_it_reads(lined: House, mute: Muting) -> None:
+    peer = mute(lined.port)
+    opened = await next_of(lined.opened)
+    await flood(opened, frame(delta(20_000), Codec.JSON))
+    now = asyncio.get_running_loop().time()
+    opened.close_if_stuck(now)
+    before = opened.waiting_bytes()
+    for number in range(10):
+        received = opened.last_received
+        peer.socket.sendall(peer.send(0x9, b"ping %d" % number))
+        await until(lambda: opened.last_received != received)  # noqa: B023  # it is asked at once
+    assert opened.waiting_bytes() == before
+    pongs = await peer.reads(b"\x8a\x06ping 9")
+    assert pongs.count(b"ping ") == 1
+    opened.close_if_stuck(now + 61)
+    assert opened.closed_with is None
+
+
+async def test_who_pings_and_reads_nothing_for_a_minute_is_closed_as_slow(lined: House, mute: Muting) -> None:
+    peer = mute(lined.port)
+    opened = await next_of(lined.opened)
+    await flood(opened, frame(delta(20_000), Codec.JSON))
+    now = asyncio.get_running_loop().time()
+    opened.close_if_stuck(now)
+    received = opened.last_received
+    peer.socket.sendall(peer.send(0x9, b"x" * 125))
+    await until(lambda: opened.last_received != received)
+    opened.close_if_stuck(now + 61)
+    assert opened.closed_with == 4201
+
+
 async def test_who_reads_a_little_is_not_stuck(lined: House, mute: Muting) -> None:
     peer = mute(lined.port)
     opened = await next_of(lined.opened)
@@ -360,8 +391,26 @@ async def test_a_silent_socket_is_told_of_once_and_closed_after_a_minute() -> No
         await said(client)
         pulse.sweep(asyncio.get_running_loop().time())
         assert heard == [opened]
-        pulse.sweep(asyncio.get_running_loop().time() + 61)
+        now = asyncio.get_running_loop().time()
+        pulse.sweep(now + 31)
+        pulse.sweep(now + 61)
         assert (await closed(client))[0] == 4101
+        assert silent == [opened] * 2
+    await until(lambda: not pulse.sockets)
+    assert not pulse._silent
+
+
+async def test_a_silent_socket_that_closes_while_others_are_looked_at_is_forgotten() -> None:
+    silent: list[Socket] = []
+    pulse = Pulse(heartbeat_seconds=10, liveness_seconds=30, on_silent=silent.append)
+    async with serving(pulse=pulse) as house, house.connect() as client:
+        opened = await next_of(house.opened)
+        listed = list(pulse.sockets)
+        await client.close()
+        await until(lambda: not pulse.sockets)
+        pulse._look_at(listed, asyncio.get_running_loop().time() + 31)
+    assert (listed, silent) == ([opened], [])
+    assert not pulse._silent
 
 
 async def test_a_pong_is_a_sign_of_life(lined: House) -> None:
