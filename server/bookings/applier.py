@@ -21,7 +21,9 @@ from server.bookings.worker import Clock, Worker
 from server.database.pool import Connection, Database
 from server.database.together import Together
 from server.errors import Conflict, Unavailable
+from server.holds.loading import not_waiting
 from server.holds.rules import Hold
+from server.holds.store import NotReady, Rebuilding
 
 Announce = Callable[[Booking], Awaitable[None]]
 
@@ -38,7 +40,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Stale(Exception):
-    """Redis stands at another epoch than PostgreSQL: a rebuild is under way, or one was cut short."""
+    """Redis stands at another epoch than PostgreSQL: a rebuild is under way, or one was cut short.
+
+    `resources` are to be rebuilt if that lasts; none where somebody is known to be at it.
+    """
 
     def __init__(self, resources: list[str]) -> None:
         super().__init__(", ".join(resources))
@@ -121,11 +126,18 @@ class Applier:
         return [by_id.get(name) for name in ids]
 
     async def _bring(self, booking: Booking, epochs: Mapping[str, str]) -> _Applied:
-        """One locked booking's change brought to Redis and the listeners."""
+        """One locked booking's change brought to Redis and the listeners.
+
+        A rebuild is not waited for in here: others are locked too, and they are of other resources.
+        """
         if booking.applied_version == booking.version:
             return _Applied([])
         behind = tuple(line for line in booking.lines if line.applied != line.state)
-        ended = await self._follow(booking, behind, epochs)
+        try:
+            with not_waiting():
+                ended = await self._follow(booking, behind, epochs)
+        except NotReady as reason:
+            raise Stale([] if isinstance(reason, Rebuilding) else booking.resources) from reason
         if ended:
             return _Applied(ended)
         if booking.change_of is None:

@@ -3,7 +3,9 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from server.errors import Unavailable, UnknownResource
@@ -19,6 +21,18 @@ PATIENCE_SECONDS = 5.0
 POLL_SECONDS = 0.03
 
 Result = TypeVar("Result")
+
+_waits: ContextVar[bool] = ContextVar("waits_until_loaded", default=True)
+
+
+@contextmanager
+def not_waiting() -> Iterator[None]:
+    """In here what is not ready raises NotReady at once: for who has something locked meanwhile."""
+    token = _waits.set(False)
+    try:
+        yield
+    finally:
+        _waits.reset(token)
 
 
 class Loader:
@@ -82,6 +96,8 @@ class Loader:
             try:
                 return await work()
             except NotReady as reason:
+                if not _waits.get():
+                    raise
                 if time.monotonic() > until:
                     raise Unavailable("The resource is being rebuilt", retry_after=1) from reason
                 await self._make_ready(resource, reason)

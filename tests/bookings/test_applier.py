@@ -101,6 +101,30 @@ async def test_rebuilds_in_the_middle_of_everything_change_nothing(house: House)
     await house.is_whole(resources=["rebuilt"])
 
 
+async def test_a_resource_that_is_being_rebuilt_keeps_no_other_waiting(house: House) -> None:
+    """A process died in the middle of rebuilding one: only its own bookings wait for the lease to run out."""
+    await house.sells(resource="other")
+    await house.office.hears_nothing()
+    buyers = [house.buyer(name) for name in ("ann", "ben", "cem", "dia")]
+    for buyer, slot in zip(buyers, ("A-1", "A-2", "A-3", "A-4"), strict=True):
+        await buyer.holds(slot, resource=HALL if buyer in buyers[:2] else "other")
+        await buyer.books()
+        await buyer.acts("succeed")
+    lease = f"{{{HALL}}}:loading"
+    await house.redis.set(lease, "of one who died")
+    settling = [asyncio.create_task(house.office.payments.settle(each.attempt.id)) for each in buyers]
+    async with asyncio.timeout(3):
+        await asyncio.gather(*settling)
+    sold = [await buyer.sees() for buyer in buyers]
+    assert [booking.status for booking in sold] == ["confirmed"] * 4
+    assert [booking.applied_version == booking.version for booking in sold] == [False, False, True, True]
+    await house.redis.delete(lease)
+    house.clock.passes(2)
+    await house.office.loops_run(1)
+    assert await house.value("select count(*) from booking where applied_version < version") == 0
+    await house.is_whole(resources=[HALL, "other"])
+
+
 async def test_one_booking_that_can_not_be_applied_does_not_keep_the_others_waiting(house: House) -> None:
     ann, ben = house.buyer("ann"), house.buyer("ben")
     for buyer, slot in ((ann, "A-1"), (ben, "A-2")):
