@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic, TypeVar, cast
 
+from server.errors import Unavailable
+
 BATCH: Final = 100
 # Statements on their way at once.
 LANES: Final = 2
@@ -27,6 +29,7 @@ class Together(Generic[Asked, Answer]):
     def __init__(self, work: Callable[[list[Asked]], Awaitable[Sequence[Answer]]]) -> None:
         self._work = work
         self._waiting: deque[tuple[Asked, asyncio.Future[Answer]]] = deque()
+        self._taken = 0
         self._lanes: set[asyncio.Task[None]] = set()
 
     async def __call__(self, asked: Asked) -> Answer:
@@ -47,9 +50,13 @@ class Together(Generic[Asked, Answer]):
 
     async def _work_off(self) -> None:
         while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            batch = self._take(BATCH)
+            here = self._taken + len(self._waiting)
             try:
                 answers = await self._work([asked for asked, _ in batch])
+            except Unavailable as error:
+                _fail([*batch, *self._take(here - self._taken)], error)
+                continue
             except Exception as error:  # noqa: BLE001  # whatever it is, its callers are told
                 _fail(batch, error)
                 continue
@@ -60,6 +67,11 @@ class Together(Generic[Asked, Answer]):
             for (_, future), answer in zip(batch, answers, strict=True):
                 if not future.done():
                     future.set_result(answer)
+
+    def _take(self, count: int) -> list[tuple[Asked, asyncio.Future[Answer]]]:
+        taken = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+        self._taken += len(taken)
+        return taken
 
 
 def _fail(lost: Sequence[tuple[Asked, asyncio.Future[Answer]]], error: BaseException) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from server.database.together import BATCH, LANES, Together
+from server.errors import Unavailable
 
 
 class Desk:
@@ -62,6 +63,21 @@ async def test_a_failure_is_told_to_those_it_is_about_and_the_next_go_on() -> No
     desk.open.set()
     assert all(isinstance(each, OSError) for each in await asyncio.gather(*tasks, return_exceptions=True))
     assert await desk.ask(7) == 70
+
+
+async def test_away_is_away_for_all_who_waited_when_it_was_asked() -> None:
+    """Nobody stands in a line that moves by one statement's patience at a time."""
+    desk = Desk()
+    lost, kept = range(BATCH), range(BATCH, LANES * BATCH)
+    waited = await ask(desk, range(10 * BATCH))
+    later = await ask(desk, range(5))
+    desk.trouble = Unavailable("gone")
+    desk.open.set()
+    done = await asyncio.gather(*waited, return_exceptions=True)
+    assert desk.asked[:2] == [list(lost), list(kept)]
+    assert [done[number] for number in kept] == [10 * number for number in kept]
+    assert all(isinstance(done[number], Unavailable) for number in range(10 * BATCH) if number not in kept)
+    assert await asyncio.gather(*later) == [0, 10, 20, 30, 40]
 
 
 async def test_a_caller_that_is_cancelled_takes_no_other_along() -> None:
