@@ -1,6 +1,7 @@
 """Whose sockets this process has, and in which resources those sessions hold anything. No I/O."""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 
@@ -39,12 +40,15 @@ class Attendance:
 
     def part(self, session: str) -> None:
         """Redis was told of a session that is gone; only what it holds from now on is news."""
-        if not self.is_here(session):
-            self._sessions[session].resources.clear()
+        known = self._sessions.get(session)
+        if known is not None and not known.sockets:
+            known.resources.clear()
 
-    def forget_old(self) -> None:
-        """Drop the sessions that were gone at the last call already."""
+    def forget_old(self, *, spare: AbstractSet[str]) -> None:
+        """Drop the sessions that were gone at the last call already; Redis is yet to be told of those to spare."""
         for session, known in list(self._sessions.items()):
+            if session in spare:
+                continue
             if known.is_old and not known.sockets:
                 del self._sessions[session]
             known.is_old = not known.sockets

@@ -18,6 +18,7 @@ class Liveness:
         self._holds = holds
         self._attendance = attendance
         self._noted: set[str] = set()
+        self._telling: set[str] = set()
         self._unread: set[str] = set()
         self.awake = asyncio.Event()
 
@@ -40,6 +41,7 @@ class Liveness:
         """Tell Redis what was noted; by resource the grace (ms) that has begun. On failure it stays noted."""
         self.awake.clear()
         noted, self._noted = self._noted, set()
+        self._telling = noted
         try:
             await self._read(sorted(noted & self._unread))
             await self._renew(filter(self._attendance.is_here, noted))
@@ -48,11 +50,13 @@ class Liveness:
             self._noted |= noted
             self.awake.set()
             raise
+        finally:
+            self._telling = set()
 
     async def renew(self) -> None:
         """All sessions that are alive here, again."""
         await self._renew(self._attendance.sessions())
-        self._attendance.forget_old()
+        self._attendance.forget_old(spare=self._noted | self._telling)
 
     async def _read(self, sessions: list[str]) -> None:
         for start in range(0, len(sessions), READS_AT_ONCE):

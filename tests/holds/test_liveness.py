@@ -355,6 +355,33 @@ async def test_sessions_that_are_gone_are_forgotten(one: Process) -> None:
     assert list(one.keeper._attendance._sessions) == ["ben"]
 
 
+async def test_who_leaves_while_redis_is_away_leaves_once_it_is_back(
+    world: World, one: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often the sessions that stay are renewed meanwhile: here there are none, so nobody is asked."""
+    await one.opens("ann")
+    await world.buyer("ann").holds("A-1", connected=True)
+    await one.hears()
+
+    async def is_away(*_given: object, **_named: object) -> object:
+        raise Unavailable
+
+    with monkeypatch.context() as outage:
+        outage.setattr(one.holds.store, "run", is_away)
+        one.keeper.socket_closed("ann", "tab")
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await one.keeper.flush()
+            await one.keeper.liveness.renew()
+    await one.keeper.flush()
+    assert await is_held(world)
+    world.time_passes(GRACE)
+    assert not await is_held(world)
+    for _ in range(2):
+        await one.renews()
+    assert not one.keeper._attendance._sessions
+
+
 async def test_a_resource_that_is_gone_keeps_nobody_from_leaving(world: World, one: Process) -> None:
     await one.opens("ann")
     await world.buyer("ann").holds("A-1", connected=True)
