@@ -45,7 +45,7 @@ class Attendance:
             known.resources.clear()
 
     def forget_old(self, *, spare: AbstractSet[str]) -> None:
-        """Drop the sessions that were gone at the last call already; Redis is yet to be told of those to spare."""
+        """Drop those gone at the last call already; of those to spare Redis is yet to be told."""
         for session, known in list(self._sessions.items()):
             if session in spare:
                 continue
