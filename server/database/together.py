@@ -53,20 +53,29 @@ class Together(Generic[Asked, Answer]):
             batch = self._take(BATCH)
             here = self._taken + len(self._waiting)
             try:
-                answers = await self._work([asked for asked, _ in batch])
+                await self._ask(batch)
             except Unavailable as error:
                 _fail([*batch, *self._take(here - self._taken)], error)
-                continue
-            except Exception as error:  # noqa: BLE001  # whatever it is, its callers are told
-                _fail(batch, error)
-                continue
             except BaseException as error:  # the process is on its way out
                 _fail([*batch, *self._waiting], error)
                 self._waiting.clear()
                 raise
-            for (_, future), answer in zip(batch, answers, strict=True):
-                if not future.done():
-                    future.set_result(answer)
+
+    async def _ask(self, batch: Sequence[tuple[Asked, asyncio.Future[Answer]]]) -> None:
+        try:
+            answers = await self._work([asked for asked, _ in batch])
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, its caller is told
+            if len(batch) == 1:
+                _fail(batch, error)
+            else:  # one of them is what it is about
+                for each in batch:
+                    await self._ask([each])
+            return
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
 
     def _take(self, count: int) -> list[tuple[Asked, asyncio.Future[Answer]]]:
         taken = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]

@@ -56,13 +56,37 @@ async def test_no_more_are_on_their_way_at_once_and_none_is_too_long() -> None:
     assert max(map(len, desk.asked)) == BATCH
 
 
-async def test_a_failure_is_told_to_those_it_is_about_and_the_next_go_on() -> None:
-    desk = Desk()
-    tasks = await ask(desk, range(3))
-    desk.trouble = OSError("gone")
-    desk.open.set()
-    assert all(isinstance(each, OSError) for each in await asyncio.gather(*tasks, return_exceptions=True))
-    assert await desk.ask(7) == 70
+async def test_a_failure_is_told_to_whom_it_is_about_and_the_rest_go_on() -> None:
+    """One row that cannot be read is one caller's trouble, whoever shares a statement with it."""
+
+    async def work(asked: list[int]) -> list[int]:
+        if 7 in asked:
+            raise ValueError("a row that does not decode")
+        return [10 * each for each in asked]
+
+    together = Together(work)
+    done = await asyncio.gather(*(together(number) for number in range(20)), return_exceptions=True)
+    assert isinstance(done.pop(7), ValueError)
+    assert done == [10 * number for number in range(20) if number != 7]
+    assert await together(8) == 80
+
+
+async def test_away_while_each_is_asked_alone_is_away_for_the_rest() -> None:
+    calls: list[list[int]] = []
+
+    async def work(asked: list[int]) -> list[int]:
+        calls.append(asked)
+        if len(calls) == 1:
+            raise ValueError("a row that does not decode")
+        if len(calls) > 2:
+            raise Unavailable("gone")
+        return asked
+
+    together = Together(work)
+    done = await asyncio.gather(*(together(number) for number in range(20)), return_exceptions=True)
+    assert done[0] == 0
+    assert all(isinstance(each, Unavailable) for each in done[1:])
+    assert calls == [list(range(20)), [0], [1]]
 
 
 async def test_away_is_away_for_all_who_waited_when_it_was_asked() -> None:
