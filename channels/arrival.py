@@ -7,8 +7,10 @@ relies on is checked at start by fit.py.
 """
 
 import asyncio
+import logging
 import socket
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, cast
 
 from starlette.types import Scope
@@ -19,6 +21,11 @@ from channels import socket as sockets
 from channels.house import House
 from channels.line import HIGH_WATER, NOT_SENT_LOW_WATER, Line
 from channels.socket import Denial, Door
+
+ASK_SECONDS = 10.0
+"""How long it may take to ask others about a handshake, before its connection is cut."""
+
+_log = logging.getLogger("holdfast.socket")
 
 
 class Lines:
@@ -94,9 +101,7 @@ class Arrival(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The peer went before it had its answer, or was refused."""
         self._house.connections.discard(self)
-        if self._closer is not None:
-            self._closer.cancel()
-            self._closer = None
+        self._never_cut()
         if self._next is not None:
             self._next.connection_lost(exc)
 
@@ -116,6 +121,7 @@ class Arrival(asyncio.Protocol):
 
     def _hand_over(self, to: asyncio.Protocol) -> None:
         """The caller is about to make this the transport's protocol: so a moment later."""
+        self._never_cut()
         self._house.connections.discard(self)
         self._next = to
         self._house.loop.call_soon(self._transport.set_protocol, to)
@@ -131,6 +137,7 @@ class Arrival(asyncio.Protocol):
             return
         scope = self._scope(request)
         if self._house.door.waits:
+            self._cut_later(ASK_SECONDS)
             task = self._house.loop.create_task(self._ask(request, accepted, scope))
             self._house.tasks.add(task)
             task.add_done_callback(self._house.tasks.discard)
@@ -138,11 +145,18 @@ class Arrival(asyncio.Protocol):
             self._admit(request, accepted, scope)
 
     async def _ask(self, request: handshake.Request, accepted: bytes, scope: Scope) -> None:
-        denial = await self._house.door.counts(scope)
-        if denial is not None:
-            self._refuse(denial)
-        else:
-            self._admit(request, accepted, scope)
+        try:
+            denial = await self._house.door.counts(scope)
+            if denial is not None:
+                self._refuse(denial)
+            else:
+                self._admit(request, accepted, scope)
+        except Exception:  # noqa: BLE001 - whatever it was, the connection must not stay open and mute
+            _log.critical("a handshake broke", exc_info=True)
+            if self._next is None:
+                self._refuse(Denial(HTTPStatus.INTERNAL_SERVER_ERROR, [], b""))
+            else:
+                self._transport.abort()
 
     def _scope(self, request: handshake.Request) -> Scope:
         """As ASGI has it, as far as a door looks at it."""
@@ -184,6 +198,8 @@ class Arrival(asyncio.Protocol):
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER)
 
     def _refuse(self, denial: Denial) -> None:
+        if self._transport.is_closing():
+            return
         headers = [*denial.headers, *self._headers]
         if not any(name == b"content-length" for name, _ in headers):
             headers.append((b"content-length", str(len(denial.body)).encode()))
@@ -197,6 +213,13 @@ class Arrival(asyncio.Protocol):
         headers: list[tuple[bytes, bytes]] = self._made_with[1].default_headers
         return headers
 
-    def _cut_later(self) -> None:
-        if self._closer is None:
-            self._closer = self._house.loop.call_later(sockets.CLOSE_SECONDS, self._transport.abort)
+    def _cut_later(self, seconds: float | None = None) -> None:
+        """In so many seconds from now, whatever was said before."""
+        self._never_cut()
+        wait = sockets.CLOSE_SECONDS if seconds is None else seconds
+        self._closer = self._house.loop.call_later(wait, self._transport.abort)
+
+    def _never_cut(self) -> None:
+        if self._closer is not None:
+            self._closer.cancel()
+            self._closer = None

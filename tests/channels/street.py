@@ -45,12 +45,17 @@ class House:
         self.scopes: list[Scope] = []
         self.waits = False
         self.denial: Denial | None = None
+        self.fault: Exception | None = None
+        self.asked = asyncio.Event()
+        self.asked.set()
         self.server: Any = None
         self.url = ""
         self.port = 0
 
     async def counts(self, _scope: Scope) -> Denial | None:
-        await asyncio.sleep(0)
+        await self.asked.wait()
+        if self.fault is not None:
+            raise self.fault
         return self.denial
 
     def admit(self, scope: Scope) -> Codec | Denial:

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from channels import arrival
 from channels.frames import TEXT
-from tests.channels.raw_peer import handshake, masked
+from channels.socket import Denial
+from tests.channels.raw_peer import RawPeer, handshake, masked
 from tests.channels.street import House, serving, until
 
 
@@ -15,6 +17,15 @@ from tests.channels.street import House, serving, until
 async def house(request: pytest.FixtureRequest) -> AsyncIterator[House]:
     async with serving(plain=request.param) as house:
         yield house
+
+
+@pytest.fixture
+async def asking() -> AsyncIterator[House]:
+    """One whose lines have to ask others first."""
+    async with serving() as house:
+        house.waits = True
+        yield house
+        assert not house.server.server_state.tasks
 
 
 def asks(query: str) -> bytes:
@@ -56,3 +67,66 @@ async def test_one_whose_answers_were_not_read_is_cut(house: House, times: int, 
         await loop.sock_sendall(peer, handshake())
         await until(lambda: not house.server.server_state.connections)
     assert house.opened.empty()
+
+
+async def test_a_fault_while_others_are_asked_is_answered_with_500(
+    asking: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    asking.fault = RuntimeError("nobody foresaw this")
+    async with RawPeer(asking.port) as peer:
+        assert peer.status == 500
+        assert await peer.reader.read() == b""
+    await until(lambda: not asking.server.server_state.connections)
+    assert "nobody foresaw this" in caplog.text
+
+
+async def test_a_fault_behind_the_answer_cuts_the_connection(
+    asking: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "opens", None)
+    async with RawPeer(asking.port) as peer:
+        assert peer.status == 101
+        assert await peer.ends_with() == 1006
+    await until(lambda: not asking.server.server_state.connections)
+
+
+async def test_a_handshake_about_which_others_do_not_answer_is_cut(
+    asking: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrival, "ASK_SECONDS", 0.05)
+    asking.asked.clear()
+    reader, writer = await asyncio.open_connection("127.0.0.1", asking.port)
+    writer.write(handshake())
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await asyncio.wait_for(reader.readexactly(1), 10)
+    writer.close()
+    asking.asked.set()
+    await until(lambda: not asking.server.server_state.tasks)
+    assert asking.opened.empty()
+
+
+async def test_a_socket_outlives_the_deadline_of_its_asking(
+    asking: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrival, "ASK_SECONDS", 0.05)
+    async with asking.connect() as client:
+        await asyncio.sleep(0.1)
+        await client.send('{"type":"hello"}')
+        assert "welcome" in str(await client.recv())
+
+
+async def test_who_is_gone_before_it_is_refused_is_told_nothing(
+    asking: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking.denial = Denial(429, [], b"too often")
+    asking.asked.clear()
+    told: list[object] = []
+    monkeypatch.setattr("channels.handshake.refusal", lambda *words: told.append(words))
+    _reader, writer = await asyncio.open_connection("127.0.0.1", asking.port)
+    writer.write(handshake())
+    await until(lambda: asking.server.server_state.tasks)
+    writer.transport.abort()
+    await until(lambda: not asking.server.server_state.connections)
+    asking.asked.set()
+    await until(lambda: not asking.server.server_state.tasks)
+    assert told == []
