@@ -20,7 +20,7 @@ from server.bookings.rules import Booking, Line, LineState, holds_of
 from server.bookings.worker import Clock, Worker
 from server.database.pool import Connection, Database
 from server.database.together import Together
-from server.errors import Conflict, Unavailable
+from server.errors import Conflict, Overloaded, Unavailable
 from server.holds.loading import not_waiting
 from server.holds.rules import Hold
 from server.holds.store import NotReady, Rebuilding
@@ -79,7 +79,7 @@ class Applier:
         """Bring Redis and the listeners up to date; answers the holds that turned out to have ended.
 
         A pending booking one of whose holds had ended is cancelled by this. Unavailable while Redis or
-        PostgreSQL is away or Redis is being rebuilt; the loop takes it up then.
+        PostgreSQL is away, or Redis is being rebuilt or has too much to do; the loop takes it up then.
         """
         self.on_commit()
         for pause in REBUILD_PAUSES:
@@ -104,6 +104,8 @@ class Applier:
         outcome = await self._together(booking_id)
         if outcome is None:
             (outcome,) = await self._apply_these([booking_id], wait=True)
+        if isinstance(outcome, Overloaded):  # it passes as well, and is no fault of who changed the booking
+            raise Unavailable("the live state has too much to do", retry_after=1) from outcome
         if isinstance(outcome, BaseException):
             raise outcome
         if outcome is None:  # there is no such booking

@@ -7,7 +7,7 @@ import pytest
 
 from server.bookings.announcer import CHANNEL, read_event
 from server.bookings.booked import PostgresBooked
-from server.errors import Unavailable, UnknownResource
+from server.errors import Overloaded, Unavailable, UnknownResource
 from tests.payments.house import HALL, House
 
 
@@ -123,6 +123,28 @@ async def test_a_resource_that_is_being_rebuilt_keeps_no_other_waiting(house: Ho
     await house.office.loops_run(1)
     assert await house.value("select count(*) from booking where applied_version < version") == 0
     await house.is_whole(resources=[HALL, "other"])
+
+
+async def test_a_redis_with_too_much_to_do_stops_no_payment_on_its_way(house: House) -> None:
+    applier = house.office.bookings._applier
+    announce = applier._announce
+
+    async def refuses(_booking: object) -> None:
+        raise Overloaded(retry_after=1)
+
+    ann = house.buyer("ann")
+    await ann.holds("A-1")
+    await ann.books()
+    applier._announce = refuses
+    await ann.pays()
+    assert await ann.status() == ("confirmed", "paid")
+    assert await ann.paid() == "paid"
+    assert await house.value("select count(*) from booking where applied_version < version") == 1
+    applier._announce = announce
+    house.clock.passes(2)
+    await house.office.loops_run(1)
+    assert await house.value("select count(*) from booking where applied_version < version") == 0
+    await house.is_whole()
 
 
 async def test_one_booking_that_can_not_be_applied_does_not_keep_the_others_waiting(house: House) -> None:
