@@ -58,13 +58,16 @@ class Standing:
         return entry.hold not in self.found and self.now - entry.written_at < ON_ITS_WAY_MS
 
     def useless(self) -> list[str]:
-        """Entries that lead nowhere, or to an ended hold of a cart that is no longer open."""
-        in_cart = {entry.hold for entry in self.listing.of_cart() if entry.hold in self.found}
-        live = {hold.id for hold in self.live}
+        """Entries that lead to an ended hold of a cart that is no longer open."""
+        needed = {entry.hold for entry in self.listing.of_cart()} | {hold.id for hold in self.live}
+        return [entry.hold for entry in self.listing.entries if entry.hold in self.found.keys() - needed]
+
+    def in_vain(self) -> list[tuple[str, int]]:
+        """Intents (hold, written at) that led nowhere and no longer can."""
         return [
-            entry.hold
+            (entry.hold, entry.written_at)
             for entry in self.listing.entries
-            if entry.hold not in live | in_cart and not self.is_on_its_way(entry)
+            if entry.hold not in self.found and not self.is_on_its_way(entry)
         ]
 
 
@@ -100,13 +103,13 @@ class Carts:
     async def read(self, session: str) -> Standing:
         """All of a session's holds; what its index says wrongly is put right."""
         standing = await self.look(await self._index.read(session))
-        useless, cart = standing.useless(), await self._cart_to_open(standing)
+        useless, in_vain, cart = standing.useless(), standing.in_vain(), await self._cart_to_open(standing)
         if cart is not None:
             put = [(hold.id, cart.reference, hold.resource) for hold in standing.held]
-            await self._index.write(session, drop=useless, put=put, cart=cart)
+            await self._index.write(session, drop=useless, forget=in_vain, put=put, cart=cart)
             return await self.look(await self._index.read(session))
-        if useless:
-            await self._index.write(session, drop=useless)
+        if useless or in_vain:
+            await self._index.write(session, drop=useless, forget=in_vain)
         return standing
 
     async def _cart_to_open(self, standing: Standing) -> OpenCart | None:

@@ -13,8 +13,10 @@ import msgspec
 from server.holds.rules import Hold
 from server.holds.scripts import Scripts
 
-# An entry without a hold may still get it for so long; after that its hold was never made.
-ON_ITS_WAY_MS = 5_000
+# A hold is made so long after its intent at most, by the clock of the server that makes it; an entry without
+# one is kept so long, by the index's clock. What is between covers two clocks that differ.
+MADE_WITHIN_MS = 12_000
+ON_ITS_WAY_MS = 15_000
 LASTS_MS = 24 * 3600 * 1000
 
 
@@ -107,12 +109,16 @@ class Index:
         session: str,
         *,
         drop: Sequence[str] = (),
+        forget: Sequence[tuple[str, int]] = (),
         put: Sequence[tuple[str, str, str]] = (),
         cart: OpenCart | None = None,
         close: str | None = None,
     ) -> None:
-        """Drop and put entries (hold, reference, resource); open a cart; close the one called `close`."""
-        content: dict[str, Any] = {"drop": drop, "put": put, "lasts_ms": LASTS_MS}
+        """Drop and put entries (hold, reference, resource); open a cart; close the one called `close`.
+
+        What is dropped has ended, and its op with it; intents to `forget` (hold, written at) led to none.
+        """
+        content: dict[str, Any] = {"drop": drop, "forget": forget, "put": put, "lasts_ms": LASTS_MS}
         if cart is not None:
             content["cart"] = cart
         if close is not None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from channels.cluster import Cluster
-from server.errors import BadRequest
+from server.errors import BadRequest, Unavailable
 from server.holds.days import Reading
 from server.holds.index import Joined
 from server.holds.packing import Packed
@@ -25,8 +25,8 @@ RESOURCES_KEY = "holdfast:resources"
 BATCH = 1000  # holds given back by one call, so that Redis is never busy for long
 
 Status = Literal[
-    "apart", "confirmed", "ended", "excess", "expired", "given", "held", "lease_lost", "left", "limit",
-    "loaded", "loading", "moved", "needs", "newer", "op_reused", "outdated", "passed", "paying",
+    "apart", "confirmed", "ended", "excess", "expired", "given", "held", "late", "lease_lost", "left",
+    "limit", "loaded", "loading", "moved", "needs", "newer", "op_reused", "outdated", "passed", "paying",
     "released", "renewed", "taken", "unbooked", "unloaded",
 ]  # fmt: skip
 
@@ -157,6 +157,8 @@ class HoldStore:
             raise Outdated(resource, content["layout"])
         if answer.status == "loading":
             raise Rebuilding(resource)
+        if answer.status == "late":
+            raise Unavailable("It took too long until the resource was ready", retry_after=1)
         if answer.status == "newer":
             raise Newer(resource, answer.layout)
         if answer.status == "op_reused":

@@ -21,7 +21,7 @@ from server.errors import (
 )
 from server.holds import requests
 from server.holds.carts import Carts, Standing, by_resource, ids
-from server.holds.index import ON_ITS_WAY_MS, Index, Joined, Listing, OpenCart
+from server.holds.index import MADE_WITHIN_MS, ON_ITS_WAY_MS, Index, Joined, Listing, OpenCart
 from server.holds.loading import Loader
 from server.holds.places import Asked, Held, Place, held, recent
 from server.holds.policies import Policies
@@ -196,6 +196,7 @@ class Taking:
             fresh=joined.reference if joined.created else new_reference(),
             joining=joined.reference,
             pending=recent(joined, asked.resource),
+            latest=joined.now + MADE_WITHIN_MS,
         )
 
     def _content(self, asked: Asked, hold_ms: int, max_ms: int) -> dict[str, Any]:

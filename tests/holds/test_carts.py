@@ -26,6 +26,21 @@ def two(make_world: MakeWorld) -> World:
     )
 
 
+async def means_to_hold(buyer: Buyer, seat: str, *, op: str) -> None:
+    """Its process dies, or its resource can't be had, between the intent and the hold."""
+    holds = buyer.process
+    run, beside = holds.loader.run, holds.index.is_beside_resources
+
+    async def crash(*_: object, **__: object) -> object:
+        raise Unavailable
+
+    holds.loader.run = crash  # type: ignore[method-assign,assignment]
+    holds.index.is_beside_resources = False
+    with pytest.raises(Unavailable):
+        await buyer.holds(seat, op=op)
+    holds.loader.run, holds.index.is_beside_resources = run, beside  # type: ignore[method-assign]
+
+
 OPEN = OpenCart(reference="BK-OPEN", owner="olga", currency="eur", first_hold_at=0)
 
 
@@ -219,21 +234,57 @@ async def test_two_tabs_that_begin_at_once_share_one_cart(two: World) -> None:
 
 async def test_a_crash_after_the_intent_leaves_nothing(world: World) -> None:
     ann = world.buyer("ann")
+    await means_to_hold(ann, "A-1", op="01HX")
+    assert await ann.cart() is None
+    assert len((await world.main.index.read("ann")).entries) == 1
+    world.time_passes(16)
+    assert await ann.cart() is None
+    assert (await world.main.index.read("ann")).entries == ()
+
+
+async def test_an_op_whose_hold_was_never_made_may_be_tried_again(world: World) -> None:
+    """Whoever looked meanwhile, and however late it is: nothing was held that could have ended."""
+    ann = world.buyer("ann")
+    for seconds in (6, 16):
+        await means_to_hold(ann, "A-1", op="01HX")
+        world.time_passes(seconds)
+        assert await ann.cart() is None
+    held = await ann.holds("A-1", op="01HX")
+    assert (held.created, await ann.cart()) == (True, held.cart)
+
+
+async def test_an_intent_that_is_noted_again_has_its_time_again(world: World) -> None:
+    ann = world.buyer("ann")
+    await means_to_hold(ann, "A-1", op="01HX")
+    world.time_passes(14)
+    listing = await world.main.index.read("ann")
+    await means_to_hold(ann, "A-1", op="01HX")
+    world.time_passes(2)
+    assert (await world.main.carts.read("ann")).resources == {"hall"}
+    # Nor does it go by what somebody saw of it before, who comes to put the index right only now.
+    await world.main.index.write("ann", forget=[(each.hold, each.written_at) for each in listing.entries])
+    assert len((await world.main.index.read("ann")).entries) == 1
+
+
+async def test_a_hold_that_comes_when_its_intent_may_be_forgotten_is_not_made(world: World) -> None:
+    """A resource was long in being rebuilt: the hold would be there, and in no index."""
+    ann = world.buyer("ann")
     world.main.index.is_beside_resources = False
     run = world.main.loader.run
 
-    async def crash(*_: object, **__: object) -> object:
-        raise Unavailable
+    async def run_late(name: str, *given: object, **named: object) -> object:
+        if name == "hold":
+            world.time_passes(16)
+            assert await ann.cart() is None
+        return await run(name, *given, **named)  # type: ignore[arg-type]  # as given
 
-    world.main.loader.run = crash  # type: ignore[method-assign,assignment]
-    with pytest.raises(Unavailable):
-        await ann.holds("A-1")
+    world.main.loader.run = run_late  # type: ignore[method-assign,assignment]
+    with pytest.raises(Unavailable, match="too long"):
+        await ann.holds("A-1", op="01HX")
     world.main.loader.run = run  # type: ignore[method-assign]
-    assert await ann.cart() is None
-    assert len((await world.main.index.read("ann")).entries) == 1
-    world.time_passes(6)
-    assert await ann.cart() is None
-    assert (await world.main.index.read("ann")).entries == ()
+    assert await world.of("A-1") == (1, 0, 0)
+    held = await ann.holds("A-1", op="01HX")
+    assert await ann.cart() == held.cart
 
 
 async def test_a_hold_on_its_way_keeps_its_cart_open(two: World) -> None:

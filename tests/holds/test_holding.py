@@ -233,7 +233,11 @@ async def test_an_op_is_of_one_command_on_one_thing(world: World) -> None:
 async def test_an_op_for_a_hold_is_of_one_resource(make_world: MakeWorld) -> None:
     world = make_world(hall("hall", rows(A=6)), hall("other", rows(C=6)))
     ann = world.buyer("ann")
-    await ann.releases(await ann.holds("A-1", op="01HX"))
+    held = await ann.holds("A-1", op="01HX")
+    with pytest.raises(BadRequest, match="another resource"):
+        await ann.holds("C-1", hall="other", op="01HX")
+    assert await ann.cart() == held.cart
+    await ann.releases(held)
     with pytest.raises(BadRequest, match="another resource"):
         await ann.holds("C-1", hall="other", op="01HX")
 

@@ -8,9 +8,11 @@
 --      pending: ids of the cart's holds here that may be on their way; joining: its reference if one is
 --      hold_ms, max_ms, limit (places a session may have here, 0: any), liveness (whether it counts)
 --      process and live_ms? (the session has a socket there)
+--      latest (ms): after that its intent may be forgotten, and the hold would be in no index
 -- Out: status held: created, hold, holds (all live ones of the session here), version
 --      taken: slots (indices; none for best) · limit: has (places)
 --      unloaded · outdated: an index is beyond what Redis knows, or a grid's layout is older here
---      newer: layout (of a grid, the one that stands here) · op_reused
+--      newer: layout (of a grid, the one that stands here) · op_reused · late: nothing was taken
 
+if now > input.latest then return answer({status = 'late'}) end
 return take_items()

@@ -5,6 +5,11 @@ local function join()
   if resource then return {status = 'ended', resource = resource, reference = ''} end
 
   local entries = read_entries()
+  for _, entry in ipairs(entries) do
+    if entry[1] == input.id and entry[3] ~= input.resource then
+      return {status = 'ended', resource = entry[3], reference = ''}
+    end
+  end
   local cart = read_cart()
   if cart and not has_entry_of(entries, cart.reference) then cart = nil end
   if cart and (cart.owner ~= input.owner or cart.currency ~= input.currency) then
@@ -15,7 +20,7 @@ local function join()
     cart = {reference = input.fresh, owner = input.owner, currency = input.currency, first_hold_at = now}
     write_cart(cart)
   end
-  write_entry_once(input.id, {cart.reference, input.resource, now})
+  write_intent(input.id, cart.reference, input.resource)
   last(input.lasts_ms)
   return {
     status = 'joined', reference = cart.reference, first_hold_at = cart.first_hold_at, created = created,

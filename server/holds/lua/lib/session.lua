@@ -59,8 +59,10 @@ local function write_entry(id, entry)
   redis.call('HSET', holds_key, id, cmsgpack.pack(entry))
 end
 
-local function write_entry_once(id, entry)
-  redis.call('HSETNX', holds_key, id, cmsgpack.pack(entry))
+-- Notes that a hold is meant to be made now; an entry that stands keeps its reference.
+local function write_intent(id, reference, resource)
+  local packed = redis.call('HGET', holds_key, id)
+  write_entry(id, {packed and cmsgpack.unpack(packed)[1] or reference, resource, now})
 end
 
 local function last(milliseconds_more)
@@ -68,7 +70,13 @@ local function last(milliseconds_more)
   redis.call('PEXPIRE', holds_key, milliseconds_more)
 end
 
--- Forgets an entry, whose hold has ended or was never made.
+-- Forgets an intent that led to no hold, unless it was noted anew since; its op may be tried again.
+local function forget_intent(id, written_at)
+  local packed = redis.call('HGET', holds_key, id)
+  if packed and cmsgpack.unpack(packed)[3] == written_at then redis.call('HDEL', holds_key, id) end
+end
+
+-- Forgets an entry, whose hold has ended or was refused.
 local function drop_entry(id)
   local packed = redis.call('HGET', holds_key, id)
   if not packed then return end
