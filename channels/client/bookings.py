@@ -74,13 +74,14 @@ class Bookings:
         return msgspec.json.decode(await self._http.read(_path(booking)), type=_One).booking
 
     async def receipt(self, booking: str) -> Receipt | None:
-        """What was bought and what was paid for it; None of what is not confirmed, or is no more."""
-        path = f"{_path(booking)}/payments"
-        paid = msgspec.json.decode(await self._http.read(path), type=_Payments).items
-        found = await self.get(booking)
+        """What was bought and what was paid for it; None of what is not confirmed and paid, or is no more."""
+        found = await self.get(booking)  # before its payments, so that what paid it is among them
         if found.confirmed_at is None or found.status not in {"confirmed", "completed"}:
             return None
-        return Receipt.of(found, paid)
+        if found.payment_status == "authorized":  # confirmed by money that is promised, and taken soon
+            return None
+        paid = await self._http.read(f"{_path(booking)}/payments")
+        return Receipt.of(found, msgspec.json.decode(paid, type=_Payments).items)
 
     async def change(self, booking: str, *, op: str | None = None, **fields: Any) -> Booked:
         """Another time, other slots, attendees or requests; a difference is to be paid, or comes back."""

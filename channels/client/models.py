@@ -8,7 +8,7 @@ import msgspec
 
 Model = TypeVar("Model")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_TOOK: Final = frozenset({"paid", "partially_refunded", "refunded"})
+_TOOK: Final = frozenset({"paid", "partially_refunded", "refunded", "disputed"})
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,7 +167,10 @@ class Booking(Answered, frozen=True, kw_only=True):
 
 
 class Payment(Answered, frozen=True, kw_only=True):
-    """An attempt to pay; only its payer is told the ways to (`client_secret`, `redirect_url`, `pay_url`)."""
+    """An attempt to pay; only its payer is told the ways to (`client_secret`, `redirect_url`, `pay_url`).
+
+    `accepted`: the booking is paid by it; what else brought money (paid twice, too late) goes back.
+    """
 
     id: str
     booking: str
@@ -175,6 +178,7 @@ class Payment(Answered, frozen=True, kw_only=True):
     status: str
     amount: Money
     refunded: Money | None = None
+    accepted: bool = True
     created_at: datetime
     client_secret: str | None = None
     redirect_url: str | None = None
@@ -182,7 +186,10 @@ class Payment(Answered, frozen=True, kw_only=True):
 
 
 class Receipt(Answered, frozen=True, kw_only=True):
-    """What a confirmed booking was, who pays for it, and what was paid; `paid` is what the seller keeps."""
+    """What a confirmed booking was, who pays for it, and what was paid; `paid` is what the seller keeps.
+
+    What a bank has asked for and not got (`disputed`) is paid; once the bank has it, it is refunded.
+    """
 
     reference: str
     customer: dict[str, Any]
@@ -195,8 +202,8 @@ class Receipt(Answered, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, booking: Booking, attempts: Sequence[Payment]) -> Self:
-        """Of a confirmed booking and the attempts to pay it, of which only those that took money count."""
-        payments = tuple(each for each in attempts if each.status in _TOOK)
+        """Of a confirmed booking and the attempts to pay it, of which only those count that paid it."""
+        payments = tuple(each for each in attempts if each.accepted and each.status in _TOOK)
         back = sum(each.refunded.amount for each in payments if each.refunded)
         taken = sum(each.amount.amount for each in payments)
         currency = booking.total.currency
