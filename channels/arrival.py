@@ -14,10 +14,10 @@ from http import HTTPStatus
 from typing import Any, cast
 
 from starlette.types import Scope
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from channels import handshake
 from channels import socket as sockets
+from channels.bounded import BoundedWebSocketProtocol
 from channels.house import House
 from channels.line import HIGH_WATER, NOT_SENT_LOW_WATER, Line
 from channels.socket import Denial, Door
@@ -114,7 +114,7 @@ class Arrival(asyncio.Protocol):
 
     def _let_uvicorn(self, head: bytes) -> None:
         config, state, app_state = self._made_with
-        other = WebSocketsSansIOProtocol(config, state, app_state)
+        other = BoundedWebSocketProtocol(config, state, app_state)
         other.connection_made(self._transport)
         other.data_received(head)
         self._hand_over(other)

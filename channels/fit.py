@@ -15,10 +15,11 @@ from uvicorn.server import ServerState
 from websockets import frames
 
 from channels.arrival import Lines
+from channels.bounded import BoundedWebSocketProtocol
 from channels.socket import Door
 
-PLAIN: Final = "websockets-sansio"
-"""uvicorn's own class, by the name that `ws=` knows."""
+PLAIN: Final = BoundedWebSocketProtocol
+"""uvicorn's own class, bounded."""
 
 _VERSIONS: Final = {"uvicorn": "0.54.", "websockets": "17."}
 _METHODS: Final[Mapping[type[Any], Mapping[str, list[str]]]] = {
@@ -29,6 +30,9 @@ _METHODS: Final[Mapping[type[Any], Mapping[str, list[str]]]] = {
         "data_received": ["data"],
         "connection_lost": ["exc"],
         "shutdown": [],
+        "pause_writing": [],
+        "resume_writing": [],
+        "on_task_complete": ["task"],
     },
 }
 _UPGRADES: Final = ("ws_protocol_class(", "config=", "server_state=", "app_state=", "set_protocol(")

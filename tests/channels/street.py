@@ -18,6 +18,7 @@ from websockets.asyncio.client import connect
 from channels import protocol
 from channels.arrival import Lines
 from channels.codec import Codec, negotiate
+from channels.fit import PLAIN
 from channels.plain import serve_plainly
 from channels.pulse import Pulse
 from channels.socket import Denial, Socket
@@ -123,7 +124,7 @@ async def serving(*, plain: bool = False, pulse: Pulse | None = None) -> AsyncIt
     app = Starlette(
         routes=[WebSocketRoute("/ws", endpoint), WebSocketRoute("/echo", echo), Route("/page", page)]
     )
-    ws: Any = "websockets-sansio" if plain else Lines(house)
+    ws: Any = PLAIN if plain else Lines(house)
     config = uvicorn.Config(
         app,
         port=0,

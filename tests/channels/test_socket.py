@@ -321,6 +321,54 @@ async def test_without_a_line_a_blocked_send_closes_as_slow(
         assert (await next_of(house.ended)).code == 4201
 
 
+@pytest.fixture
+async def plain(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+    """Without a line, and with little patience for the last bytes."""
+    monkeypatch.setattr(socket_module, "CLOSE_SECONDS", 0.2)
+    async with serving(plain=True) as house:
+        yield house
+        await until(lambda: not house.server.server_state.connections)
+
+
+async def test_without_a_line_who_is_closed_and_reads_nothing_is_cut(plain: House, mute: Muting) -> None:
+    mute(plain.port)
+    opened = await next_of(plain.opened)
+    await flood(opened, frame(delta(20_000), Codec.JSON))
+    opened.close(protocol.CloseCode.OVERLOADED)
+    assert (await next_of(plain.ended)).code == 4200
+    await until(lambda: not plain.server.server_state.connections)
+
+
+async def test_without_a_line_who_leaves_unread_what_nothing_comes_behind_is_cut(
+    plain: House, mute: Muting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_module, "BLOCKED_SECONDS", 0.2)
+    mute(plain.port)
+    opened = await next_of(plain.opened)
+    opened.push(frame(delta(5_000_000), Codec.JSON))
+    assert not (await next_of(plain.ended)).clean
+    await until(lambda: not plain.server.server_state.connections)
+
+
+async def test_without_a_line_who_reads_again_in_time_is_not_cut(
+    plain: House, mute: Muting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_module, "BLOCKED_SECONDS", 1.0)
+    peer = mute(plain.port)
+    opened = await next_of(plain.opened)
+    opened.push(frame(delta(5_000_000), Codec.JSON))
+    await until(lambda: opened.ready)
+    opened.answer(protocol.Ok(ref="last"))
+    peer.socket.settimeout(0)
+    end = b""
+    async with asyncio.timeout(15):
+        while b'"last"' not in end:
+            end = end[-20:] + await asyncio.get_running_loop().sock_recv(peer.socket, 1 << 20)
+    await asyncio.sleep(1.3)
+    assert opened.closed_with is None
+    peer.socket.close()
+
+
 async def test_a_ping_flood_is_cut(lined: House, mute: Muting) -> None:
     peer = mute(lined.port)
     await next_of(lined.opened)
