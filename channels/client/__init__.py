@@ -39,7 +39,7 @@ from channels.client.models import (
 )
 from channels.client.news import CartChanged, Missed, Standing
 from channels.client.patience import Patience
-from channels.client.stripe import Declined, StripeDesk
+from channels.client.stripe import Declined, StripeDesk, StripeRefused
 from channels.client.watch import Watch
 
 __all__ = [
@@ -77,6 +77,7 @@ __all__ = [
     "SlotTaken",
     "Standing",
     "StripeDesk",
+    "StripeRefused",
     "TokenExpired",
     "UnknownResource",
     "UnknownSlot",

@@ -27,10 +27,21 @@ _STATUS: Final[dict[str, Status]] = {
     "succeeded": "secured",
     "canceled": "over",
 }
+# Somebody else is at the same payment just now.
+_PASSING: Final = frozenset({"lock_timeout"})
 
 
 class Declined(HoldfastError):
     """Stripe does not take this way of paying; another may be tried. `code` is Stripe's, or the bank's."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class StripeRefused(HoldfastError):
+    """Stripe will not do what it was asked, whatever one pays by: a wrong key, say. `code` is Stripe's."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -66,10 +77,16 @@ class StripeDesk:
     async def pay(self, payment: Payment, method: str, *, return_url: str) -> Standing:
         """Pay it by this method; the bank's page leads back to `return_url`.
 
-        Raises Declined. After Unreachable it may have been paid or not: `look` before you ask again.
+        Raises Declined. After Unreachable it may have been paid or not: `look` before you ask again. One that
+        is not to be paid any more, for it was paid already, answers how it stands.
         """
         form = {"payment_method": method, "return_url": return_url, "use_stripe_sdk": "false"}
-        return await self._ask("POST", payment, "/confirm", form)
+        try:
+            return await self._ask("POST", payment, "/confirm", form)
+        except StripeRefused as refused:
+            if refused.code != "payment_intent_unexpected_state":
+                raise
+            return await self.look(payment)
 
     async def look(self, payment: Payment) -> Standing:
         """How it stands now."""
@@ -84,7 +101,7 @@ class StripeDesk:
                 answer = await self._client.get(path, params=given)
             else:
                 answer = await self._client.post(path, data=given)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise Unreachable(f"{verb} {path}: {error or type(error).__name__}") from error
         said = _object(answer)
         if not answer.is_success:
@@ -109,11 +126,14 @@ def _object(answer: httpx.Response) -> dict[str, Any]:
 
 
 def _refusal(status: int, said: dict[str, Any]) -> HoldfastError:
-    error = said.get("error") or {}
-    if status >= 500 or status == 429:
-        return Unreachable(f"{status}: {error.get('message', '')}")
-    code = error.get("decline_code") or error.get("code") or f"http_{status}"
-    return Declined(str(code), str(error.get("message", "")))
+    given = said.get("error")
+    error = given if isinstance(given, dict) else {}
+    code, message = str(error.get("code") or f"http_{status}"), str(error.get("message", ""))
+    if status >= 500 or status in {409, 429} or code in _PASSING:
+        return Unreachable(f"{status}: {message}")
+    if status == 402:
+        return Declined(str(error.get("decline_code") or code), message)
+    return StripeRefused(code, message)
 
 
 def _standing(intent: dict[str, Any]) -> Standing:
