@@ -99,7 +99,7 @@ class Keeper:
         try:
             await asyncio.wait(tasks)
         finally:  # not a TaskGroup, which cancels once: see `stop`
-            await asyncio.shield(asyncio.gather(*map(stop, tasks)))
+            await asyncio.shield(asyncio.gather(*map(stop, tasks), self.sweeper.stop()))
 
     async def drain(self) -> None:
         """Before this process closes its sockets: a last renewal, and no grace begins by their closing."""
@@ -108,12 +108,23 @@ class Keeper:
             await self.liveness.renew()
 
     async def sweep(self) -> None:
-        """One round over every resource; after an outage our sessions are renewed first."""
-        if self._was_away:
-            with suppress(Unavailable):  # of a cluster, one server may be away still: the others are swept
-                await self.liveness.renew()
-                self._was_away = False
-        await self.sweeper.sweep()
+        """One round over every resource; after an outage our sessions are renewed, too.
+
+        Both at once: of a cluster, one server may be away still, and the others' holds wait for nothing.
+        """
+        if not self._was_away:
+            await self.sweeper.sweep()
+            return
+        self._was_away = False
+        swept, renewed = await asyncio.gather(
+            self.sweeper.sweep(), self.liveness.renew(), return_exceptions=True
+        )
+        if isinstance(renewed, Unavailable):
+            self._was_away = True
+        elif renewed is not None:
+            raise renewed
+        if swept is not None:
+            raise swept
 
     async def flush(self) -> None:
         """Tell Redis what sockets did."""

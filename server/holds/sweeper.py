@@ -9,12 +9,14 @@ from collections.abc import Callable
 
 import structlog
 
+from channels.supervisor import stop
 from server.errors import Unavailable, UnknownResource
 from server.holds.service import Holds
 from server.holds.store import BATCH, Answer, Meta, Unloaded
 
 AT_ONCE = 16  # resources swept side by side
 JITTER_SECONDS = 0.02  # processes wake together; the first one does the work
+PATIENCE_SECONDS = 0.5  # with a server, while others may have something due
 PAUSE_MS = 20  # before a resource is looked at again that was due already
 
 _log = structlog.get_logger(__name__)
@@ -32,6 +34,8 @@ class Sweeper:
         self._ahead_ms = 0
         self._due: dict[str, int] = {}
         self._known: dict[str, tuple[str, int]] = {}
+        self._expiring: set[asyncio.Task[None]] = set()
+        self._failures: list[BaseException] = []
         self.awake = asyncio.Event()
 
     # When.
@@ -65,11 +69,39 @@ class Sweeper:
     # What.
 
     async def expire_due(self) -> None:
-        """Give back what is due by now."""
+        """Give back what is due by now; a server that takes long is not waited for.
+
+        That it failed is told by a later call; what it did not give back is left to a sweep that it answers.
+        """
         now = self.now()
-        for resource in [name for name, due in self._due.items() if due <= now]:
-            del self._due[resource]
-            await self._expire_or_load(resource)
+        due = [name for name, moment in self._due.items() if moment <= now]
+        for name in due:
+            del self._due[name]
+        if due:
+            by_server = self._holds.store.by_server(due)
+            some = [asyncio.create_task(self._expire_each(names)) for names in by_server]
+            for task in some:
+                self._expiring.add(task)
+                task.add_done_callback(self._expired)
+            await asyncio.wait(some, timeout=PATIENCE_SECONDS)
+        failures, self._failures = self._failures, []
+        if failures:
+            raise failures[0]
+
+    async def stop(self) -> None:
+        """Leave what still waits for a server."""
+        await asyncio.gather(*map(stop, tuple(self._expiring)))
+
+    async def _expire_each(self, names: list[str]) -> None:
+        for name in names:
+            await self._expire_or_load(name)
+
+    def _expired(self, task: asyncio.Task[None]) -> None:
+        self._expiring.discard(task)
+        failure = None if task.cancelled() else task.exception()
+        if failure is not None:
+            self._failures.append(failure)
+            self.awake.set()
 
     async def sweep(self) -> None:
         """Every resource that was ever loaded: give back, and compare with what was known of it."""
