@@ -4,6 +4,10 @@ Never with a card's number: `method` is the id of a payment method (`pm_…`) th
 has made. What came of it is for the server to say: it asks Stripe itself, and believes no program.
 """
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
@@ -98,7 +102,8 @@ class StripeDesk:
         path = f"/v1/payment_intents/{quote(intent, safe='')}{action}"
         try:
             if verb == "GET":
-                answer = await self._client.get(path, params=given)
+                with _unwritten():
+                    answer = await self._client.get(path, params=given)
             else:
                 answer = await self._client.post(path, data=given)
         except httpx.RequestError as error:
@@ -107,6 +112,28 @@ class StripeDesk:
         if not answer.is_success:
             raise _refusal(answer.status_code, said)
         return _standing(said)
+
+
+_is_secret: ContextVar[bool] = ContextVar("address is secret", default=False)
+
+
+class _Unwritten(logging.Filter):
+    def filter(self, _record: logging.LogRecord) -> bool:
+        return not _is_secret.get()
+
+
+_UNWRITTEN: Final = _Unwritten()
+
+
+@contextmanager
+def _unwritten() -> Iterator[None]:
+    """Stripe wants the secret in the address, and httpx logs the address of whatever it asks."""
+    logging.getLogger("httpx").addFilter(_UNWRITTEN)  # again is once
+    token = _is_secret.set(True)
+    try:
+        yield
+    finally:
+        _is_secret.reset(token)
 
 
 def _secret_of(payment: Payment) -> tuple[str, str]:

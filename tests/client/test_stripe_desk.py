@@ -1,5 +1,6 @@
 """What Stripe's answers are to a program at the desk: a decline, a passing trouble, its own mistake."""
 
+import logging
 from typing import Any
 
 import httpx
@@ -97,3 +98,20 @@ async def test_a_mistake_of_the_program_is_no_decline(answer: tuple[int, Any], c
     said = await what_comes_of(answer)
     assert isinstance(said, StripeRefused)
     assert said.code == code
+
+
+async def test_what_a_payer_is_known_by_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Stripe has it in the address of a GET, and httpx writes addresses down."""
+    caplog.set_level(logging.INFO, logger="httpx")
+    stripe = Stripe((200, {"status": "succeeded"}), (402, error("card_error", "card_declined")), (404, {}))
+    desk = stripe.desk()
+    await desk.look(PAYMENT)
+    for asks in (desk.pay(PAYMENT, "pm_1", return_url=BACK), desk.look(PAYMENT)):
+        with pytest.raises(HoldfastError):
+            await asks
+    await desk.close()
+    assert "secret" in str(stripe.asked[0].url)
+    assert "ofthebuyer" not in caplog.text
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(200))) as other:
+        await other.get("https://other.example/")
+    assert "other.example" in caplog.text
