@@ -6,6 +6,7 @@ Under load that is a round trip for dozens of callers; an idle one waits for nob
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Final, Generic, TypeVar, cast
 
 from server.errors import Unavailable
@@ -37,7 +38,8 @@ class Together(Generic[Asked, Answer]):
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((asked, answer))
         if len(self._lanes) < LANES:
-            lane = asyncio.create_task(self._run(), name="together")
+            # A context of its own: what is logged in there is not of the request that happened to open it.
+            lane = asyncio.create_task(self._run(), name="together", context=Context())
             self._lanes.add(lane)
             lane.add_done_callback(self._lanes.discard)  # for one that is cancelled before it begins
         return await answer

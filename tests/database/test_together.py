@@ -1,6 +1,7 @@
 """Many ask as one: each has its own answer, a failure is told to all of its statement, nobody hangs."""
 
 import asyncio
+from contextvars import ContextVar
 
 import pytest
 
@@ -147,3 +148,14 @@ async def test_who_asks_in_the_turn_in_which_both_lanes_end_is_answered() -> Non
         for gate in gates:
             gate.set_result(None)
     assert again.result() == 2
+
+
+async def test_what_is_done_for_many_is_nobodys_in_the_log() -> None:
+    """A lane outlives the request that opened it, and works for others."""
+    request: ContextVar[str] = ContextVar("request", default="nobody's")
+
+    async def work(asked: list[int]) -> list[str]:
+        return [request.get() for _ in asked]
+
+    request.set("the first one's")
+    assert await Together(work)(1) == "nobody's"
