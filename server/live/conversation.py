@@ -31,8 +31,9 @@ from server.holds.carts import NOTHING
 from server.holds.rules import Best, HoldRequest
 from server.http.times import now_milliseconds
 from server.live.sessions import LiveSessions
-from server.live.table import Peer, Tab
+from server.live.table import Peer, Session, Tab
 from server.live.views import cart_changed, cart_view, error_message
+from server.ops.limits import rates
 
 QUEUE_LIMIT: Final = 64
 """Commands of one socket that wait; one more is answered with `overloaded`."""
@@ -57,7 +58,17 @@ class Handshake:
 class Conversation:
     """`parts` is server.app.Parts. It is a channels.socket.Talk; `on_end` is called when all is let go of."""
 
-    __slots__ = ("_handshake", "_on_end", "_parts", "_peer", "_tab", "_waiting", "_worker")
+    __slots__ = (
+        "_handshake",
+        "_on_end",
+        "_pace",
+        "_parts",
+        "_peer",
+        "_spoke",
+        "_tab",
+        "_waiting",
+        "_worker",
+    )
 
     def __init__(
         self, peer: Peer, parts: Any, handshake: Handshake, on_end: Callable[[int, bool], None] | None = None
@@ -67,6 +78,8 @@ class Conversation:
         self._handshake = handshake
         self._on_end = on_end
         self._tab = Tab(peer)
+        self._spoke = False
+        self._pace: Session | None = None
         self._waiting: deque[Message] | None = None
         self._worker: asyncio.Task[None] | None = None
 
@@ -113,8 +126,23 @@ class Conversation:
         if self._waiting is not None and len(self._waiting) >= QUEUE_LIMIT:
             raise Overloaded("too many commands wait already", retry_after=1)
         session = self._live.table.session(self._tab.caller.session)
-        if session is None or isinstance(message, protocol.Leave):
-            return
+        if session is None or isinstance(message, protocol.Hello):
+            self._count_stranger()
+        if session is not None and not isinstance(message, protocol.Leave):
+            self._count(session)
+
+    def _count_stranger(self) -> None:
+        """What comes before a session counts for this socket alone, and so does each hello: it may open one.
+
+        The first word is free, so that most sockets have no pace of their own to remember.
+        """
+        if self._spoke:
+            if self._pace is None:
+                self._pace = Session("", rates(self._live.settings)["commands"])
+            self._count(self._pace)
+        self._spoke = True
+
+    def _count(self, session: Session) -> None:
         if session.floods():
             self._peer.close(CloseCode.RATE_LIMITED, "too many commands", retry_after=FLOOD_RETRY_SECONDS)
         wait = session.take_turn()

@@ -320,6 +320,28 @@ async def test_a_flood_is_closed(settings: Settings) -> None:
         assert "retry_after" in (tab.socket.close_reason or "")
 
 
+async def test_hellos_count_though_each_may_open_a_session(settings: Settings) -> None:
+    async with open_hall(settings, rate_commands=2) as house, visiting(house.base_url) as ann:
+        tab = await ann.connects()
+        answers = [await tab.ask("hello") for _ in range(10)]
+        assert [answer["type"] for answer in answers[:3]] == ["welcome"] * 3
+        assert "rate_limited" in {answer.get("code") for answer in answers[3:]}
+        for _ in range(60):
+            await tab.send({"type": "hello"})
+        assert await tab.is_closed() == 4202
+
+
+async def test_what_comes_before_a_hello_counts(settings: Settings) -> None:
+    async with open_hall(settings, rate_commands=2) as house, visiting(house.base_url) as ann:
+        tab = await ann.connects()
+        answers = [await tab.ask("subscribe", channel="availability:hall") for _ in range(20)]
+        assert [answer["code"] for answer in answers[:3]] == ["bad_request"] * 3
+        assert "rate_limited" in {answer["code"] for answer in answers[3:]}
+        for _ in range(60):
+            await tab.send({"type": "leave"})
+        assert await tab.is_closed() == 4202
+
+
 async def test_commands_wait_in_a_bounded_queue(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = asyncio.Event()
     extend = house.parts.holds.extend
