@@ -61,7 +61,8 @@ class Together(Generic[Asked, Answer]):
             except BaseException as error:  # the process is on its way out
                 _fail([*batch, *self._waiting], error)
                 self._waiting.clear()
-                raise
+                if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):
+                    raise  # whatever else it is was told to those who asked, and nobody asks this task
 
     async def _ask(self, batch: Sequence[tuple[Asked, asyncio.Future[Answer]]]) -> None:
         try:

@@ -9,6 +9,10 @@ from server.database.together import BATCH, LANES, Together
 from server.errors import Unavailable
 
 
+class Killed(BaseException):
+    """No handler for exceptions sees it."""
+
+
 class Desk:
     """Answers with ten times what it was asked, once it may."""
 
@@ -159,3 +163,17 @@ async def test_what_is_done_for_many_is_nobodys_in_the_log() -> None:
 
     request.set("the first one's")
     assert await Together(work)(1) == "nobody's"
+
+
+async def test_what_all_callers_were_told_is_not_told_again() -> None:
+    desk = Desk()
+    (task,) = await ask(desk, range(1))
+    (lane,) = desk.ask._lanes
+    desk.trouble = Killed()
+    desk.open.set()
+    with pytest.raises(Killed):
+        await task
+    await _turns()
+    assert lane.done()
+    assert lane.exception() is None
+    assert await desk.ask(7) == 70
