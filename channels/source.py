@@ -20,7 +20,10 @@ class Source(Protocol):
         ...
 
     async def positions(self, resource_ids: Sequence[str]) -> Mapping[str, tuple[str, int] | None]:
-        """Where each resource stands, asked all at once; None for one that must be loaded again."""
+        """Where each resource stands, asked all at once; None for one that must be loaded again.
+
+        One that could not be asked is left out.
+        """
         ...
 
 

@@ -83,9 +83,9 @@ class Watch:
         for name, upkeep in loaded.items():
             if name in strays:
                 upkeep.repair()
-            elif not upkeep.busy:
+            elif name in found and not upkeep.busy:
                 upkeep.channel.failed = False
-        return True
+        return len(found) == len(loaded)
 
     def _strays(
         self,
@@ -96,7 +96,7 @@ class Watch:
         return {
             name
             for name, upkeep in loaded.items()
-            if is_astray(upkeep.channel.position, before[name], found.get(name))
+            if name in found and is_astray(upkeep.channel.position, before[name], found[name])
         }
 
     def _set_stale(self, *, stale: bool) -> None:

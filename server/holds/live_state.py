@@ -1,18 +1,20 @@
 """The live state as channels carry it: whole, or as the log's steps after a position."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 
 from channels.replica import Change, State
+from server.errors import Unavailable
 from server.holds import days
 from server.holds.loading import Loader
 from server.holds.packing import FIELDS, column
 from server.holds.passing import pass_time
-from server.holds.store import LogEntry, Meta, Unloaded
+from server.holds.store import HoldStore, LogEntry, Meta, Unloaded
 from server.inventory.grid.calendar import Calendar
 
 # Beyond so many steps a snapshot is the shorter answer.
 MOST_STEPS = 5_000
-
+ANSWER_SECONDS = 0.7  # less than the hub's own patience, so that it hears of those that answer
 
 Span = tuple[int, int]
 Choose = Callable[[Calendar, int], Span]
@@ -66,6 +68,30 @@ async def changes_since(loader: Loader, resource: str, epoch: str, version: int)
     if meta.epoch != epoch or len(entries) > MOST_STEPS or not _connects(meta, entries, version):
         return None
     return [Change(entry.from_version, entry.to_version, entry.changes) for entry in entries]
+
+
+async def positions(store: HoldStore, resources: Sequence[str]) -> dict[str, tuple[str, int] | None]:
+    """Where each resource stands; see Holds.positions."""
+    asked = (_metas_in_time(store, some) for some in store.by_server(resources))
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    failed = [each for each in answers if isinstance(each, BaseException)]
+    metas = [each for each in answers if not isinstance(each, BaseException)]
+    unexpected = next((each for each in failed if not isinstance(each, Unavailable)), None)
+    if failed and (unexpected is not None or not metas):
+        raise unexpected or failed[0]
+    return {
+        name: None if meta is None else (meta.epoch, meta.version)
+        for some in metas
+        for name, meta in some.items()
+    }
+
+
+async def _metas_in_time(store: HoldStore, resources: Sequence[str]) -> dict[str, Meta | None]:
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await store.metas(resources)
+    except TimeoutError as error:
+        raise Unavailable("Redis does not answer", retry_after=1) from error
 
 
 def _connects(meta: Meta, entries: list[LogEntry], version: int) -> bool:

@@ -284,9 +284,11 @@ class Holds:
         return await live_state.changes_since(self.loader, resource, epoch, version)
 
     async def positions(self, resources: Sequence[str]) -> dict[str, tuple[str, int] | None]:
-        """Where each resource stands, None for one that must be loaded again."""
-        metas = await self.store.metas(resources)
-        return {name: None if meta is None else (meta.epoch, meta.version) for name, meta in metas.items()}
+        """Where each resource stands, None for one that must be loaded again.
+
+        Of a cluster, those of a server that does not answer are left out; Unavailable if none does.
+        """
+        return await live_state.positions(self.store, resources)
 
 
 def _session_of(caller: Caller) -> str:

@@ -118,7 +118,8 @@ class News:
         """Look again at the sessions whose resources stand in an epoch that is new here."""
         followed = {hold.resource for session in self._table for hold in session.holds.values()}
         positions = await self._holds.positions(sorted(followed)) if followed else {}
-        epochs = {name: position[0] for name, position in positions.items() if position is not None}
+        epochs = {name: epoch for name, epoch in self._epochs.items() if name in followed - positions.keys()}
+        epochs |= {name: position[0] for name, position in positions.items() if position is not None}
         moved = {name for name in followed if epochs.get(name) != self._epochs.get(name)}
         self._epochs = epochs
         self.read_anew(

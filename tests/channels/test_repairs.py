@@ -1,6 +1,7 @@
 """What is lost, rebuilt or away: repaired once for the process, and told as it is."""
 
 import asyncio
+from collections.abc import Sequence
 
 import msgpack
 import pytest
@@ -10,7 +11,7 @@ from channels.codec import Codec
 from channels.protocol import SectionsView
 from channels.replica import State
 from tests.channels.scene import HALL, Scene
-from tests.channels.world import Away, expected
+from tests.channels.world import Away, Truth, expected
 
 
 async def test_a_lost_message_is_repaired_from_the_log_as_an_ordinary_delta(scene: Scene) -> None:
@@ -218,3 +219,28 @@ async def test_a_broadcast_ends_where_a_new_replica_begins(
     await sending
     assert ann.types() == ["snapshot", "delta"]
     assert ben.types() == ["snapshot", "snapshot"]
+
+
+async def test_what_stands_elsewhere_is_repaired_while_another_server_says_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a cluster; all maps are told to be stale, for nobody knows which ones are."""
+    ann = scene.reader()
+    await scene.hub.subscribe(ann, HALL)
+    scene.world.truths["far"] = Truth("far")
+    await scene.hub.subscribe(ann, "availability:far")
+    positions = scene.world.positions
+
+    async def of_one_server(names: Sequence[str]) -> dict[str, tuple[str, int] | None]:
+        found = await positions(names)
+        return {name: found[name] for name in names if name != "far"}
+
+    monkeypatch.setattr(scene.world, "positions", of_one_server)
+    scene.world.change({1: (0, 1)}, lost=True)
+    await scene.check()
+    await scene.tick()
+    assert ann.seen[HALL].of(scene.truth) == expected(scene.truth)
+    assert (scene.hub.stale, scene.world.reads, scene.world.log_reads) == (True, 2, 1)
+    monkeypatch.undo()
+    await scene.check()
+    assert not scene.hub.stale

@@ -97,3 +97,12 @@ async def test_nor_do_renewals_there_keep_the_sweep_waiting(
     assert await is_free_within(world, 1)
     with pytest.raises(Unavailable):
         await sweep
+
+
+async def test_where_the_others_stand_is_known(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = await world.buyer("ann").holds("A-1", hall="near")
+    monkeypatch.setattr("server.holds.live_state.ANSWER_SECONDS", 0.2)
+    Silent(world, monkeypatch)
+    assert await world.main.positions([*SILENT, *HEALTHY]) == {"near": ("epoch-1", held.version)}
+    with pytest.raises(Unavailable):
+        await world.main.positions(SILENT)
