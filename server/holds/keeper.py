@@ -121,6 +121,7 @@ class Keeper:
         )
         if isinstance(renewed, Unavailable):
             self._was_away = True
+            self._holds.trust.outage()  # whose sessions live was not said yet
         elif renewed is not None:
             raise renewed
         if swept is not None:

@@ -125,3 +125,19 @@ async def test_a_drain_without_redis_is_a_drain(world: World) -> None:
 
     keeper.liveness.renew = away  # type: ignore[method-assign]
     await keeper.drain()
+
+
+async def test_while_sessions_cannot_be_renewed_no_hold_ends_by_its_liveness(world: World) -> None:
+    """Redis is back, and PostgreSQL, say, is not, which knows for how long a session lives."""
+    keeper = world.keeper(world.main)
+
+    async def away() -> None:
+        raise Unavailable
+
+    keeper.liveness.renew = away  # type: ignore[method-assign]
+    keeper._was_away = True
+    for _ in range(3):
+        world.time_passes(20)
+        assert world.main.trust
+        await keeper.sweep()
+        assert not world.main.trust
