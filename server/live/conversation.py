@@ -202,9 +202,15 @@ class Conversation:
             tab.caller = caller
         else:
             self._live.table.add(tab, caller)
-        self._live.pulse.met(self._peer)
         self._live.opened(tab, is_new=is_new)
-        await self._welcome(message.ref, token, is_new=is_new)
+        try:
+            await self._welcome(message.ref, token, is_new=is_new)
+        except Exception:
+            if not tab.greeted:  # nobody may be told anything who has no welcome, and might never have one
+                self._live.closed(tab)
+                tab.waiting = []
+            raise
+        self._live.pulse.met(self._peer)
 
     async def _identify(self, message: protocol.Hello) -> tuple[Caller, str, bool]:
         """Who says hello, the token of their session, and whether that is new: it is with nothing shown."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from channels import pulse
 from server.errors import Unavailable
 from server.settings import Settings
 from tests.live.conftest import eventually, hall, open_hall
@@ -340,6 +341,39 @@ async def test_what_comes_before_a_hello_counts(settings: Settings) -> None:
         for _ in range(60):
             await tab.send({"type": "leave"})
         assert await tab.is_closed() == 4202
+
+
+async def test_a_hello_that_fails_is_none(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(_session: str) -> object:
+        raise Unavailable
+
+    async with visiting(house.base_url) as ann:
+        await ann.opens_session()
+        tab = await ann.connects()
+        with monkeypatch.context() as away:
+            away.setattr(house.parts.holds, "standing", fails)
+            assert (await tab.ask("hello", token=ann.token))["code"] == "unavailable"
+        assert house.parts.live.table.tabs == []
+        assert (await tab.ask("extend"))["message"] == "say hello first"
+        house.parts.live.pulse._close_strangers(asyncio.get_running_loop().time() + pulse.HELLO_SECONDS)
+        assert await tab.is_closed() == 4102
+
+
+async def test_a_hello_that_holds_after_one_that_failed_is_welcome(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(_session: str) -> object:
+        raise Unavailable
+
+    async with visiting(house.base_url) as ann:
+        tab = await ann.opens_tab()
+        ann.signs_in(jwt_of("ann"))
+        with monkeypatch.context() as away:
+            away.setattr(house.parts.holds, "standing", fails)
+            assert (await tab.ask("hello", token=jwt_of("ben")))["code"] == "unavailable"
+        assert house.parts.live.table.tabs == []
+        assert (await tab.ask("hello", token=jwt_of("ben")))["type"] == "welcome"
+        assert len(house.parts.live.table.tabs) == 1
 
 
 async def test_commands_wait_in_a_bounded_queue(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
