@@ -141,7 +141,9 @@ class Reader:
             pubsub, wanted = self._pubsub, name in self._handlers
             if pubsub is None or wanted == (name in self._asked):
                 return
-            self._leaving[name] += not wanted
+            if not wanted:
+                self._leaving[name] += 1
+                self._confirmed.discard(name)  # who comes back meanwhile has to be confirmed anew
             try:
                 async with asyncio.timeout(self._confirm_seconds):
                     await (_enter if wanted else _leave)(pubsub, [name])
@@ -244,6 +246,8 @@ class Reader:
                 self._on_moved()
 
     def _confirm(self, name: bytes) -> None:
+        if self._leaving[name]:
+            return  # of before we left
         again = name in self._confirmed or name in self._lost
         self._lost.discard(name)
         self._confirmed.add(name)

@@ -170,6 +170,20 @@ async def test_a_redis_that_is_frozen_is_noticed_and_heard_again_after_it(spare_
         await until(lambda: ear.heard)
 
 
+async def test_who_comes_back_is_confirmed_anew(spare_redis: Redis) -> None:
+    """What is said before the server has heard of it is not heard, and would be missed without a word."""
+    async with ear_of(spare_redis.url) as ear:
+        await ear.listens()
+        freeze(spare_redis)
+        try:
+            await ear.bus.unsubscribe("news", ear.heard.append)
+            confirmed = await ear.bus.subscribe("news", ear.heard.append)
+        finally:
+            thaw(spare_redis)
+        assert not confirmed
+        await until(lambda: b"news" in ear.bus._confirmed)
+
+
 async def test_a_connection_that_is_deaf_is_noticed_although_it_lives(ear: Ear, redis: RedisClient) -> None:
     gaps = ear.gaps
     assert ear.bus._pubsub is not None
