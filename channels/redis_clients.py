@@ -13,6 +13,7 @@ from channels.redis_url import Host, RedisUrl
 from channels.sentinel import MasterPool, Sentinels
 
 TIMEOUT_SECONDS: Final = 1.0
+_OF_POOLS: Final = frozenset({"max_connections", "timeout"})
 
 
 def open_client(url: RedisUrl, *, connections: int, seconds: float = TIMEOUT_SECONDS) -> Redis:
@@ -44,6 +45,8 @@ def _client(host: Host, given: dict[str, Any], connections: int, seconds: float 
 
 
 def _bounded(options: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """The options with our bounds; how large pools are, and how long one waits for them, is ours."""
+    options = {name: value for name, value in options.items() if name not in _OF_POOLS}
     bounds = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "retry": Retry(NoBackoff(), 0)}
     return {**options, **bounds}
 

@@ -81,6 +81,8 @@ def read(text: str) -> RedisUrl:
     }
     if kind == "cluster" and theirs:
         raise ValueError("has options for Sentinels; a cluster has none")
+    if kind == "cluster" and options.pop("db", 0) != 0:
+        raise ValueError("names a database; a cluster has database 0 alone")
     del options["host"], options["port"]
     return RedisUrl(kind, found, options, unquote(service) if kind == "sentinel" else "", theirs)
 

@@ -3,6 +3,8 @@
 import pytest
 from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
 
+from channels.cluster import Nodes
+from channels.redis_clients import open_client
 from channels.redis_url import SCHEMES, read
 
 
@@ -56,6 +58,7 @@ BAD = [
     ("redis+cluster://:hunter2@[::1", "a host that is none"),
     ("redis+cluster://:hunter2@[::1]7", "a host that is none"),
     ("redis+cluster://:hunter2@a:1/3", "database 0 alone"),
+    ("redis+cluster://:hunter2@a:1?db=3", "database 0 alone"),
     ("redis+cluster://:hunter2@a:1?sentinel_password=hunter2", "options for Sentinels"),
     ("redis+cluster://:hunter2@a:1?socket_timeout=hunter2", "no address of Redis"),
 ]
@@ -71,3 +74,13 @@ def test_a_bad_address_is_refused_without_its_secret(text: str, hint: str) -> No
 def test_every_scheme_can_be_read() -> None:
     for scheme in SCHEMES:
         assert read(f"{scheme}a:1/tickets" if "sentinel" in scheme else f"{scheme}a:1")
+
+
+async def test_what_an_address_says_of_pools_is_left_to_us() -> None:
+    """redis-py takes it, and so addresses have it; our bounds hold all the same."""
+    said = "max_connections=50&timeout=9&socket_timeout=9"
+    for text in (f"redis://a?{said}", f"redis+sentinel://a/tickets?{said}&sentinel_max_connections=5"):
+        pool = open_client(read(text), connections=3).connection_pool
+        assert (pool.max_connections, pool.connection_kwargs["socket_timeout"]) == (3, 1.0)
+    node = Nodes(read(f"redis+cluster://a?{said}&db=0"), connections=3).client(("a", 6379))
+    assert node.connection_pool.max_connections == 3
