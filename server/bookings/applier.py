@@ -138,8 +138,11 @@ class Applier:
         try:
             with not_waiting():
                 ended = await self._follow(booking, behind, epochs)
-        except NotReady as reason:
-            raise Stale([] if isinstance(reason, Rebuilding) else booking.resources) from reason
+        except Rebuilding as reason:
+            raise Stale([]) from reason
+        except NotReady as reason:  # its epoch is right, so it is not waited for twice
+            self._stale.update(booking.resources)
+            raise Stale(booking.resources) from reason
         if ended:
             return _Applied(ended)
         if booking.change_of is None:

@@ -8,6 +8,7 @@ import pytest
 from server.bookings.announcer import CHANNEL, read_event
 from server.bookings.booked import PostgresBooked
 from server.errors import Overloaded, Unavailable, UnknownResource
+from server.holds.store import Outdated
 from tests.payments.house import HALL, House
 
 
@@ -123,6 +124,31 @@ async def test_a_resource_that_is_being_rebuilt_keeps_no_other_waiting(house: Ho
     await house.office.loops_run(1)
     assert await house.value("select count(*) from booking where applied_version < version") == 0
     await house.is_whole(resources=[HALL, "other"])
+
+
+async def test_what_stands_in_redis_under_an_older_layout_is_built_anew(house: House) -> None:
+    """Its epoch is right all the while, and nobody else may be at it."""
+    holds = house.office.bookings._applier._holds
+    confirm, load, built = holds.confirm, holds.load, []
+
+    async def is_outdated(*_: object) -> None:
+        raise Outdated(HALL, 2)
+
+    async def builds(resource: str) -> None:
+        await load(resource)
+        built.append(resource)
+        holds.confirm = confirm  # type: ignore[method-assign]  # as it is once it is built
+
+    ann = house.buyer("ann")
+    await ann.holds("A-1")
+    await ann.books()
+    holds.confirm, holds.load = is_outdated, builds  # type: ignore[method-assign,assignment]  # an owner's change
+    await ann.pays()
+    assert (await ann.status(), built) == (("confirmed", "paid"), [HALL])
+    house.clock.passes(2)
+    await house.office.loops_run(1)
+    assert await house.value("select count(*) from booking where applied_version < version") == 0
+    await house.is_whole()
 
 
 async def test_a_redis_with_too_much_to_do_stops_no_payment_on_its_way(house: House) -> None:
