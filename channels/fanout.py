@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from channels.channel import GONE, Broadcast, Channel, Frames, Group, Subscription
+from channels.frames import INTERNAL
 from channels.source import Subscriber
 
 SHORTEST_TICK = 0.020
@@ -20,6 +21,9 @@ SEND_SHARE = 0.4
 
 REPEAT_SECONDS = 10.0
 """How long a group hears nothing before its position is said again."""
+
+RETRY_SECONDS = 1.0
+"""After how long a channel whose sending failed is sent again."""
 
 YIELD_EVERY = 512
 """How many followers are served before others get their turn on the event loop."""
@@ -66,11 +70,16 @@ class Fanout:
         cost = 0.0
         for channel in dirty:
             for group in list(channel.groups.values()):
-                started = time.perf_counter()
-                news = group.news(self._clock())
-                cost += time.perf_counter() - started
-                cost += await self._broadcast(group, news)
+                try:
+                    cost += await self._send_group(group)
+                except Exception:  # noqa: BLE001 - a fault in one group is no fault of the others
+                    self._failed(channel)
         return cost
+
+    async def _send_group(self, group: Group) -> float:
+        started = time.perf_counter()
+        news = group.news(self._clock())
+        return time.perf_counter() - started + await self._broadcast(group, news)
 
     async def repeat(self, channels: Iterable[Channel]) -> None:
         """Quiet groups hear their position again; one that missed its tick gets another."""
@@ -79,7 +88,15 @@ class Fanout:
                 if group.scanned != group.replica.version:
                     self.mark(channel)
                 elif self._clock() - group.sent_at >= REPEAT_SECONDS:
-                    await self._broadcast(group, group.repeat(self._clock()))
+                    try:
+                        await self._broadcast(group, group.repeat(self._clock()))
+                    except Exception:  # noqa: BLE001 - as above
+                        self._failed(channel)
+
+    def _failed(self, channel: Channel) -> None:
+        """Whoever was not served lags, or its group has news still: both are seen to by another tick."""
+        _log.critical("sending %s failed and is tried again", channel.name, exc_info=True)
+        asyncio.get_running_loop().call_later(RETRY_SECONDS, self.mark, channel)
 
     async def _broadcast(self, group: Group, news: Broadcast | None) -> float:
         """Give the shared frame to all who can take it; the seconds of work, without the others' turns.
@@ -145,3 +162,4 @@ class Fanout:
     def _broke(self, subscription: Subscription) -> None:
         _log.exception("a subscriber broke and is dropped")
         self._broken(subscription.subscriber)
+        subscription.subscriber.close(INTERNAL, "internal error")

@@ -69,6 +69,10 @@ class Subscriber(Protocol):
         """Take a broadcast frame without blocking; called only while ready."""
         ...
 
+    def close(self, code: int, words: str = "", retry_after: float | None = None) -> None:
+        """Begin to close: it broke, and would stand still for ever if it stayed."""
+        ...
+
 
 class ChannelError(Exception):
     """A channel can't be followed; `code` is one of protocol.ERRORS."""

@@ -1,12 +1,14 @@
 """Followers come, go, break and are bounded."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from channels import fanout
 from channels import hub as hub_module
-from channels.codec import Frame
+from channels.channel import Variant
+from channels.codec import Codec, Frame
 from channels.hub import Hub
 from channels.protocol import SectionsView
 from channels.source import ChannelError, Subscriber
@@ -103,7 +105,49 @@ async def test_a_subscriber_that_breaks_is_dropped_and_the_others_hear(scene: Sc
     scene.world.change({1: (0, 1)})
     await scene.tick()
     assert ann not in scene.hub._followed
+    assert (ann.closed_with, ben.closed_with) == (1011, None)
     assert ben.types() == ["snapshot", "delta", "delta"]
+
+
+@pytest.mark.parametrize("fails", ["delta", "frame", "repeat"])
+async def test_a_fault_in_one_group_costs_the_others_nothing_and_is_made_good(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fails: str
+) -> None:
+    monkeypatch.setattr(fanout, "RETRY_SECONDS", 0.0)
+    ann, ben = Reader(scene.hub, Codec.MSGPACK), scene.reader()
+    await scene.hub.subscribe(ann, HALL, None, SectionsView(("A",)))
+    await scene.hub.subscribe(ben, HALL)
+    channel = scene.hub._upkeeps["hall"].channel
+    group = next(iter(channel.groups.values()))
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("nobody foresaw this")
+
+    whole, faults = Variant.parcel, iter([broken])
+
+    def breaks_once(*given: Any) -> Any:
+        return next(faults, whole)(*given)
+
+    with monkeypatch.context() as fault:
+        if fails == "frame":
+            fault.setattr(Variant, "parcel", breaks_once)
+        else:
+            fault.setattr(group.view, fails, broken)
+        if fails == "repeat":
+            scene.clock.now += fanout.REPEAT_SECONDS
+            await scene.hub.fanout.repeat([channel])
+        else:
+            scene.world.change({0: (0, 1)})
+            await scene.tick()
+    assert "nobody foresaw this" in caplog.text
+    assert len(ben.frames) == 2
+    assert ann.types() == ["snapshot"]
+    await asyncio.sleep(0.01)
+    assert channel in scene.hub.fanout._dirty
+    await scene.tick()
+    if fails != "repeat":
+        assert ann.types() == ["snapshot", "delta"]
+    assert len(ben.frames) == 2
 
 
 async def test_one_that_lags_on_two_channels_is_caught_up_on_both_in_turn() -> None:

@@ -216,6 +216,7 @@ class Reader:
         self.frames: list[dict[str, Any]] = []
         self.seen: dict[str, Seen] = {}
         self.broken: list[str] = []
+        self.closed_with: int | None = None
         self.deflates = deflates
         self.write: Callable[[bytes], object] | None = self._write if direct else None
         self.wires: list[bytes] = []
@@ -255,6 +256,9 @@ class Reader:
         """Make room for so many frames."""
         self.room += frames
         self.hub.ready(self)
+
+    def close(self, code: int, *_: object, **_more: object) -> None:
+        self.closed_with = code
 
     def types(self) -> list[str]:
         return [message["type"] for message in self.frames]

@@ -49,6 +49,9 @@ class Screen:
         self.position: tuple[str, int] = ("", -1)
         self.types: list[str] = []
 
+    def close(self, code: int, *_: object, **_more: object) -> None:
+        raise AssertionError(f"a screen broke: {code}")
+
     def push(self, frame: Frame) -> None:
         message = read(frame.data, self.codec)
         self.types.append(message["type"])
