@@ -85,10 +85,11 @@ class Nodes:
 
     async def refresh(self) -> None:
         """Read the map; ConnectionError where no server tells it. Who asks meanwhile shares the answer."""
-        if self._refreshing is None or self._refreshing.done():
-            self._refreshing = asyncio.create_task(self._refresh(), name="map of the cluster")
-        await asyncio.wait([self._refreshing])
-        self._refreshing.result()
+        task = self._refreshing
+        if task is None or task.done():
+            task = self._refreshing = asyncio.create_task(self._refresh(), name="map of the cluster")
+        await asyncio.wait([task])
+        task.result()  # by now `_refreshing` may be the next one
 
     def refresh_soon(self) -> None:
         """Something has moved; whoever asks next may be told by then."""
