@@ -169,7 +169,8 @@ class Reader:
                 self._on_moved()
             except ERRORS as error:
                 _log.warning("pub/sub has no connection: %s", error or type(error).__name__)
-            await self._disconnect()
+            finally:  # also where it is something else, which starts this again
+                await self._disconnect()
             await asyncio.sleep(self._backoff)
             self._backoff = min(_LONGEST_BACKOFF, self._backoff * 2 + 0.05)
 

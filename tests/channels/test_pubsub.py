@@ -170,6 +170,25 @@ async def test_a_redis_that_is_frozen_is_noticed_and_heard_again_after_it(spare_
         await until(lambda: ear.heard)
 
 
+async def test_an_error_that_nobody_thought_of_is_one_gap_and_leaves_no_connection(
+    ear: Ear, redis: RedisClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(10):
+        assert await ear.bus.subscribe(f"more {number}", ear.heard.append)
+    gaps, before, take = ear.gaps, ear.bus._pubsub, ear.bus._take
+    assert before is not None
+
+    def breaks(*given: Any) -> None:
+        monkeypatch.setattr(ear.bus, "_take", take)
+        raise KeyError(given)
+
+    monkeypatch.setattr(ear.bus, "_take", breaks)
+    await until(lambda: ear.bus._pubsub not in {None, before} and ear.bus.healthy)
+    await redis.publish("more 9", "again")
+    await until(lambda: ear.heard)
+    assert (ear.gaps, before.connection) == (gaps + 1, None)
+
+
 async def test_who_comes_back_is_confirmed_anew(spare_redis: Redis) -> None:
     """What is said before the server has heard of it is not heard, and would be missed without a word."""
     async with ear_of(spare_redis.url) as ear:
