@@ -19,6 +19,7 @@ from server.holds.wire import Answer, Command, Wire, settle
 
 IN_FLIGHT = 512  # commands sent and not yet answered
 WAITING = 20_000  # commands that may wait; beyond that they are refused
+CONNECT_SECONDS = 2.0  # until there is a connection; whoever waits for it is told then
 SECONDS = 1.0  # without any answer, until Redis counts as away
 
 
@@ -88,7 +89,8 @@ class Batcher:
         """Have a connection for as long as it lasts."""
         connection, error = None, None
         try:
-            connection = await self._pool.get_connection()
+            async with asyncio.timeout(CONNECT_SECONDS):  # Sentinels are asked one after the other
+                connection = await self._pool.get_connection()
             self._wire = Wire(connection, SECONDS, self._flush)
             self._flush()
             error = await self._wire.lost

@@ -8,8 +8,11 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from server.errors import Unavailable
+from server.holds import batching
 from server.holds.batching import IN_FLIGHT, SECONDS, Batcher
 from server.holds.client import connect
+from server.holds.scripts import or_unavailable
 
 
 @pytest.mark.parametrize("bad", [None, "a lone \ud800", bytearray(b"x")])
@@ -66,3 +69,24 @@ async def test_whoever_asks_while_the_wire_is_being_cut_is_told_too(deaf_replica
     for call in calls:
         assert not call.done() or isinstance(call.exception(), (RedisError, OSError))
     assert len(pending) == 0
+
+
+async def test_nobody_waits_long_for_a_connection(
+    holds_redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several Sentinels that say nothing take a second each."""
+    monkeypatch.setattr(batching, "CONNECT_SECONDS", 0.2)
+    pool = holds_redis.connection_pool
+    get_connection = pool.get_connection
+
+    async def slow() -> object:
+        await asyncio.sleep(3)
+        return await get_connection()
+
+    monkeypatch.setattr(pool, "get_connection", slow)
+    batcher = Batcher(holds_redis)
+    async with asyncio.timeout(2):
+        with pytest.raises(Unavailable):
+            await or_unavailable(batcher.call("ECHO", "x"))
+    monkeypatch.setattr(pool, "get_connection", get_connection)
+    assert await batcher.call("ECHO", "x") == b"x"
