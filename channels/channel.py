@@ -241,6 +241,7 @@ class Channel:
         """One follower less."""
         group = subscription.group
         subscription.version = GONE
+        subscription.fresh = False
         group.leave(subscription)
         if not group.lanes:
             self.groups.pop(group.view.key, None)

@@ -234,3 +234,20 @@ async def test_one_that_leaves_during_a_tick_is_sent_nothing_more(
         await ticking
         assert (len(ann.frames), len(ben.frames)) == frames
     assert "broke" not in caplog.text
+
+
+async def test_one_that_leaves_before_its_first_frame_is_sent_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fanout, "YIELD_EVERY", 1)
+    ann, ben = Reader(scene.hub, direct=True), Reader(scene.hub, room=0, direct=True)
+    for reader in (ann, ben):
+        await scene.hub.subscribe(reader, HALL)
+    scene.world.change({0: (0, 1)})
+    ticking = asyncio.create_task(scene.tick())
+    await asyncio.sleep(0)
+    scene.hub.unsubscribe(ben, HALL)
+    ben.room = 1000
+    await ticking
+    assert ann.types() == ["snapshot", "delta"]
+    assert ben.types() == []
