@@ -61,6 +61,8 @@ class Nodes:
         self._refreshing: asyncio.Task[None] | None = None
         self._looked = 0.0
         self._turn = 0
+        self._sent_to: Host | None = None
+        self._missing: set[Host] = set()
         self.masters: tuple[Host, ...] = ()
 
     def client(self, host: Host) -> Redis:
@@ -100,10 +102,7 @@ class Nodes:
 
     async def _refresh(self, pause: float = 0.0) -> None:
         await asyncio.sleep(pause)
-        self._turn += 1
-        hosts = list(dict.fromkeys((*self.masters, *self._url.hosts)))
-        turn = self._turn % len(hosts)  # not always the same: one that is cut off knows only the past
-        for host in (*hosts[turn:], *hosts[:turn]):
+        for host in self._to_ask():
             try:
                 ranges = await self.client(host).execute_command("CLUSTER", "SLOTS")  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
             except _ERRORS:
@@ -113,6 +112,20 @@ class Nodes:
                 return
         raise RedisConnectionError("no server of the cluster tells which one has which slot")
 
+    def _to_ask(self) -> list[Host]:
+        """Who is asked for the map, one after the other until one answers.
+
+        Who we were sent to knows of that move. Else not always the same master, for one that is cut off knows
+        only the past; and what is no master, by what the others say, only if none of them answers.
+        """
+        self._turn += 1
+        turn = self._turn % max(1, len(self.masters))
+        told = [] if self._sent_to is None else [self._sent_to]
+        self._sent_to = None
+        turned = self._turn % len(self._url.hosts)
+        others = (*self._url.hosts[turned:], *self._url.hosts[:turned])
+        return list(dict.fromkeys((*told, *self.masters[turn:], *self.masters[:turn], *others)))
+
     async def _take(self, asked: Host, ranges: Sequence[Sequence[Any]]) -> None:
         by_slot: list[Host | None] = [None] * SLOTS
         for first, last, master, *_ in ranges:
@@ -120,7 +133,9 @@ class Nodes:
         self._by_slot = by_slot
         self.masters = tuple(sorted({host for host in by_slot if host is not None}))
         self._looked = time.monotonic()
-        for host in self._clients.keys() - {*self.masters, *self._url.hosts}:
+        missing = self._clients.keys() - {*self.masters, *self._url.hosts}
+        gone, self._missing = missing & self._missing, missing  # once may be a server that does not know yet
+        for host in gone:
             await self._clients.pop(host).aclose()
 
     async def route(self, slot: int | None, send: Send[Result]) -> Result:
@@ -140,7 +155,7 @@ class Nodes:
                 return await send(self.client(host), asking)
             except MovedError as moved:
                 host, asking = (moved.host or host[0], moved.port), False
-                self._by_slot[moved.slot_id] = host
+                self._by_slot[moved.slot_id] = self._sent_to = host
                 self.refresh_soon()
             except AskError as ask:
                 host, asking = (ask.host or host[0], ask.port), True
