@@ -76,7 +76,7 @@ async def test_nobody_waits_long_for_a_connection(
 ) -> None:
     """Several Sentinels that say nothing take a second each."""
     monkeypatch.setattr(batching, "CONNECT_SECONDS", 0.2)
-    pool = holds_redis.connection_pool
+    pool: Any = holds_redis.connection_pool
     get_connection = pool.get_connection
 
     async def slow() -> object:
