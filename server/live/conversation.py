@@ -97,7 +97,9 @@ class Conversation:
         except HoldfastError as error:
             self._refuse(message, error)
             return
-        if self._worker is None and type(message) in self._at_once:
+        if self._worker is not None and self._worker.done():
+            self._worker = None  # it was cancelled, with what it was asked: the next one goes on
+        if self._worker is None and not self._waiting and type(message) in self._at_once:
             self._do_at_once(message)
             return
         if self._waiting is None:

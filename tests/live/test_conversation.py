@@ -376,6 +376,21 @@ async def test_a_hello_that_holds_after_one_that_failed_is_welcome(
         assert len(house.parts.live.table.tabs) == 1
 
 
+async def test_a_command_that_is_cancelled_ends_alone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def cancelled(*_: object, **_more: object) -> object:
+        raise asyncio.CancelledError
+
+    async with visiting(house.base_url) as ann:
+        tab = await ann.opens_tab()
+        with monkeypatch.context() as fault:
+            fault.setattr(house.parts.holds, "extend", cancelled)
+            await tab.send({"type": "extend"})
+            await tab.send({"type": "unsubscribe", "channel": "availability:hall", "ref": "behind"})
+            await asyncio.sleep(0.1)
+        assert (await tab.ask("unsubscribe", channel="availability:hall"))["type"] == "ok"
+        assert (await tab.ask("extend"))["type"] == "error"
+
+
 async def test_commands_wait_in_a_bounded_queue(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = asyncio.Event()
     extend = house.parts.holds.extend
