@@ -267,7 +267,7 @@ class Line(Socket, asyncio.Protocol):
         over unread bytes would take the close frame back.
         """
         self.close(code, reason)
-        self._deaf = True
+        self._deaf, self._unread = True, 0  # from here on it counts what is thrown away
         if self._transport.can_write_eof() and not self._transport.is_closing():
             self._transport.write_eof()
         if self._reader is not None:

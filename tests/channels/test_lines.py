@@ -322,6 +322,32 @@ async def test_a_flood_behind_a_broken_rule_is_cut(house: House, monkeypatch: py
     await until(lambda: not house.server.server_state.connections)
 
 
+async def test_a_broken_rule_is_told_to_one_that_had_left_answers_unread(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "LAST_WORDS", 10_000)
+    async with RawPeer(house.port) as peer:
+        opened = await next_of(house.opened)
+        opened.pause_writing()
+        opened.answer(protocol.Error(code="internal", message="x" * 9_000, retry="later"))
+        peer.send(masked(0x3), b"x" * 5_000)
+        await until(lambda: opened.closed_with is not None)
+        await asyncio.sleep(0.05)
+        assert opened in house.server.server_state.connections
+        assert await peer.ends_with() == 1002
+
+
+async def test_what_comes_behind_a_broken_rule_does_not_take_the_close_frame_back(house: House) -> None:
+    async with RawPeer(house.port) as peer:
+        opened = await next_of(house.opened)
+        peer.send(masked(0x3))
+        await until(lambda: opened.closed_with is not None)
+        peer.send(b"x" * 50_000)
+        await asyncio.sleep(0.05)
+        assert opened in house.server.server_state.connections
+        assert await peer.ends_with() == 1002
+
+
 async def test_who_says_no_hello_is_closed_by_a_timer_that_all_share(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulse, "HELLO_SECONDS", 0.05)
     shared = Pulse(heartbeat_seconds=10, liveness_seconds=0.3)
