@@ -29,6 +29,10 @@ _FINAL, _RSV1, _RSV23, _OPCODE, _MASKED, _LENGTH = 0x80, 0x40, 0x30, 0x0F, 0x80,
 _KNOWN: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 _SENDABLE: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 _TAIL: Final = b"\x00\x00\xff\xff"
+_LAST_BLOCK: Final = b"\x01\x00\x00\xff\xff"
+_BEHIND_THE_END: Final = frozenset({b"", _TAIL, b"\x00" + _TAIL})
+"""What may follow a block that says it is the last: what we added, to an empty block perhaps (7.2.3.4)."""
+
 _utf8 = codecs.getincrementaldecoder("utf-8")
 
 
@@ -217,8 +221,12 @@ def _inflated(payload: bytes) -> bytes:
     unpacker = zlib.decompressobj(wbits=-15)
     try:
         found = unpacker.decompress(payload + _TAIL, MAX_FRAME_BYTES + 1)
+        if len(found) > MAX_FRAME_BYTES:
+            raise Violation(CloseCode.TOO_BIG, f"a message has at most {MAX_FRAME_BYTES} bytes")
+        if not unpacker.eof:
+            unpacker.decompress(_LAST_BLOCK)
     except zlib.error:
         raise Violation(BAD_DATA, "a compressed message that cannot be read") from None
-    if len(found) > MAX_FRAME_BYTES:
-        raise Violation(CloseCode.TOO_BIG, f"a message has at most {MAX_FRAME_BYTES} bytes")
+    if not unpacker.eof or unpacker.unused_data not in _BEHIND_THE_END:
+        raise Violation(BAD_DATA, "a compressed message that does not end with its data")
     return found

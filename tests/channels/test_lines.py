@@ -49,6 +49,11 @@ def deflated(payload: bytes) -> bytes:
     return (packer.compress(payload) + packer.flush(zlib.Z_SYNC_FLUSH)).removesuffix(b"\x00\x00\xff\xff")
 
 
+def finished(payload: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(payload) + packer.flush(zlib.Z_FINISH)
+
+
 # -- RFC 6455 beyond what uvicorn's own class checks --------------------------------------------------------
 
 
@@ -172,6 +177,18 @@ async def test_7692_7_2_2_a_compressed_message_is_read_in_one_piece_or_in_fragme
         assert json.loads(await deflating.said())["ref"].startswith("a long one")
 
 
+@pytest.mark.parametrize("behind", [b"", b"\x00"])
+async def test_7692_7_2_3_4_a_last_block_may_say_that_it_is(deflating: RawPeer, behind: bytes) -> None:
+    for _ in range(2):
+        deflating.send(masked(TEXT, finished(EXTEND) + behind, reserved=RSV1))
+        assert json.loads(await deflating.said())["ref"].startswith("a long one")
+
+
+async def test_7692_7_2_3_6_an_empty_message_is_an_empty_block(deflating: RawPeer) -> None:
+    deflating.send(masked(TEXT, b"\x00", reserved=RSV1))
+    assert json.loads(await deflating.said())["code"] == "bad_request"
+
+
 @pytest.mark.parametrize(
     ("code", "frames"),
     [
@@ -179,6 +196,8 @@ async def test_7692_7_2_2_a_compressed_message_is_read_in_one_piece_or_in_fragme
         (1002, [masked(PING, b"x", reserved=RSV1)]),
         (1007, [masked(TEXT, b"\xff\xff\xff", reserved=RSV1)]),
         (1007, [masked(TEXT, deflated(b'{"\xff'), reserved=RSV1)]),
+        (1007, [masked(TEXT, deflated(EXTEND)[:-6], reserved=RSV1)]),
+        (1007, [masked(TEXT, finished(EXTEND) + b"more", reserved=RSV1)]),
         (1009, [masked(TEXT, deflated(b" " * (MAX_FRAME_BYTES + 1)), reserved=RSV1)]),
         (1009, [masked(TEXT, deflated(b" " * 50_000_000), reserved=RSV1)]),
     ],
