@@ -254,7 +254,12 @@ class Taking:
         elif hold.reference != place.joined.reference:
             # Only of this resource are all live holds known here: what is being paid elsewhere stays listed.
             live = {hold.id, *ids(answer.holds)}
-            entries = [each for each in place.joined.entries if each.resource == hold.resource]
+            noted_before = place.joined.now - ON_ITS_WAY_MS  # younger ones may be on their way
+            entries = [
+                each
+                for each in place.joined.entries
+                if each.resource == hold.resource and each.written_at <= noted_before
+            ]
             await self._index.write(
                 session,
                 drop=[each.hold for each in entries if each.hold not in live],

@@ -302,6 +302,15 @@ async def test_a_hold_on_its_way_here_keeps_its_cart_open(two: World) -> None:
     assert (await ann.holds("A-1")).cart.reference == on_its_way.reference
 
 
+async def test_a_hold_on_its_way_stays_noted_when_its_cart_is_put_right(world: World) -> None:
+    ann, index = world.buyer("ann"), world.main.index
+    held = await ann.holds("A-1")
+    await index.write("ann", put=[(held.hold.id, OPEN.reference, "hall")], cart=OPEN)
+    await index.join("ann", "h1", "hall", OPEN, lasts_ms=1000)
+    assert (await ann.holds("A-2")).cart.reference == held.cart.reference
+    assert "h1" in {entry.hold for entry in (await index.read("ann")).entries}
+
+
 async def test_a_crash_before_the_index_is_repaired_heals(two: World) -> None:
     """The resource's holds decide: a cart whose index names another reference is found all the same."""
     ann = two.buyer("ann")
