@@ -367,7 +367,6 @@ async def test_a_hello_that_holds_after_one_that_failed_is_welcome(
 
     async with visiting(house.base_url) as ann:
         tab = await ann.opens_tab()
-        ann.signs_in(jwt_of("ann"))
         with monkeypatch.context() as away:
             away.setattr(house.parts.holds, "standing", fails)
             assert (await tab.ask("hello", token=jwt_of("ben")))["code"] == "unavailable"
