@@ -228,11 +228,11 @@ for no key update skip locked;
 
 -- name: due
 -- $1 now, $2 until when they are taken, $3 how many → ids of pending bookings whose release is due.
-update booking set release_at = $2
-where id in (
+with due as materialized (
   select id from booking where status = 'pending' and release_at <= $1
   order by release_at limit $3 for no key update skip locked
 )
+update booking set release_at = $2 where id in (select id from due)
 returning id;
 
 -- name: ended

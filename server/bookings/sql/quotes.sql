@@ -29,6 +29,7 @@ update quote set asked_at = greatest(asked_at, $3) where reference = $1 and curr
 
 -- name: sweep
 -- $1 now, $2 how many at the most: what outlived its cart.
-delete from quote where (reference, currency) in (
+with due as materialized (
   select reference, currency from quote where keep_until < $1 order by keep_until limit $2 for update skip locked
-);
+)
+delete from quote where (reference, currency) in (select reference, currency from due);

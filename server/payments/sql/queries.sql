@@ -171,9 +171,9 @@ update payment set check_at = least(check_at, $2) where id = any($1::uuid[]);
 -- name: take_unchecked
 -- $1 now, $2 until when they are taken, $3 how many → payments that nobody has heard of for a while, first
 -- those by which somebody may be paying.
-update payment set check_at = $2
-where id in (
+with due as materialized (
   select id from payment where check_at <= $1
   order by status not in ('pending', 'authorized'), check_at limit $3 for no key update skip locked
 )
+update payment set check_at = $2 where id in (select id from due)
 returning id;

@@ -11,13 +11,14 @@ select count(*) from refund where payment_id = $1;
 -- name: take
 -- $1 now, $2 until when they are taken, $3 how many → refunds that are due, with what is needed to make them.
 -- While a dispute is open nothing is given back: the bank may do it too.
+with due as materialized (
+  select waiting.id from refund waiting join payment of on of.id = waiting.payment_id
+  where waiting.status in ('requested', 'pending') and waiting.due_at <= $1 and of.status <> 'disputed'
+  order by waiting.due_at limit $3 for no key update of waiting skip locked
+)
 update refund r set due_at = $2, attempts = r.attempts + 1
 from payment p
-where p.id = r.payment_id and r.id in (
-  select due.id from refund due join payment of on of.id = due.payment_id
-  where due.status in ('requested', 'pending') and due.due_at <= $1 and of.status <> 'disputed'
-  order by due.due_at limit $3 for no key update of due skip locked
-)
+where p.id = r.payment_id and r.id in (select id from due)
 returning r.id, r.payment_id, p.booking_id, r.purpose, r.amount, r.reason, r.note, r.status, r.attempts,
   r.provider_id as made, p.provider, p.provider_id as intent;
 

@@ -74,13 +74,14 @@ insert into sandbox.event (id, intent_id, kind, created_at, due_at) values ($1, 
 
 -- name: take_events
 -- $1 now, $2 how many: due deliveries; each is due again, seldomer every time, until it is acknowledged.
-update sandbox.event e set
-  attempts = e.attempts + 1,
-  due_at = $1::timestamptz + least(power(2, e.attempts), 3600) * interval '1 second'
-where e.id in (
+with due as materialized (
   select id from sandbox.event where delivered_at is null and due_at <= $1
   order by due_at, created_at limit $2 for no key update skip locked
 )
+update sandbox.event e set
+  attempts = e.attempts + 1,
+  due_at = $1::timestamptz + least(power(2, e.attempts), 3600) * interval '1 second'
+where e.id in (select id from due)
 returning e.id, e.intent_id, e.kind;
 
 -- name: events_delivered
