@@ -23,7 +23,7 @@ from bench.rig import say
 from tests.support.processes import ROOT
 
 BENCHES = {
-    "fanout": 200,
+    "fanout": 180,
     "onsale": 90,
     "holds": 90,
     "herd": 120,
