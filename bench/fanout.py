@@ -27,6 +27,8 @@ SEATS = [f"s{number}" for number in range(300, 320)]
 GOAL = 1.25
 PACE = 20.0  # messages a second
 SETTLED = 0.3
+"""Seconds in which no frame comes when all have come."""
+
 PATIENCE = 20.0
 
 

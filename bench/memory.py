@@ -16,6 +16,7 @@ COMMAND = "make bench-memory"
 GOAL = 8 * 1024
 GENTLY = 50  # handshakes at once: a burst would be measured, too
 SETTLED = 3.0
+"""Seconds until what joining needed is given back."""
 
 
 def resident(watchers: Watchers, server: Holdfast, number: int) -> tuple[int, int]:

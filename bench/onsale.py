@@ -22,6 +22,7 @@ COMMAND = "make bench-onsale"
 GOAL_MS = 250.0
 SAMPLED = 100
 QUIET = 2.0
+"""Seconds in which every viewer has to be right after the last change (I5)."""
 
 
 @dataclass

@@ -132,7 +132,7 @@ class Watchers:
         """Wait until hardly anything comes: about a frame a second for each, as when all is quiet."""
         deadline, before = time.monotonic() + seconds, self.stats()
         while time.monotonic() < deadline:
-            time.sleep(1)
+            time.sleep(1)  # what comes in a second is what is counted
             now = self.stats()
             if now.frames - before.frames <= 1.2 * now.open:
                 break

@@ -49,7 +49,7 @@ def connected(program: Program, port: int) -> socket.socket:
         if program.has_ended or time.monotonic() > deadline:
             program.stop()
             raise Missing(f"it did not start: {program.tail()[-200:]}")
-        time.sleep(0.02)
+        time.sleep(0.02)  # a peer says by nothing else that it listens
 
 
 def _ordered(  # one byte on the port of orders is one message

@@ -26,7 +26,7 @@ def test_of_nothing_there_is_no_percentile_and_no_median() -> None:
 
 def test_the_processor_time_of_a_process_counts_what_it_works_and_not_what_it_sleeps() -> None:
     before = rig.cpu_seconds(os.getpid())
-    time.sleep(0.05)
+    time.sleep(0.05)  # what sleeping costs is what is measured
     slept = rig.cpu_seconds(os.getpid()) - before
     ends = time.process_time() + 0.1
     while time.process_time() < ends:
@@ -40,7 +40,7 @@ def test_a_program_runs_on_its_core_is_known_by_its_log_and_is_ended_by_its_hand
     program = rig.Program([sys.executable, "-c", code], core=rig.SERVER_CORE, log=tmp_path / "log")
     deadline = time.monotonic() + 20
     while not program.tail() and time.monotonic() < deadline:
-        time.sleep(0.01)
+        time.sleep(0.01)  # another process writes its log
     assert program.tail() == str({rig.SERVER_CORE})
     assert program.resident() > 1_000_000
     program.stop()
