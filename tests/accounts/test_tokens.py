@@ -1,4 +1,6 @@
+import hashlib
 import hmac
+from base64 import urlsafe_b64encode
 
 import pytest
 from hypothesis import given
@@ -20,6 +22,16 @@ def test_what_was_signed_is_verified() -> None:
     found = Signer(KEY).verify(a_token(Signer(KEY)), NOW)
     assert (found.session, found.needs_user) == ("A" * 22, False)
     assert found.expires_at == NOW + SESSION_SECONDS * 1000
+
+
+def test_tokens_are_signed_as_they_always_were() -> None:
+    """With HMAC-SHA256 by the purpose's own key, whatever was signed before."""
+    text = f"holdfast1.{hashlib.sha256(b'holdfast key id ' + KEY.encode()).hexdigest()[:8]}.a.{'A' * 22}"
+    text += f".{NOW // 1000 + SESSION_SECONDS}"
+    key = hmac.digest(KEY.encode(), b"session", "sha256")
+    mac = urlsafe_b64encode(hmac.digest(key, text.encode(), "sha256")).rstrip(b"=").decode()
+    signer = Signer(KEY)
+    assert [a_token(signer), a_token(signer)] == [f"{text}.{mac}"] * 2
 
 
 def test_a_token_ends() -> None:
