@@ -18,6 +18,18 @@ Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 ACQUIRE_SECONDS = 2.0
 COMMAND_SECONDS = 3.0
 PROBE_SECONDS = 0.5
+# Each connection keeps what it has prepared: more than there are different statements.
+STATEMENTS = 400
+
+# A statement is planned once for a connection, not each time: for what is looked up by a few keys that took longer
+# than the looking up. So that it is planned well while a table is still short, rows by their key cost little more
+# than rows in a row.
+_SETTINGS = {
+    "application_name": "holdfast",
+    "idle_in_transaction_session_timeout": "15000",  # a stopped process frees its locks
+    "plan_cache_mode": "force_generic_plan",
+    "random_page_cost": "1.1",
+}
 
 # The last is what asyncpg says of a connection whose end it has been told of but has not yet seen.
 _AWAY = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InternalClientError)
@@ -39,6 +51,9 @@ class Database:
         self.pool = pool
         self._suspicious = False
         self._proven: set[int] = set()
+        self._spare: list[Connection] = []
+        self._waiting = 0
+        self._closing = False
 
     @classmethod
     async def connect(cls, url: str, *, size: int = 10, command_seconds: float = COMMAND_SECONDS) -> Self:
@@ -50,12 +65,11 @@ class Database:
                 max_size=size,
                 timeout=ACQUIRE_SECONDS,
                 command_timeout=command_seconds,
+                max_cached_statement_lifetime=0,
+                statement_cache_size=STATEMENTS,
                 init=_teach_json,
                 reset=_leave_as_is,
-                server_settings={
-                    "application_name": "holdfast",
-                    "idle_in_transaction_session_timeout": "15000",  # a stopped process frees its locks
-                },
+                server_settings=_SETTINGS,
             )
         except (*_AWAY, asyncpg.PostgresError) as error:
             raise Unavailable(f"The database cannot be reached: {_reason(error)}") from error
@@ -63,8 +77,11 @@ class Database:
 
     async def close(self) -> None:
         """Give every connection back to the server; connections in use have two seconds."""
+        self._closing = True
         try:
             async with asyncio.timeout(ACQUIRE_SECONDS):
+                while self._spare:
+                    await self._release(self._spare.pop())
                 await self.pool.close()
         except _AWAY:
             self.pool.terminate()
@@ -73,8 +90,10 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection in autocommit; raises Unavailable for whatever another try may cure."""
         connection = await self._acquire()
+        is_spare = False
         try:
             yield connection
+            is_spare = self._is_spare(connection)
         except (*_AWAY, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
             if isinstance(error, _AWAY):
                 self._distrust(connection)
@@ -82,7 +101,10 @@ class Database:
                 raise Unavailable("The database does not answer", retry_after=1) from error
             raise
         finally:
-            await self._release(connection)
+            if is_spare:
+                self._spare.append(connection)
+            else:
+                await self._release(connection)
 
     @asynccontextmanager
     async def transaction(self, *, snapshot: bool = False) -> AsyncIterator[Connection]:
@@ -104,6 +126,11 @@ class Database:
             await transaction.commit()
 
     async def _acquire(self) -> Connection:
+        while self._spare:
+            connection = self._spare.pop()
+            if await self._answers(connection):
+                return connection
+        self._waiting += 1
         try:
             async with asyncio.timeout(ACQUIRE_SECONDS):
                 while True:
@@ -114,10 +141,21 @@ class Database:
             raise Unavailable("The database does not answer", retry_after=1) from error
         except asyncpg.InterfaceError as error:
             raise Unavailable("The database pool is closed") from error
+        finally:
+            self._waiting -= 1
+
+    def _is_spare(self, connection: Connection) -> bool:
+        """Whether the next one may have it as it is: the pool's own way takes longer than most statements.
+
+        Not while somebody waits at the pool, which would never hear of it.
+        """
+        if self._waiting or self._closing or _is_closed(connection):
+            return False
+        return not connection.is_in_transaction()
 
     async def _answers(self, connection: Connection) -> bool:
         """Since the last trouble every connection is tried once before it is trusted again."""
-        if not self._suspicious:
+        if not self._suspicious and not _is_closed(connection):
             return True
         try:
             process = connection.get_server_pid()
@@ -175,9 +213,13 @@ def _is_passing(error: BaseException, connection: Connection) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state[:2] in _PASSING_CLASSES or state in _PASSING_STATES
+    return _is_closed(connection)
+
+
+def _is_closed(connection: Connection) -> bool:
     try:
         return connection.is_closed()
-    except asyncpg.InterfaceError:
+    except asyncpg.InterfaceError:  # it went back to the pool by itself when it broke
         return True
 
 

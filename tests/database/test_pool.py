@@ -157,6 +157,44 @@ async def test_an_exhausted_pool_is_unavailable(database_url: str) -> None:
     await database.close()
 
 
+async def test_a_statement_is_planned_once_for_a_connection(database: Database) -> None:
+    async with database.connection() as connection:
+        for number in range(20):
+            await connection.fetch("select id from resource where id = any($1::text[])", [str(number)])
+        plans = await connection.fetchrow(
+            "select generic_plans, custom_plans from pg_prepared_statements where statement like 'select id%'"
+        )
+    assert plans is not None
+    assert tuple(plans) == (20, 0)
+
+
+async def test_a_connection_serves_one_after_the_other_as_it_is(database: Database) -> None:
+    async with database.connection() as connection:
+        first = connection.get_server_pid()
+        again = connection
+    async with database.connection() as connection:
+        assert connection.get_server_pid() == first
+        assert connection is again, "it went through the pool in between"
+
+
+async def test_what_is_not_as_it_was_goes_back_to_the_pool(database: Database) -> None:
+    async with database.connection() as connection:
+        await connection.execute("begin")
+        used = connection
+    async with database.connection() as connection:
+        assert connection is not used
+        assert not connection.is_in_transaction()
+
+
+async def test_whoever_waits_at_the_pool_has_the_next(database_url: str) -> None:
+    database = await Database.connect(database_url, size=1)
+    async with database.connection():
+        waiting = asyncio.create_task(asks(database))
+        await asyncio.sleep(0)
+    assert await waiting == 42
+    await database.close()
+
+
 async def test_after_kill_9_and_restart_every_request_is_served(spare_postgresql: PostgreSQL) -> None:
     database = await Database.connect(spare_postgresql.url, size=5)
     await busy(database, 5)
