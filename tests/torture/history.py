@@ -19,17 +19,20 @@ What the checkers read (further fields are kept and ignored):
 
 | operation | arguments | result where ok |
 |---|---|---|
-| hold | resource; items, range or best; key? | hold, resource, items, range?, version, epoch?, expires_at, reference |
+| hold | resource; items, range or best; key? | hold items range? version epoch? expires_at reference |
 | release | hold; items? (a part) | version? |
-| extend | reference | reference, expires_at |
+| extend | reference | reference expires_at |
 | leave, disconnect | | |
 | connect | | holds: [{id expires_at status}], what `welcome` says |
-| book | reference; key? | booking, reference, status, lines, holds: [id], total, currency, payment, expires_at? |
+| book | reference; key? | booking reference status lines holds: [id] total currency payment expires_at? |
 | pay | booking payment outcome | |
-| read | booking | booking, status, payment_status; lines total currency where confirmed |
-| cancel | booking | booking, status |
+| read | booking | booking status payment_status; lines total currency where confirmed |
+| cancel (or anything else that may end it) | booking | booking status |
 
 `items` are [[slot, quantity]], `lines` [[resource, slot, quantity]]; a range's is its first step, as shown.
+A client is one session: who opens another is another client. Whoever stops a client's process from outside
+notes a `disconnect` for it. What a server answers with 5xx to a change may have happened: `unknown`.
+
 A failed operation's result has `code`. `key` is the Idempotency-Key or `op`: equal keys are one intention.
 
 | observation | what |

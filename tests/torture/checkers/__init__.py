@@ -1,1 +1,43 @@
 """Checkers decide from a recorded history whether the promises were kept, in O(n log n)."""
+
+from collections.abc import Sequence
+
+from tests.torture.checkers import bookings, converged, deadlines, holds, money, refusals, versions
+from tests.torture.checkers.ledger import Intent, Ledger
+from tests.torture.checkers.stories import Stories
+from tests.torture.checkers.terms import Terms
+from tests.torture.checkers.violation import Violation
+from tests.torture.history import History
+
+__all__ = ["Intent", "Ledger", "Terms", "Violation", "check_all"]
+
+
+def check_all(
+    history: History,
+    ledger: Ledger | None = None,
+    stripe_ledger: Sequence[Intent] | None = None,
+    *,
+    terms: Terms | None = None,
+) -> list[Violation]:
+    """Every promise that the history, and the ledgers read when all was quiet after it, show broken."""
+    stories = Stories(history, terms or Terms())
+    found = [
+        *holds.double_holds(stories),
+        *holds.double_bookings(stories),
+        *deadlines.ended_early(history, stories),
+        *deadlines.ended_late(history, stories),
+        *deadlines.ended_by_others(history, stories),
+        *refusals.unexplained(history, stories),
+        *versions.rising(history),
+        *versions.monotone(history),
+        *converged.converged(history),
+        *converged.agreeing(history),
+    ]
+    if ledger is not None:
+        found += bookings.lost_confirmations(history, ledger)
+        found += bookings.oversold(ledger)
+        found += bookings.unresolved(history, ledger)
+    if ledger is not None and stripe_ledger is not None:
+        found += money.conserved(ledger, stripe_ledger)
+        found += money.each_paid_once(ledger, stripe_ledger)
+    return found

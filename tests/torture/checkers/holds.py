@@ -1,0 +1,112 @@
+"""No double hold (I2), no double booking (I1): at no moment is more certain than there is.
+
+Exact for histories of holds, releases and deadlines (tests/torture/oracles.py): where certain ownership fits,
+an order of events exists that fits, for each may begin as late and end as early as its answers allow. Sound
+beyond: what the checker can't be sure of (leaving, faults that lose holds) counts as free.
+"""
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from operator import itemgetter
+
+from tests.torture.checkers.claims import Span
+from tests.torture.checkers.stories import Stories, Story
+from tests.torture.checkers.terms import Terms
+from tests.torture.checkers.violation import Violation
+
+_END, _BEGIN = 0, 1
+Claim = tuple[Span, Story]
+Event = tuple[int, int, int, Story]
+
+
+def double_holds(stories: Stories) -> list[Violation]:
+    """Every moment at which a slot, or an overlapping range, was certainly held beyond its capacity."""
+    held = _claims(stories.holds.values(), stories.span)
+    return [*_slots(held, stories.terms, "I2", "held"), *_ranges(held, stories.terms, "I2", "held")]
+
+
+def double_bookings(stories: Stories) -> list[Violation]:
+    """The same of what was answered as confirmed."""
+    booked = _claims(stories.booked.values(), stories.booked_span)
+    return [*_slots(booked, stories.terms, "I1", "booked"), *_ranges(booked, stories.terms, "I1", "booked")]
+
+
+def _claims(stories: Iterable[Story], span: Callable[[Story], Span | None]) -> list[Claim]:
+    found = ((span(story), story) for story in stories)
+    return [(at, story) for at, story in found if at is not None and at.since < at.until]
+
+
+def _slots(claims: Iterable[Claim], terms: Terms, promise: str, how: str) -> Iterator[Violation]:
+    by_slot: dict[tuple[str, str], list[Event]] = defaultdict(list)
+    for span, story in claims:
+        if story.during is None:
+            quantities: Counter[str] = Counter()
+            for slot, quantity in story.items:
+                quantities[slot] += quantity
+            for slot, quantity in quantities.items():
+                events = by_slot[story.resource, slot]
+                events.append((span.since, _BEGIN, quantity, story))
+                events.append((span.until, _END, -quantity, story))
+    for (resource, slot), events in by_slot.items():
+        capacity = terms.capacity_of(resource, slot)
+        for total, owners in _sweep(events, capacity):
+            names = ", ".join(f"{each.id} of {each.client}" for each in owners)
+            text = f"{resource} {slot} is {how} {total} times of {capacity}: {names}"
+            yield Violation(promise, text, tuple(owners))
+
+
+def _sweep(events: list[Event], capacity: int) -> Iterator[tuple[int, list[Story]]]:
+    """Ends before beginnings: what ends just when another begins is no overlap."""
+    if len(events) <= 2 and events[0][2] <= capacity:
+        return
+    now: dict[str, Story] = {}
+    total = 0
+    for _, what, quantity, story in sorted(events, key=itemgetter(0, 1)):
+        total += quantity
+        if what == _END:
+            del now[story.id]
+            continue
+        now[story.id] = story
+        if total > capacity:
+            yield total, list(now.values())
+
+
+# -- ranges of grids of capacity 1 --------------------------------------------------------------------------
+
+Rangeful = tuple[float, float, str, Story]
+
+
+def _ranges(claims: Iterable[Claim], terms: Terms, promise: str, how: str) -> Iterator[Violation]:
+    by_resource: dict[str, list[tuple[int, int, float, float, Story]]] = defaultdict(list)
+    for span, story in claims:
+        if story.during is not None:
+            start, end = (datetime.fromisoformat(each).timestamp() for each in story.during)
+            taken = (start, end + terms.buffer_ms / 1000, story)
+            by_resource[story.resource].append((span.since, _BEGIN, *taken))
+            by_resource[story.resource].append((span.until, _END, *taken))
+    for resource, events in by_resource.items():
+        yield from _overlaps(resource, events, promise, how)
+
+
+def _overlaps(
+    resource: str, events: list[tuple[int, int, float, float, Story]], promise: str, how: str
+) -> Iterator[Violation]:
+    """What stands never overlaps, in order of time: so only the neighbours of a newcomer can."""
+    standing: list[Rangeful] = []
+    for _, what, start, end, story in sorted(events, key=itemgetter(0, 1)):
+        entry = (start, end, story.id, story)
+        place = bisect_left(standing, entry[:3], key=lambda each: each[:3])
+        if what == _END:
+            if place < len(standing) and standing[place][2] == story.id:
+                del standing[place]
+            continue
+        neighbours = standing[max(0, place - 1) : place + 1]
+        beside = [each for each in neighbours if each[0] < end and start < each[1]]
+        if beside:
+            other = beside[0][3]
+            names = f"{story.during} of {story.client}, {other.during} of {other.client}"
+            yield Violation(promise, f"{resource} is {how} twice: {names}", (story, other))
+        else:
+            standing.insert(place, entry)

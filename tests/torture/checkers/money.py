@@ -1,0 +1,87 @@
+"""Every payment taken is one confirmed booking's or went back; nobody paid twice (I4).
+
+Exact for a ledger at rest. What the test Stripe says and what PostgreSQL says are compared by the intent's
+metadata, so that money of which PostgreSQL knows nothing is found, too.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from tests.torture.checkers.ledger import Booking, Intent, Ledger, Payment
+from tests.torture.checkers.violation import Violation
+
+
+def conserved(ledger: Ledger, intents: Sequence[Intent]) -> list[Violation]:
+    """Per currency: what was taken, less what went back, is what the bookings that stand cost."""
+    due: Counter[str] = Counter()
+    for booking in ledger.bookings.values():
+        due[booking.currency] += booking.total if booking.stands else 0
+    for payment in ledger.payments:
+        due[payment.currency] += payment.kept
+    there: Counter[str] = Counter()
+    for intent in intents:
+        there[intent.currency] += intent.captured - intent.refunded
+    return [
+        Violation("I4", f"{there[currency]} {currency} was taken and not given back, {due[currency]} is due")
+        for currency in sorted(due.keys() | there.keys())
+        if due[currency] != there[currency]
+    ]
+
+
+def each_paid_once(ledger: Ledger, intents: Sequence[Intent]) -> list[Violation]:
+    """Each booking that stands has its money, from one intent of each who pays; the rest went back."""
+    payments = {payment.id: payment for payment in ledger.payments}
+    by_booking: dict[str, list[Intent]] = defaultdict(list)
+    for intent in intents:
+        by_booking[intent.booking].append(intent)
+    found: list[Violation] = []
+    for name in by_booking.keys() | ledger.bookings.keys():
+        found += _booking(name, ledger.bookings.get(name), by_booking[name], payments)
+    return found
+
+
+def _booking(
+    name: str, booking: Booking | None, intents: Sequence[Intent], payments: Mapping[str, Payment]
+) -> Iterator[Violation]:
+    for intent in intents:
+        yield from _bounds(intent)
+    if booking is None or not booking.stands:
+        yield from _kept(name, booking, intents, payments)
+        return
+    left = sum(intent.captured - intent.refunded for intent in intents)
+    if left != booking.total:
+        yield Violation(
+            "I4",
+            f"{booking.reference} is {booking.status} for {booking.total}, {left} is there",
+            tuple(intents),
+        )
+    payers = Counter(
+        payments[intent.payment].share if intent.payment in payments else intent.payment
+        for intent in intents
+        if intent.captured > intent.refunded
+    )
+    for payer, count in payers.items():
+        if count > 1:
+            yield Violation("I4", f"{booking.reference} was paid {count} times by {payer}", tuple(intents))
+    for intent in intents:
+        if intent.currency != booking.currency:
+            yield Violation("I4", f"{booking.reference} was paid in {intent.currency}", (intent,))
+
+
+def _bounds(intent: Intent) -> Iterator[Violation]:
+    if not 0 <= intent.refunded <= intent.captured <= intent.amount:
+        text = f"{intent.id} of {intent.amount} took {intent.captured}, gave back {intent.refunded}"
+        yield Violation("I4", text, (intent,))
+    if intent.held:
+        yield Violation("I4", f"{intent.id} still keeps {intent.held} promised", (intent,))
+
+
+def _kept(
+    name: str, booking: Booking | None, intents: Sequence[Intent], payments: Mapping[str, Payment]
+) -> Iterator[Violation]:
+    status = "not in the ledger" if booking is None else booking.status
+    for intent in intents:
+        stays = payments[intent.payment].kept if intent.payment in payments else 0
+        if intent.captured - intent.refunded != stays:
+            left = intent.captured - intent.refunded
+            yield Violation("I4", f"{name} is {status}, and {left} of {intent.id} is kept", (intent,))
