@@ -96,6 +96,7 @@ export class Viewport {
   copy() {
     const copy = new Viewport();
     copy.frame(this.#bounds, this.#spacing, this.#foot);
+    copy.#fitted = this.#fitted;
     return Object.assign(copy, { width: this.width, height: this.height, scale: this.scale, x: this.x, y: this.y });
   }
 
@@ -105,15 +106,16 @@ export class Viewport {
     return right * scale + x > -room && left * scale + x < this.width + room && bottom * scale + y > -room && top * scale + y < this.height + room;
   }
 
-  /** What is smaller than the screen stays in its middle; what is larger never leaves an edge of the screen empty. */
+  /** No edge of the plan comes further in than where it lies when all is seen: so what one zooms in on stays under the finger. */
   #keepInSight() {
     const { left, top, right, bottom } = this.#bounds;
-    this.x = kept(this.x, left * this.scale, right * this.scale, this.width);
-    this.y = kept(this.y, top * this.scale, bottom * this.scale, this.height - this.#foot);
+    const { scale } = this;
+    this.x = kept(this.x, left, right, scale, this.#fitted, this.width);
+    this.y = kept(this.y, top, bottom, scale, this.#fitted, this.height - this.#foot);
   }
 }
 
-function kept(offset, near, far, size) {
-  if (far - near <= size) return (size - far - near) / 2;
-  return Math.min(Math.max(offset, size - far), -near);
+function kept(offset, near, far, scale, fitted, size) {
+  const margin = (size - (far - near) * fitted) / 2;
+  return Math.min(Math.max(offset, size - margin - far * scale), margin - near * scale);
 }
