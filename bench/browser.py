@@ -27,6 +27,7 @@ from tests.browser.conftest import ARGUMENTS
 
 COMMAND = "make bench-browser"
 FRAME_MS = 8.0
+REST_LOOKS = 20  # half a second apart, until what is painted in slices is there
 PARTY = 5
 DEVICES = {
     "desk": {"viewport": {"width": 1440, "height": 900}},
@@ -217,20 +218,29 @@ def trace_opening(browser: Browser, server: Holdfast, device: str, seats: int, r
 
 def redraws(where: str, page: Page, result: report.Result) -> None:
     """What was drawn seat by seat, beside what the same page draws anew: dark, and then light again."""
-    page.wait_for_timeout(1000)
-    drawn = page.evaluate(PIXELS)
+    drawn = at_rest(page, unlike="")
     page.emulate_media(color_scheme="dark")
-    page.wait_for_timeout(800)
-    dark = page.evaluate(PIXELS)
+    dark = at_rest(page, unlike=drawn)
     page.emulate_media(color_scheme="light")
-    page.wait_for_timeout(800)
-    wrong = differing(drawn, page.evaluate(PIXELS))
+    wrong = differing(drawn, at_rest(page, unlike=dark))
     result.add(
         f"{where}: drawn right in the end",
         f"{wrong} pixels of {len(drawn) - drawn.count(' '):,} differ",
         "none",
         reached=wrong == 0 and drawn != dark,
+        note="" if drawn != dark else "it was never drawn anew",
     )
+
+
+def at_rest(page: Page, *, unlike: str) -> str:
+    """The pixels once nothing is painted any more, and unlike these; the last seen, if that never comes."""
+    before, now = "", page.evaluate(PIXELS)
+    for _ in range(REST_LOOKS):
+        if now == before and now != unlike and now.strip():
+            break
+        page.wait_for_timeout(500)
+        before, now = now, page.evaluate(PIXELS)
+    return now
 
 
 def compares(device: str, page: Page, fresh: Page, seats: int, result: report.Result) -> None:
