@@ -1,9 +1,11 @@
 """From a request that asks to upgrade to the socket that it becomes.
 
-`Lines` is given to uvicorn as `ws=`, which calls it as it would its own protocol class and hands the
-request's head to what it makes: an `Arrival`. On our path that shakes hands and is followed by a `Line`
-(line.py); on every other, by uvicorn's own class, to which everything is told again. What of uvicorn this
-relies on is checked at start by fit.py.
+A connection begins as a `Reception` (reception.py), which shakes hands by itself where the first thing that
+is said is a plain handshake for our path, and gives everything else to uvicorn. What uvicorn then finds to be
+an upgrade comes here, too: `Lines` is given to it as `ws=`, which it calls as it would its own protocol class
+and hands the request's head to what it makes: an `Arrival`. On our path that shakes hands and is followed by
+a `Line` (line.py); on every other, by uvicorn's own class, to which everything is told again. What of uvicorn
+this relies on is checked at start by fit.py.
 """
 
 import asyncio
@@ -13,12 +15,11 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, cast
 
-from starlette.types import Scope
-
 from channels import handshake
 from channels import socket as sockets
 from channels.bounded import BoundedWebSocketProtocol
-from channels.house import House
+from channels.handshake import Knock
+from channels.house import Deadlines, House
 from channels.line import HIGH_WATER, NOT_SENT_LOW_WATER, Line
 from channels.socket import Denial, Door
 
@@ -33,7 +34,7 @@ class Lines:
 
     def __init__(self, door: Door, path: str = "/ws") -> None:
         self._door = door
-        self._path = path
+        self.path = path
         self._house: House | None = None
         self._state: Any = None
 
@@ -45,16 +46,23 @@ class Lines:
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> "Arrival":
         """As uvicorn calls a protocol class."""
+        return Arrival(self.house(server_state), self.path, (config, server_state, app_state))
+
+    def house(self, server_state: Any) -> House:
+        """The house of this running server."""
         if self._house is None or self._state is not server_state:
+            loop = asyncio.get_running_loop()
             self._state = server_state
             self._house = House(
-                self._door, asyncio.get_running_loop(), server_state.connections, server_state.tasks
+                self._door, loop, server_state.connections, server_state.tasks, Deadlines(loop)
             )
-        return Arrival(self._house, self._path, (config, server_state, app_state))
+        return self._house
 
 
 class Arrival(asyncio.Protocol):
     """One connection until its handshake is decided; `made_with` is what uvicorn made it with."""
+
+    __slots__ = ("_asked", "_closer", "_house", "_made_with", "_next", "_path", "_transport")
 
     _transport: asyncio.Transport
 
@@ -135,22 +143,23 @@ class Arrival(asyncio.Protocol):
                 headers.append(error.header)
             self._refuse(Denial(error.status, headers, f"{error}\n".encode()))
             return
-        scope = self._scope(request)
+        peer = self._transport.get_extra_info("peername")
+        knock = Knock(request, peer[0] if isinstance(peer, tuple | list) else None, below_asgi=True)
         if self._house.door.waits:
             self._cut_later(ASK_SECONDS)
-            task = self._house.loop.create_task(self._ask(request, accepted, scope))
+            task = self._house.loop.create_task(self._ask(knock, accepted))
             self._house.tasks.add(task)
             task.add_done_callback(self._house.tasks.discard)
         else:
-            self._admit(request, accepted, scope)
+            self._admit(knock, accepted)
 
-    async def _ask(self, request: handshake.Request, accepted: bytes, scope: Scope) -> None:
+    async def _ask(self, knock: Knock, accepted: bytes) -> None:
         try:
-            denial = await self._house.door.counts(scope)
+            denial = await self._house.door.counts(knock)
             if denial is not None:
                 self._refuse(denial)
             else:
-                self._admit(request, accepted, scope)
+                self._admit(knock, accepted)
         except Exception:  # noqa: BLE001 - whatever it was, the connection must not stay open and mute
             _log.critical("a handshake broke", exc_info=True)
             if self._next is None:
@@ -158,36 +167,21 @@ class Arrival(asyncio.Protocol):
             else:
                 self._transport.abort()
 
-    def _scope(self, request: handshake.Request) -> Scope:
-        """As ASGI has it, as far as a door looks at it."""
-        raw_path, _, query = request.target.partition(b"?")
-        offered = request.tokens(b"sec-websocket-protocol")
-        peer = self._transport.get_extra_info("peername")
-        return {
-            "type": "websocket",
-            "path": request.path,
-            "raw_path": raw_path,
-            "query_string": query,
-            "headers": request.headers,
-            "subprotocols": [name.decode("latin-1") for name in offered],
-            "client": tuple(peer[:2]) if isinstance(peer, tuple | list) else None,
-        }
-
-    def _admit(self, request: handshake.Request, accepted: bytes, scope: Scope) -> None:
+    def _admit(self, knock: Knock, accepted: bytes) -> None:
         if self._transport.is_closing():
             return
-        admitted = self._house.door.admit(scope)
+        admitted = self._house.door.admit(knock)
         if isinstance(admitted, Denial):
             self._refuse(admitted)
             return
-        deflated = handshake.deflates(request)
+        deflated = handshake.deflates(knock.request)
         self._keep_little_waiting()
         self._transport.write(
             handshake.switching(accepted, admitted.value.encode(), deflated=deflated, more=self._headers)
         )
         line = Line(self._house, self._transport, deflates=deflated)
         self._hand_over(line)
-        line.begin(admitted, scope)
+        line.begin(admitted, knock)
 
     def _keep_little_waiting(self) -> None:
         """In uvicorn's buffer and in the kernel's: what waits there can't be merged any more."""

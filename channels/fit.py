@@ -16,6 +16,7 @@ from websockets import frames
 
 from channels.arrival import Lines
 from channels.bounded import BoundedWebSocketProtocol
+from channels.reception import Receptions
 from channels.socket import Door
 
 PLAIN: Final = BoundedWebSocketProtocol
@@ -74,15 +75,19 @@ def _problems_inside() -> list[str]:
     return found
 
 
-def websocket_class(door: Door | None, *, plain: bool = False) -> Any:
-    """What to give uvicorn as `ws=`: lines through `door`; or its own, wanted or as a way out."""
+def protocols(door: Door | None, http: Any, *, plain: bool = False) -> tuple[Any, Any]:
+    """What to give uvicorn as `http=` and `ws=`: lines through `door`; or its own, wanted or as a way out.
+
+    `http` is the class for whatever else comes.
+    """
     if door is None or plain:
-        return PLAIN
+        return http, PLAIN
     found = problems()
     if not found:
-        return Lines(door)
+        lines = Lines(door)
+        return Receptions(lines, http), lines
     _log.error("sockets use plain ASGI, slower and less exact: %s", "; ".join(found))
-    return PLAIN
+    return http, PLAIN
 
 
 _log = logging.getLogger("holdfast.socket")

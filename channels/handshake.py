@@ -3,7 +3,9 @@
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote
@@ -15,7 +17,18 @@ DEFLATE: Final = b"permessage-deflate"
 AGREED: Final = b"permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 """The one form of RFC 7692 that is spoken: no frame depends on another, so frames can be shared."""
 
+MAX_PLAIN_BYTES: Final = 8192
+"""Bytes of a head above which only a whole parser reads it."""
+
+_LINE: Final = rb"([!#-'*+.^_`|~0-9A-Za-z-]++):[ \t]*+([\t -~\x80-\xff]*+)\r\n"
+_header_lines: Final = re.compile(_LINE).findall
+_NOT_PLAIN: Final = frozenset({b"content-length", b"transfer-encoding", b"expect"})
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_SWITCHING: Final = (
+    b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
+    b"sec-websocket-accept: %b\r\nsec-websocket-protocol: %b\r\n%b%b\r\n"
+)
+_EXTENSION: Final = b"sec-websocket-extensions: " + AGREED + b"\r\n"
 _FLAGS: Final = frozenset({b"server_no_context_takeover", b"client_no_context_takeover"})
 _BITS: Final = frozenset(str(bits).encode() for bits in range(8, 16))
 
@@ -32,13 +45,17 @@ class BadHandshake(Exception):
 class Request:
     """A request's head."""
 
+    __slots__ = ("_values", "headers", "method", "target")
+
     def __init__(self, method: bytes, target: bytes, headers: Headers) -> None:
         self.method = method
         self.target = target
         self.headers = headers
-        self._values: dict[bytes, list[bytes]] = {}
-        for name, value in headers:
-            self._values.setdefault(name, []).append(value)
+        self._values: dict[bytes, list[bytes]] = {name: [value] for name, value in headers}
+        if len(self._values) != len(headers):
+            self._values.clear()
+            for name, value in headers:
+                self._values.setdefault(name, []).append(value)
 
     @property
     def path(self) -> str:
@@ -46,13 +63,39 @@ class Request:
         path = self.target.partition(b"?")[0].decode("latin-1")
         return unquote(path) if "%" in path else path
 
+    @property
+    def query(self) -> bytes:
+        """What follows the target's question mark."""
+        return self.target.partition(b"?")[2]
+
+    @property
+    def names(self) -> Mapping[bytes, object]:
+        """The names of its headers."""
+        return self._values
+
     def values(self, name: bytes) -> list[bytes]:
         """All values of a header."""
         return self._values.get(name, [])
 
+    def value(self, name: bytes) -> str:
+        """A header's first value as text, "" if it has none."""
+        found = self._values.get(name)
+        return found[0].decode("latin-1") if found else ""
+
     def tokens(self, name: bytes) -> list[bytes]:
         """A header's comma-separated parts, over all its lines."""
-        return [part.strip() for value in self.values(name) for part in value.split(b",") if part.strip()]
+        return [part for value in self.values(name) for part in _parts(value)]
+
+
+class Knock:
+    """A handshake as a door sees it: the request, the peer's address, and whether ASGI stands before it."""
+
+    __slots__ = ("below_asgi", "host", "request")
+
+    def __init__(self, request: Request, host: str | None, *, below_asgi: bool) -> None:
+        self.request = request
+        self.host = host
+        self.below_asgi = below_asgi
 
 
 def read_head(head: bytes) -> Request:
@@ -65,6 +108,27 @@ def read_head(head: bytes) -> Request:
         if colon:
             headers.append((name.lower(), value.strip()))
     return Request(method, target, headers)
+
+
+@lru_cache(16)
+def _plain_head(path: str) -> "re.Pattern[bytes]":
+    """A GET of exactly this path, of nothing but lines that nobody could read in two ways."""
+    return re.compile(rb"GET %b HTTP/1\.1\r\n(?:%b)++\r\n" % (re.escape(path.encode()), _LINE))
+
+
+def read_plain(data: bytes, path: str) -> Request | None:
+    """The request, if `data` is one to upgrade this path, whole and in the form that all clients use.
+
+    None is no verdict: whatever is said in pieces or in another way is for a whole HTTP parser.
+    """
+    if len(data) > MAX_PLAIN_BYTES or not _plain_head(path).fullmatch(data):
+        return None
+    headers = [(name.lower(), value.rstrip(b" \t")) for name, value in _header_lines(data)]
+    request = Request(b"GET", path.encode(), headers)
+    upgrades = [value.lower() for value in request.values(b"upgrade")] == [b"websocket"]
+    if not upgrades or not _NOT_PLAIN.isdisjoint(request.names) or len(request.values(b"connection")) != 1:
+        return None
+    return request if b"upgrade" in map(bytes.lower, request.tokens(b"connection")) else None
 
 
 def accept(request: Request) -> bytes:
@@ -107,7 +171,16 @@ def deflates(request: Request) -> bool:
     We ask for no context on either side, which any offer allows. A bound on our window is declined: the
     frames are made once, for everybody. An offer with a parameter that is wrong or unknown counts as none.
     """
-    return any(_suits(offer) for offer in request.tokens(b"sec-websocket-extensions"))
+    return any(map(_offers, request.values(b"sec-websocket-extensions")))
+
+
+@lru_cache(64)
+def _offers(value: bytes) -> bool:
+    return any(map(_suits, _parts(value)))
+
+
+def _parts(value: bytes) -> Iterator[bytes]:
+    return (part.strip() for part in value.split(b",") if part.strip())
 
 
 def _suits(offer: bytes) -> bool:
@@ -134,15 +207,8 @@ def _is_fine(parameter: bytes, value: bytes | None) -> bool:
 
 def switching(accepted: bytes, subprotocol: bytes, *, deflated: bool, more: Headers) -> bytes:
     """The answer that opens the socket (4.2.2)."""
-    headers = [
-        (b"upgrade", b"websocket"),
-        (b"connection", b"Upgrade"),
-        (b"sec-websocket-accept", accepted),
-        (b"sec-websocket-protocol", subprotocol),
-    ]
-    if deflated:
-        headers.append((b"sec-websocket-extensions", AGREED))
-    return _answer(HTTPStatus.SWITCHING_PROTOCOLS, [*headers, *more])
+    extension = _EXTENSION if deflated else b""
+    return _SWITCHING % (accepted, subprotocol, extension, b"".join(map(_line, more)))
 
 
 def refusal(status: int, headers: Headers, body: bytes) -> bytes:
@@ -151,6 +217,9 @@ def refusal(status: int, headers: Headers, body: bytes) -> bytes:
 
 
 def _answer(status: HTTPStatus, headers: Headers) -> bytes:
-    lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
-    lines += [name + b": " + value for name, value in headers]
-    return b"\r\n".join([*lines, b"", b""])
+    first = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
+    return first + b"".join(map(_line, headers)) + b"\r\n"
+
+
+def _line(header: tuple[bytes, bytes]) -> bytes:
+    return b"%b: %b\r\n" % header

@@ -10,8 +10,6 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from starlette.types import Scope
-
 from channels import socket as sockets
 from channels.codec import Codec, Frame, frame
 from channels.frames import (
@@ -30,6 +28,7 @@ from channels.frames import (
     text_of,
     whole_frame,
 )
+from channels.handshake import Knock
 from channels.house import House
 from channels.protocol import CloseCode, ServerMessage, close_reason
 from channels.socket import ABNORMAL, Socket
@@ -84,10 +83,10 @@ class Line(Socket, asyncio.Protocol):
         self._control_until = 0.0
         house.connections.add(self)
 
-    def begin(self, codec: Codec, scope: Scope) -> None:
+    def begin(self, codec: Codec, knock: Knock) -> None:
         """The handshake is answered."""
         self._first = _FIRST[codec]
-        self._begin(codec, scope)
+        self._begin(codec, knock)
 
     # -- uvicorn and the transport ---------------------------------------------------------------------------
 

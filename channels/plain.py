@@ -10,11 +10,13 @@ from contextlib import suppress
 from typing import Any
 
 from starlette.responses import Response
+from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from channels import socket as sockets
 from channels.codec import Codec, Frame
 from channels.frames import INTERNAL, NO_STATUS
+from channels.handshake import Knock, Request
 from channels.protocol import CloseCode, close_reason
 from channels.socket import ABNORMAL, SLOW_RETRY_SECONDS, Denial, Door, Socket
 from channels.supervisor import stop
@@ -24,14 +26,23 @@ _log = logging.getLogger("holdfast.socket")
 
 async def serve_plainly(websocket: WebSocket, door: Door) -> None:
     """Refuse over HTTP, or accept and converse to the end. Middlewares have asked what others know."""
-    admitted = door.admit(websocket.scope)
+    knock = _knock(websocket.scope)
+    admitted = door.admit(knock)
     if isinstance(admitted, Denial):
         response = Response(admitted.body, admitted.status)
         response.raw_headers = list(admitted.headers)
         await websocket.send_denial_response(response)
         return
     await websocket.accept(admitted.value)
-    await PlainSocket(websocket, door).run(admitted)
+    await PlainSocket(websocket, door).run(admitted, knock)
+
+
+def _knock(scope: Scope) -> Knock:
+    target = scope["path"].encode()
+    if scope["query_string"]:
+        target += b"?" + scope["query_string"]
+    client = scope.get("client")
+    return Knock(Request(b"GET", target, scope["headers"]), client[0] if client else None, below_asgi=False)
 
 
 class PlainSocket(Socket):
@@ -46,12 +57,12 @@ class PlainSocket(Socket):
         self._patience = asyncio.timeout(None)
         self._wake = asyncio.Event()
 
-    async def run(self, codec: Codec) -> None:
+    async def run(self, codec: Codec, knock: Knock) -> None:
         """Converse to the end."""
         writer = asyncio.create_task(self._write_for_ever())
         try:
             async with self._patience:
-                self._begin(codec, self._websocket.scope)
+                self._begin(codec, knock)
                 await self._receive_for_ever()
         except TimeoutError:
             pass  # it was closed, and the peer does not take that in

@@ -14,9 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from starlette.types import Scope
-
 from channels.codec import Codec, Frame, FrameError, decode, frame
+from channels.handshake import Knock
 from channels.protocol import AnyClientMessage, CloseCode, ServerMessage, Welcome
 
 MAX_UNREAD_ANSWERS = 1024 * 1024
@@ -68,14 +67,14 @@ class Denial:
 
 
 class Door(Protocol):
-    """Who decides about handshakes. A scope is ASGI's, of a WebSocket."""
+    """Who decides about handshakes."""
 
     @property
     def registry(self) -> Registry:
         """Where its sockets are known."""
         ...
 
-    async def counts(self, scope: Scope) -> Denial | None:
+    async def counts(self, knock: Knock) -> Denial | None:
         """What has to be asked of others before; only if `waits`."""
         ...
 
@@ -84,11 +83,11 @@ class Door(Protocol):
         """Whether `counts` has anything to ask."""
         ...
 
-    def admit(self, scope: Scope) -> Codec | Denial:
+    def admit(self, knock: Knock) -> Codec | Denial:
         """The agreed codec of a handshake that may go on."""
         ...
 
-    def opens(self, socket: "Socket", scope: Scope) -> Talk:
+    def opens(self, socket: "Socket", knock: Knock) -> Talk:
         """The talk over an admitted socket."""
         ...
 
@@ -131,11 +130,11 @@ class Socket:
         self._bad_frames = 0
         self._stuck: tuple[int, float] | None = None
 
-    def _begin(self, codec: Codec, scope: Scope) -> None:
+    def _begin(self, codec: Codec, knock: Knock) -> None:
         """The handshake is done."""
         self.codec = codec
         self.ready = True
-        self._talk = self.door.opens(self, scope)
+        self._talk = self.door.opens(self, knock)
         self.door.registry.add(self)
 
     # -- in --------------------------------------------------------------------------------------------------

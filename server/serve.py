@@ -11,7 +11,7 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 
-from channels.fit import websocket_class
+from channels.fit import protocols
 from channels.protocol import MAX_FRAME_BYTES
 from server.app import create_app
 from server.http.connection import BoundedHttpProtocol
@@ -77,10 +77,11 @@ async def serve(
 
 def _configuration(app: Starlette, settings: Settings) -> uvicorn.Config:
     door = getattr(app.state, "door", None)
+    http, ws = protocols(door, BoundedHttpProtocol, plain=settings.plain_sockets == "yes")
     return uvicorn.Config(
         app,
-        http=BoundedHttpProtocol,
-        ws=websocket_class(door, plain=settings.plain_sockets == "yes"),
+        http=http,
+        ws=ws,
         ws_per_message_deflate=False,  # by uvicorn's own class it costs 40 KB a connection
         ws_max_size=MAX_FRAME_BYTES,
         lifespan="on",

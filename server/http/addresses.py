@@ -9,11 +9,14 @@ from starlette.types import Scope
 def address_of(scope: Scope) -> str:
     """The peer's address to count by; of IPv6 the first 64 bits, which one household or machine owns."""
     client = scope.get("client")
-    return _counted(client[0]) if client else "unknown"
+    return counted(client[0] if client else None)
 
 
 @lru_cache(4096)
-def _counted(host: str) -> str:
+def counted(host: str | None) -> str:
+    """The same of a peer's bare address."""
+    if not host:
+        return "unknown"
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:

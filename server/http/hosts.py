@@ -1,6 +1,7 @@
 """The Host allow-list: with PUBLIC_URL set, nobody reaches us under a foreign name (DNS rebinding)."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -43,11 +44,13 @@ class Hosts:
     def knows(self, scope: Scope) -> bool:
         """Whether the request is for us."""
         hosts = Headers(scope=scope).getlist("host")
+        return self.knows_only(hosts) or (len(hosts) == 1 and scope["path"] in PROBES)
+
+    def knows_only(self, hosts: Sequence[str]) -> bool:
+        """Whether all Host headers of a request are one, and that one is ours."""
         if len(hosts) != 1:
             return False
-        if not self._hosts or scope["path"] in PROBES:
-            return True
-        return plain_host(hosts[0]) in self._hosts
+        return not self._hosts or plain_host(hosts[0]) in self._hosts
 
 
 def plain_host(host: str) -> str | None:

@@ -55,6 +55,9 @@ class Handshake:
     cookie: str | None = None
 
 
+NOTHING_SHOWN: Final = Handshake()
+
+
 class Conversation:
     """`parts` is server.app.Parts. It is a channels.socket.Talk; `on_end` is called when all is let go of."""
 

@@ -11,7 +11,6 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import Scope
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 
@@ -19,8 +18,10 @@ from channels import protocol
 from channels.arrival import Lines
 from channels.codec import Codec, negotiate
 from channels.fit import PLAIN
+from channels.handshake import Knock
 from channels.plain import serve_plainly
 from channels.pulse import Pulse
+from channels.reception import Receptions
 from channels.socket import Denial, Socket
 from server.http.connection import BoundedHttpProtocol
 
@@ -43,7 +44,7 @@ class House:
         self.ended: asyncio.Queue[End] = asyncio.Queue()
         self.readied: list[Socket] = []
         self.received: list[protocol.AnyClientMessage] = []
-        self.scopes: list[Scope] = []
+        self.knocks: list[Knock] = []
         self.waits = False
         self.denial: Denial | None = None
         self.fault: Exception | None = None
@@ -53,20 +54,20 @@ class House:
         self.url = ""
         self.port = 0
 
-    async def counts(self, _scope: Scope) -> Denial | None:
+    async def counts(self, _knock: Knock) -> Denial | None:
         await self.asked.wait()
         if self.fault is not None:
             raise self.fault
         return self.denial
 
-    def admit(self, scope: Scope) -> Codec | Denial:
-        self.scopes.append(scope)
-        codec = negotiate(scope["subprotocols"])
+    def admit(self, knock: Knock) -> Codec | Denial:
+        self.knocks.append(knock)
+        codec = negotiate([name.decode() for name in knock.request.tokens(b"sec-websocket-protocol")])
         if codec is None:
             return Denial(400, [(b"content-type", b"text/plain")], b"offer one of ours")
         return codec
 
-    def opens(self, socket: Socket, _scope: Scope) -> "Talk":
+    def opens(self, socket: Socket, _knock: Knock) -> "Talk":
         self.opened.put_nowait(socket)
         return Talk(self, socket)
 
@@ -124,11 +125,13 @@ async def serving(*, plain: bool = False, pulse: Pulse | None = None) -> AsyncIt
     app = Starlette(
         routes=[WebSocketRoute("/ws", endpoint), WebSocketRoute("/echo", echo), Route("/page", page)]
     )
-    ws: Any = PLAIN if plain else Lines(house)
+    lines = Lines(house)
+    http: Any = BoundedHttpProtocol if plain else Receptions(lines, BoundedHttpProtocol)
+    ws: Any = PLAIN if plain else lines
     config = uvicorn.Config(
         app,
         port=0,
-        http=BoundedHttpProtocol,
+        http=http,
         ws=ws,
         ws_max_size=protocol.MAX_FRAME_BYTES,
         ws_per_message_deflate=False,

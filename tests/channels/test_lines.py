@@ -21,6 +21,7 @@ from channels.frames import CLOSE, CONTINUATION, PING, TEXT, Reader
 from channels.line import Line
 from channels.protocol import MAX_FRAME_BYTES
 from channels.pulse import Pulse
+from channels.reception import Receptions
 from channels.socket import Denial
 from server.http.connection import BoundedHttpProtocol
 from tests.channels.raw_peer import RawPeer, masked
@@ -287,13 +288,15 @@ async def test_what_must_be_asked_of_others_is_asked_before_the_answer(house: Ho
     await until(lambda: not house.server.server_state.tasks)
 
 
-async def test_the_scope_says_what_a_door_looks_at(house: House) -> None:
-    async with connect(f"{house.url}?view=a%20b", subprotocols=["chat", Codec.JSON.value]) as client:  # type: ignore[list-item]  # a NewType of str
-        (scope,) = house.scopes
-        assert scope["client"] == client.local_address
-        assert (scope["path"], scope["query_string"]) == ("/ws", b"view=a%20b")
-        assert scope["subprotocols"] == ["chat", Codec.JSON.value]
-        assert (b"host", f"127.0.0.1:{house.port}".encode()) in scope["headers"]
+@pytest.mark.parametrize("query", ["", "?view=a%20b"])
+async def test_a_door_is_told_what_it_looks_at(house: House, query: str) -> None:
+    async with connect(f"{house.url}{query}", subprotocols=["chat", Codec.JSON.value]) as client:  # type: ignore[list-item]  # a NewType of str
+        (knock,) = house.knocks
+        request = knock.request
+        assert (knock.host, knock.below_asgi) == (client.local_address[0], True)
+        assert (request.path, request.query) == ("/ws", query[1:].encode())
+        assert request.tokens(b"sec-websocket-protocol") == [b"chat", Codec.JSON.value.encode()]
+        assert request.values(b"host") == [f"127.0.0.1:{house.port}".encode()]
 
 
 async def test_nothing_waits_for_the_collector(house: House) -> None:
@@ -392,9 +395,12 @@ async def test_a_long_reason_is_cut_between_characters(house: House) -> None:
 
 def test_the_installed_uvicorn_fits(house_door: House) -> None:
     assert fit.problems() == []
-    assert isinstance(fit.websocket_class(house_door), Lines)
-    assert fit.websocket_class(house_door, plain=True) == fit.PLAIN
-    assert fit.websocket_class(None) == fit.PLAIN
+    http, ws = fit.protocols(house_door, BoundedHttpProtocol)
+    assert isinstance(http, Receptions)
+    assert isinstance(ws, Lines)
+    plain = (BoundedHttpProtocol, fit.PLAIN)
+    assert fit.protocols(house_door, BoundedHttpProtocol, plain=True) == plain
+    assert fit.protocols(None, BoundedHttpProtocol) == plain
 
 
 @pytest.fixture
@@ -410,7 +416,7 @@ def test_another_uvicorn_is_told_of_and_plain_asgi_serves(
     monkeypatch.setattr(WebSocketsSansIOProtocol, "connection_made", connection_made)
     monkeypatch.setitem(fit._VERSIONS, "uvicorn", "0.53.")
     monkeypatch.setattr(fit, "_UPGRADES", ("another_way(",))
-    assert fit.websocket_class(house_door) == fit.PLAIN
+    assert fit.protocols(house_door, BoundedHttpProtocol) == (BoundedHttpProtocol, fit.PLAIN)
     assert "WebSocketsSansIOProtocol.connection_made(transport) is not what it was" in caplog.text
     assert "lines are made for 0.53.*" in caplog.text
     assert "uvicorn upgrades in another way" in caplog.text

@@ -10,6 +10,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
 from channels import pulse
+from channels.codec import Codec
+from channels.handshake import Request
 from server.errors import BadRequest
 from server.live.door import admit
 from server.settings import Settings
@@ -227,6 +229,7 @@ async def test_a_closed_socket_is_a_line_in_the_log(house: House, capsys: pytest
 
 def test_two_origins_are_refused_by_us_too(house: House) -> None:
     origin = (b"origin", house.base_url.encode())
-    scope = {"type": "websocket", "headers": [origin, origin], "query_string": b"", "subprotocols": [JSON]}
+    protocol = (b"sec-websocket-protocol", JSON.encode())
+    assert admit(Request(b"GET", b"/ws", [origin, protocol]), house.parts.live, "192.0.2.1") is Codec.JSON
     with pytest.raises(BadRequest):
-        admit(scope, house.parts.live, "192.0.2.1")
+        admit(Request(b"GET", b"/ws", [origin, origin, protocol]), house.parts.live, "192.0.2.1")

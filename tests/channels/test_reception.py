@@ -1,0 +1,182 @@
+"""What a connection's first bytes decide: plain handshakes are read at once, all else is uvicorn's."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channels import reception
+from channels.frames import TEXT
+from channels.handshake import MAX_PLAIN_BYTES, Request, read_head, read_plain
+from channels.line import Line
+from channels.reception import Reception
+from tests.channels.raw_peer import handshake, masked
+from tests.channels.street import House, serving, until
+
+HELLO = masked(TEXT, b'{"type":"hello"}')
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    async with serving() as house:
+        yield house
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What was given to the HTTP class."""
+    given: list[bytes] = []
+    real = Reception._let_http
+
+    def let_http(self: Reception, data: bytes) -> None:
+        given.append(data)
+        real(self, data)
+
+    monkeypatch.setattr(Reception, "_let_http", let_http)
+    return given
+
+
+async def first_line(house: House, *parts: bytes) -> bytes:
+    """The first line of the answer to what is sent so, each part by itself."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    for part in parts:
+        writer.write(part)
+        await asyncio.sleep(0.05)
+    try:
+        return await asyncio.wait_for(reader.readline(), 10)
+    finally:
+        writer.close()
+
+
+async def test_a_plain_handshake_meets_no_parser(house: House, parsed: list[bytes]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    writer.write(handshake())
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+    writer.write(HELLO)
+    assert b'"welcome"' in await reader.readuntil(b"}")
+    assert [type(each) for each in house.server.server_state.connections] == [Line]
+    assert parsed == []
+    writer.close()
+
+
+async def test_one_in_two_pieces_is_shaken_all_the_same(house: House, parsed: list[bytes]) -> None:
+    head = handshake()
+    assert await first_line(house, head[:30], head[30:]) == b"HTTP/1.1 101 Switching Protocols\r\n"
+    assert parsed == [head[:30]]
+
+
+async def test_what_is_no_handshake_is_http(house: House, parsed: list[bytes]) -> None:
+    page = b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert await first_line(house, page) == b"HTTP/1.1 200 OK\r\n"
+    assert await first_line(house, b"nonsense\r\n\r\n") == b"HTTP/1.1 400 Bad Request\r\n"
+    assert len(parsed) == 2
+
+
+async def test_who_says_nothing_at_all_is_closed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reception, "FIRST_SECONDS", 0.1)
+    mute, another = [await asyncio.open_connection("127.0.0.1", house.port) for _ in range(2)]
+    another[1].write(handshake())
+    assert (await another[0].readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+    assert await asyncio.wait_for(mute[0].read(), 10) == b""
+    another[1].write(HELLO)
+    assert b'"welcome"' in await another[0].readuntil(b"}")
+    late = await asyncio.open_connection("127.0.0.1", house.port)
+    assert await asyncio.wait_for(late[0].read(), 10) == b""
+    for _, writer in (mute, another, late):
+        writer.close()
+
+
+async def test_who_goes_without_a_word_is_forgotten(house: House) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    await until(lambda: house.server.server_state.connections)
+    (waiting,) = house.server.server_state.connections
+    assert waiting in waiting._house.deadlines._due
+    writer.close()
+    await until(lambda: not house.server.server_state.connections)
+    assert not waiting._house.deadlines._due
+
+
+async def test_a_server_that_ends_does_not_wait_for_a_first_word(house: House) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    await until(lambda: house.server.server_state.connections)
+    house.server.should_exit = True
+    assert await asyncio.wait_for(reader.read(), 4) == b""
+    writer.close()
+
+
+# -- what is plain -----------------------------------------------------------------------------------------
+
+
+def test_a_plain_head_is_read_as_the_parser_reads_it() -> None:
+    head = handshake("Cookie:a=b; c=d \t", "X-Twice: 1", "x-twice:\t2", "Empty:", "Words: \xe9\xff~")
+    head = head.decode().encode("latin-1")
+    found, whole = read_plain(head, "/ws"), read_head(head)
+    assert found is not None
+    assert list(found.headers) == list(whole.headers)
+    assert (found.method, found.target) == (whole.method, whole.target)
+    assert found.values(b"x-twice") == [b"1", b"2"]
+    assert found.value(b"cookie") == "a=b; c=d"
+
+
+ODD = {
+    "another path": lambda head: head.replace(b"/ws ", b"/echo "),
+    "a longer path": lambda head: head.replace(b"/ws ", b"/ws/ "),
+    "a query": lambda head: head.replace(b"/ws ", b"/ws?a=b "),
+    "another method": lambda head: head.replace(b"GET", b"PUT"),
+    "an older HTTP": lambda head: head.replace(b"HTTP/1.1", b"HTTP/1.0"),
+    "not all of it": lambda head: head[:-1],
+    "more behind it": lambda head: head + b"\x00",
+    "a second request": lambda head: head * 2,
+    "something before it": lambda head: b"\r\n" + head,
+    "lines ended by LF": lambda head: head.replace(b"\r\n", b"\n"),
+    "a bare CR": lambda head: head.replace(b"Host: ", b"Host: a\rb"),
+    "a bare LF": lambda head: head.replace(b"Host: ", b"Host: a\nb"),
+    "a NUL": lambda head: head.replace(b"Host: ", b"Host: \0"),
+    "a DEL": lambda head: head.replace(b"Host: ", b"Host: \x7f"),
+    "a folded line": lambda head: head.replace(b"Host: ", b"X: y\r\n z\r\nHost: "),
+    "a blank before the colon": lambda head: head.replace(b"Host:", b"Host :"),
+    "a line without a colon": lambda head: head.replace(b"Host:", b"Host"),
+    "a line without a name": lambda head: head.replace(b"Host:", b":"),
+    "a name of other letters": lambda head: head.replace(b"Host:", b"H\xf6st:"),
+    "no upgrade": lambda head: head.replace(b"Upgrade: websocket\r\n", b""),
+    "two upgrades": lambda head: head.replace(b"Upgrade: w", b"Upgrade: h2c\r\nUpgrade: w"),
+    "another upgrade": lambda head: head.replace(b"websocket", b"h2c, websocket"),
+    "no connection": lambda head: head.replace(b"Connection: Upgrade\r\n", b""),
+    "another connection": lambda head: head.replace(b"Connection: Upgrade", b"Connection: keep-alive"),
+    "two connections": lambda head: head.replace(b"Connection:", b"Connection: close\r\nConnection:"),
+    "a body": lambda head: head.replace(b"Host:", b"Content-Length: 5\r\nHost:"),
+    "a body of nothing": lambda head: head.replace(b"Host:", b"Content-Length: 0\r\nHost:"),
+    "a body in chunks": lambda head: head.replace(b"Host:", b"Transfer-Encoding: chunked\r\nHost:"),
+    "expectations": lambda head: head.replace(b"Host:", b"Expect: 100-continue\r\nHost:"),
+    "too much of it": lambda head: head.replace(b"Host:", b"X: " + b"y" * MAX_PLAIN_BYTES + b"\r\nHost:"),
+}
+
+
+@pytest.mark.parametrize("what", list(ODD))
+def test_what_is_odd_is_for_a_whole_parser(what: str) -> None:
+    assert read_plain(handshake(), "/ws") is not None
+    odd = ODD[what](handshake())
+    assert odd != handshake()
+    assert read_plain(odd, "/ws") is None
+
+
+@given(st.binary(max_size=40), st.integers(0, 200), st.integers(0, 10))
+def test_whatever_is_put_into_a_head_is_read_alike_or_not_at_all(junk: bytes, place: int, cut: int) -> None:
+    """No line ends anywhere else than where a strict reader ends it."""
+    head = handshake()
+    spoilt = head[:place] + junk + head[place + cut :]
+    found = read_plain(spoilt, "/ws")
+    if found is None:
+        return
+    lines = spoilt.removesuffix(b"\r\n\r\n").split(b"\r\n")[1:]
+    assert not any(b"\r" in line or b"\n" in line or b"\0" in line for line in lines)
+    pairs = [(line.partition(b":")[0].lower(), line.partition(b":")[2].strip(b" \t")) for line in lines]
+    assert list(found.headers) == pairs
+
+
+def test_a_request_knows_a_header_said_twice() -> None:
+    request = Request(b"GET", b"/ws?a=b", [(b"a", b"1"), (b"b", b"2"), (b"a", b"3")])
+    assert request.values(b"a") == [b"1", b"3"]
+    assert (request.value(b"a"), request.value(b"c"), request.query) == ("1", "", b"a=b")
