@@ -213,6 +213,12 @@ class Bookings:
         """Confirm a pending, locked booking by a payment: its lines are there already."""
         await self._write_confirmed(connection, moves.confirmed(booking, payment, status, self._clock()))
 
+    async def write_paid(
+        self, connection: Connection, bookings: Sequence[Booking], told: Sequence[tuple[UUID, store.Told]]
+    ) -> None:
+        """Write down locked bookings that are confirmed, with their money and what their people are told."""
+        await store.write_paid(connection, bookings, told, self._clock())
+
     async def set_payment_status(
         self, connection: Connection, booking: Booking, status: PaymentStatus
     ) -> Booking:

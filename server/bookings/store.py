@@ -203,6 +203,24 @@ async def confirm(connection: Connection, booking: Booking, now: int, told: Told
     await connection.execute(_queries.confirm_booking, *_changes(booking, now), event, kind, facts)
 
 
+async def write_paid(
+    connection: Connection, bookings: Sequence[Booking], told: Sequence[tuple[UUID, Told]], now: int
+) -> None:
+    """Write the money of locked bookings that are confirmed, or are by this; `told` is of a booking each."""
+    await connection.execute(
+        _queries.write_paid,
+        [booking.id for booking in bookings],
+        [booking.payment_status for booking in bookings],
+        [_optional(booking.confirmed_at) for booking in bookings],
+        [booking.confirmed_by for booking in bookings],
+        moment(now),
+        [event for _, (event, _, _) in told],
+        [kind for _, (_, kind, _) in told],
+        [name for name, _ in told],
+        [facts for _, (_, _, facts) in told],
+    )
+
+
 async def touch(connection: Connection, booking_id: UUID, now: int) -> None:
     """Raise its version: it is to be applied and told anew."""
     await connection.execute(_queries.touch_booking, booking_id, moment(now))

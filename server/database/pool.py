@@ -21,9 +21,9 @@ PROBE_SECONDS = 0.5
 # Each connection keeps what it has prepared: more than there are different statements.
 STATEMENTS = 400
 
-# A statement is planned once for a connection, not each time: for what is looked up by a few keys that took longer
-# than the looking up. So that it is planned well while a table is still short, rows by their key cost little more
-# than rows in a row.
+# A statement is planned once for a connection, not each time: for what is looked up by a few keys that took
+# longer than the looking up. So that it is planned well while a table is still short, rows by their key cost
+# little more than rows in a row.
 _SETTINGS = {
     "application_name": "holdfast",
     "idle_in_transaction_session_timeout": "15000",  # a stopped process frees its locks

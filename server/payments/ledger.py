@@ -16,8 +16,8 @@ from server.bookings.worker import Clock
 from server.database.pool import Connection, Database
 from server.payments import refund_store, store
 from server.payments.figures import PaymentFigures
+from server.payments.plainly import Plainly, news_of_money
 from server.payments.rules import (
-    TAKEN,
     Case,
     Payment,
     Step,
@@ -37,10 +37,14 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Written:
-    """What a step changed: `outcome` of the payment for the figures, `others` to be settled after it."""
+    """What a step changed: `outcome` of the payment for the figures, `others` to be settled after it.
+
+    `after` is how the two stand now, where that is known.
+    """
 
     outcome: PaymentStatus | None = None
     others: Sequence[UUID] = field(default_factory=tuple)
+    after: tuple[Payment, Booking] | None = None
 
 
 class Ledger:
@@ -51,6 +55,7 @@ class Ledger:
         self._bookings = bookings
         self._clock = clock
         self._figures = figures
+        self._plainly = Plainly(database, bookings, clock)
         self._steps: Mapping[Step, Callable[[Connection, Case], Awaitable[Written]]] = {
             Step.FAIL: self._fail,
             Step.FLAG: self._flag,
@@ -64,17 +69,24 @@ class Ledger:
             Step.GIVE_UP: self._give_up,
         }
 
-    async def write(self, case: Case) -> Sequence[UUID] | None:
-        """Answers the other payments of the booking that are to be settled now; None: it was not done."""
-        payment = case.payment
+    async def write(self, case: Case) -> Written | None:
+        """Do a step; None: it was not done, for it is not the one to do any more."""
+        settled = await self._plainly(case)
+        if settled is None:
+            written = await self._write(case)
+        else:
+            after = settled.payment, settled.booking
+            written = Written(settled.payment.status, after=after)
+        if written is not None and written.outcome is not None:
+            self._figures.payment(case.payment.provider, written.outcome)
+        return written
+
+    async def _write(self, case: Case) -> Written | None:
         async with self._database.transaction() as connection:
             locked = await self._locked(connection, case)
             if not locked.bears_out(case):
                 return None
-            written = await self._steps[case.step](connection, locked)
-        if written.outcome is not None:
-            self._figures.payment(payment.provider, written.outcome)
-        return written.others
+            return await self._steps[case.step](connection, locked)
 
     async def retake(self, case: Case) -> None:
         """Take an expired booking's places again and confirm it; if somebody has any, the money goes back."""
@@ -264,18 +276,8 @@ class Ledger:
         return status
 
     async def _tell_of_money(self, connection: Connection, case: Case, status: PaymentStatus) -> None:
-        """What its people hear of a payment that becomes `status`: wanted money, and all that goes back."""
-        payment, booking, name = case.payment, case.booking, str(case.payment.id)
-        back = went_back(case.money)
-        taken = status in TAKEN and payment.status not in TAKEN
-        if taken and payment.amount and not payment.unwanted:
-            await tell(connection, "payment_succeeded", booking, key=name, amount=payment.amount)
-        if status == "disputed" != payment.status and payment.accepted:
-            key = f"{name}:{booking.version}"
-            await tell(connection, "booking_disputed", booking, key=key, amount=payment.amount)
-        if back > payment.refunded:
-            amount = back - payment.refunded
-            await tell(connection, "payment_refunded", booking, key=f"{name}:{back}", amount=amount)
+        for kind, key, amount in news_of_money(case, status):
+            await tell(connection, kind, case.booking, key=key, amount=amount)
 
 
 class _Taken(Exception):

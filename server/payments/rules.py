@@ -255,6 +255,11 @@ def next_look(payment: Payment, booking: Booking, now: int) -> int:
     return now + min(max((now - payment.updated_at) // 4, LOOK_MS), slowest)
 
 
+def look_after(status: PaymentStatus, now: int) -> int | None:
+    """When to look at a payment that has just become that; None: it is finished."""
+    return now + LOOK_MS if status in LIVE or status == "failed" else None
+
+
 def is_over(payment: Payment, now: int, *, closed: bool = False) -> bool:
     """Whether nothing more is expected of an attempt that took nothing; at once if it is `closed`."""
     return payment.status == "failed" and (closed or now - payment.updated_at > LATE_MS)

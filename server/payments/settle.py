@@ -6,7 +6,7 @@ only if, with the rows locked, the decision is still the same.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from server.database.pool import Database
 from server.errors import Unavailable
 from server.inventory.rules import DisputePolicy
 from server.payments import store
-from server.payments.ledger import Ledger
+from server.payments.ledger import Ledger, Written
 from server.payments.provider import Intent, ProviderRefused
 from server.payments.providers import Providers
 from server.payments.reading import Reading
@@ -28,6 +28,8 @@ from server.payments.rules import Case, Payment, Step, is_over, next_look
 STEPS_AT_MOST: Final = 12
 _AT_PROVIDER: Final = frozenset({Step.CAPTURE, Step.VOID})
 _AT_REST: Final = frozenset({Step.WAIT, Step.DONE})
+
+OnWritten = Callable[[Case], None]
 
 _log = structlog.get_logger(__name__)
 
@@ -51,7 +53,7 @@ class Settle:
     ) -> None:
         self._database = database
         self._reading = reading
-        self.on_written: Callable[[Case], None] = lambda _case: None
+        self.on_written: OnWritten = lambda _case: None
         """Told of each step that was written down."""
         self._bookings = bookings
         self._providers = providers
@@ -69,8 +71,10 @@ class Settle:
     async def _one(self, payment_id: UUID, others: list[UUID]) -> Step:
         asked: set[Step] = set()
         intent: Intent | None = None
+        known: tuple[Payment, Booking] | None = None
         for _ in range(STEPS_AT_MOST):
-            payment, booking = await self._reading.whole(payment_id)
+            payment, booking = known or await self._reading.whole(payment_id)
+            known = None
             if intent is None or not intent.has_money:  # money does not grow old, other answers do
                 intent = await self._intent(payment, booking)
             policy = await self._policy(booking, intent)
@@ -83,12 +87,15 @@ class Settle:
             if step in _AT_PROVIDER:
                 asked.add(step)
                 intent = await self._ask(payment, step)
+                if intent is not None:  # the provider changed nothing of ours
+                    known = payment, booking
             else:
                 written = await self._write(case)
                 if written is None:  # something changed since it was asked
                     intent = None
                     continue
-                others += written
+                others += written.others
+                known = written.after
                 if step is Step.REFUND:
                     await self._look_later(case, step)
                     return step
@@ -134,16 +141,16 @@ class Settle:
             _log.warning("provider_refused", payment=str(payment.id), step=step.name, reason=str(refused))
             return None
 
-    async def _write(self, case: Case) -> Sequence[UUID] | None:
-        """Answers the payments to be settled after it; None if it may not have been done."""
-        others: Sequence[UUID] | None = None
+    async def _write(self, case: Case) -> Written | None:
+        """What it changed; None if it may not have been done."""
+        written: Written | None = None
         if case.step is Step.RETAKE:
             await self._ledger.retake(case)
         else:
-            others = await self._ledger.write(case)
+            written = await self._ledger.write(case)
         self.on_written(case)
         await self._bookings.apply(case.booking.id)
-        return others
+        return written
 
     async def _look_later(self, case: Case, step: Step) -> None:
         payment, now = case.payment, self._clock()

@@ -13,7 +13,7 @@ from server.database.pool import Connection
 from server.database.queries import load
 from server.http.times import milliseconds
 from server.payments.provider import Intent
-from server.payments.rules import LIVE, LOOK_MS, Payment
+from server.payments.rules import LOOK_MS, Payment, look_after
 
 _queries = load(__file__, "sql/queries.sql")
 
@@ -66,6 +66,14 @@ async def lock(connection: Connection, payment_id: UUID) -> Payment:
     row = await connection.fetchrow(_queries.lock_payment, payment_id)
     assert row is not None, "payments are never deleted"
     return _payment(row)
+
+
+async def lock_with_bookings(
+    connection: Connection, payments: Sequence[UUID]
+) -> dict[UUID, tuple[Payment, Booking]]:
+    """Payments with their bookings for this transaction alone, those that nobody else has."""
+    rows = await connection.fetch(_queries.lock_payments, list(set(payments)))
+    return {row["p_id"]: (_payment(row, "p_"), booking_of(row)) for row in rows}
 
 
 async def by_intent(connection: Connection, provider: str, intent: str) -> UUID | None:
@@ -125,9 +133,21 @@ async def set_status(
     refunded: int | None = None,
 ) -> None:
     """Move a locked payment to where it may go; `refunded` is what went back by now."""
-    look = now + LOOK_MS if status in LIVE or status == "failed" else None
+    look = look_after(status, now)
     await connection.execute(
         _queries.set_status, payment_id, status, moment(now), _optional(look), accepted, refunded
+    )
+
+
+async def set_statuses(connection: Connection, payments: Sequence[Payment], now: int) -> None:
+    """Write down how locked payments stand, accepted or not, and when each is looked at next."""
+    await connection.execute(
+        _queries.set_statuses,
+        [payment.id for payment in payments],
+        [payment.status for payment in payments],
+        moment(now),
+        [_optional(payment.check_at) for payment in payments],
+        [payment.accepted for payment in payments],
     )
 
 

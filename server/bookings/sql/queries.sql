@@ -178,6 +178,26 @@ with changed as (
 )
 update booking_line set state = 'confirmed' where booking_id = $1 and state <> 'confirmed';
 
+-- name: write_paid
+-- Locked bookings that are confirmed: $1 ids, $2 payment statuses, $3 when and $4 by what each was confirmed, $5 now;
+-- their lines follow. $6 to $9 what their people are told, as tell_all's.
+with changed as (
+  update booking b set
+    status = 'confirmed', payment_status = new.payment_status, confirmed_at = new.confirmed_at,
+    confirmed_by = new.confirmed_by, version = b.version + 1, touched_at = $5
+  from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::uuid[])
+    as new (id, payment_status, confirmed_at, confirmed_by)
+  where b.id = new.id
+), told as (
+  insert into outbox (id, kind, booking_id, facts)
+  select id, kind, booking_id, facts
+  from unnest($6::uuid[], $7::text[], $8::uuid[], $9::jsonb[]) with ordinality
+    as new (id, kind, booking_id, facts, place)
+  order by place
+  on conflict (id) do nothing
+)
+update booking_line set state = 'confirmed' where booking_id = any($1::uuid[]) and state <> 'confirmed';
+
 -- name: write_details
 -- $1 booking, $2 attendees, $3 special requests, $4 where its driver is, $5 now.
 update booking set attendees = $2, special_requests = $3, driver_location = $4, version = version + 1,

@@ -25,23 +25,11 @@ from payment p where p.id = $1;
 
 -- name: payments_with_bookings
 -- $1 uuid[] → the same of several, their columns named p_…, each with its whole booking.
-select b.*,
-  p.id as p_id, p.booking_id as p_booking_id, p.attempt as p_attempt, p.provider as p_provider,
-  p.status as p_status, p.amount as p_amount, p.currency as p_currency, p.created_at as p_created_at,
-  p.updated_at as p_updated_at, p.share as p_share, p.extra as p_extra, p.accepted as p_accepted,
-  p.unwanted as p_unwanted, p.withdrawn as p_withdrawn, p.flag as p_flag, p.provider_id as p_provider_id,
-  p.inner_id as p_inner_id, p.client_secret as p_client_secret, p.redirect_url as p_redirect_url,
-  p.requested_at as p_requested_at, p.refunded as p_refunded, p.closed as p_closed, p.kept as p_kept,
-  p.change as p_change, p.stopping_until as p_stopping_until, p.check_at as p_check_at,
-  case when p.status in ('paid', 'partially_refunded', 'refunded', 'disputed') then (
-    select coalesce(sum(r.amount), 0) from refund r
-    where r.payment_id = p.id and r.status in ('requested', 'pending'))
-  else 0 end::bigint as p_outstanding,
-  exists (
-    select from payment o where o.booking_id = p.booking_id and o.id <> p.id and not o.unwanted
-      and o.share is not distinct from p.share
-      and o.status in ('authorized', 'paid', 'partially_refunded', 'disputed')) as p_rivalled
-from payment p join whole_booking b on b.id = p.booking_id where p.id = any($1::uuid[]);
+select * from whole_payment where p_id = any($1::uuid[]);
+
+-- name: lock_payments
+-- $1 uuid[] → the same, for this transaction alone, of those whose booking and resources nobody else has.
+select * from locked_payments($1);
 
 -- name: lock_payment
 -- The same, for this transaction alone.
@@ -101,6 +89,15 @@ update payment set
   status = $2, updated_at = $3, check_at = case when closed and $2 = 'failed' then null else $4::timestamptz end,
   accepted = accepted or $5, refunded = coalesce($6, refunded)
 where id = $1;
+
+-- name: set_statuses
+-- The same of several, an array for each but $3 now; nothing more of them went back.
+update payment p set
+  status = new.status, updated_at = $3,
+  check_at = case when p.closed and new.status = 'failed' then null else new.look end,
+  accepted = p.accepted or new.accepted
+from unnest($1::uuid[], $2::text[], $4::timestamptz[], $5::boolean[]) as new (id, status, look, accepted)
+where p.id = new.id;
 
 -- name: accept_secured
 -- $1 booking, $2 now → id, status of all whose money is there; they and what is live are looked at at once.
