@@ -1,0 +1,134 @@
+"""All people of one load process, and what the conductor may order of them."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+from tests.torture.history import Recorder
+from tests.torture.people.desk import Desk
+from tests.torture.people.journeys import Plan, Story, buy, chances
+from tests.torture.people.person import Person
+from tests.torture.people.presence import Json, Surroundings
+
+ARRIVALS_AT_ONCE: Final = 200
+
+
+class Crowd:
+    """`do` carries out an order: each `_name` below is one."""
+
+    def __init__(
+        self, *, name: str, resource: str, ports: list[int], stripe: int, seed: int, path: Path
+    ) -> None:
+        self._name = name
+        self._resource = resource
+        self._seed = seed
+        self._recorder = Recorder(path)
+        self._around = Surroundings(self._recorder, Desk(), ports, stripe)
+        self._people: list[Person] = []
+        self._stories: list[Story] = []
+        self._buying = 0
+
+    async def do(self, what: str, **fields: Any) -> Json:
+        """An order of the conductor's."""
+        done: Json = await getattr(self, f"_{what}")(**fields)
+        return done
+
+    def close(self) -> None:
+        """What was recorded is on disk then."""
+        self._around.desk.close()
+        self._recorder.close()
+
+    async def _comes(self, count: int, port: int = 0) -> Json:
+        """So many more people; answers when all are there."""
+        began, doors = time.perf_counter(), asyncio.Semaphore(ARRIVALS_AT_ONCE)
+
+        async def one(number: int) -> None:
+            name = f"{self._name}{number}"
+            person = Person(name, self._resource, self._around, chances(self._seed, name))
+            async with doors:
+                await person.comes(port)
+                while person.picture is None:
+                    await person.waits(0.5)
+            self._people.append(person)
+
+        start = len(self._people)
+        async with asyncio.TaskGroup() as arriving:
+            for number in range(start, start + count):
+                arriving.create_task(one(number))
+        return {"here": len(self._people), "seconds": time.perf_counter() - began}
+
+    async def _buy(self, **plan: Any) -> Json:
+        """Everybody buys; answers when everybody is content or has given up."""
+        how, began = Plan(**plan), time.perf_counter()
+        self._stories, self._buying = [], len(self._people)
+
+        async def one(person: Person) -> None:
+            try:
+                self._stories.append(await buy(person, how))
+            finally:
+                self._buying -= 1
+
+        async with asyncio.TaskGroup() as buying:
+            for person in self._people:
+                buying.create_task(one(person))
+        return {
+            "seconds": time.perf_counter() - began,
+            "ends": Counter(story.end for story in self._stories),
+            "confirmed": sum(len(story.confirmed) for story in self._stories),
+            "tickets": sum(story.tickets for story in self._stories),
+        }
+
+    async def _progress(self) -> Json:
+        return {
+            "here": sum(person.is_here for person in self._people),
+            "people": len(self._people),
+            "buying": self._buying,
+            "confirmed": sum(len(story.confirmed) for story in self._stories),
+        }
+
+    async def _pictures(self) -> Json:
+        """What those that are there see: digest, epoch and version → how many; and how many are away."""
+        seen: Counter[str] = Counter()
+        for person in self._people:
+            if person.is_staying and person.picture is not None:
+                picture = person.picture
+                seen[f"{picture.epoch} {picture.version} {picture.digest}"] += 1
+        return {"seen": seen, "away": sum(p.is_staying and not p.is_here for p in self._people)}
+
+    async def _end(self) -> Json:
+        """Write down what each sees now that all is quiet."""
+        for person in self._people:
+            if person.is_staying and person.picture is not None:
+                self._recorder.observe(
+                    person.name,
+                    "end",
+                    resource=self._resource,
+                    epoch=person.picture.epoch,
+                    version=person.picture.version,
+                    digest=person.picture.digest,
+                )
+        self._recorder.flush()
+        return {}
+
+    async def _drop(self, share: float, seed: int) -> Json:
+        """Some lose their sockets, and come back."""
+        chance = random.Random(seed)
+        dropped = [person for person in self._people if chance.random() < share]
+        for person in dropped:
+            person.drops()
+        return {"dropped": len(dropped)}
+
+    async def _marks(self) -> Json:
+        """Seconds that things took, by name, and what was counted; both begin anew."""
+        marks, counts = self._around.marks, self._around.counts
+        self._around.marks, self._around.counts = {}, {}
+        return {"marks": marks, "counts": counts}
+
+    async def _goes(self) -> Json:
+        """Everybody leaves."""
+        for person in self._people:
+            await person.goes()
+        return {}
