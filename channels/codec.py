@@ -12,7 +12,7 @@ import re
 import sys
 import zlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import cached_property
 from typing import Any, NoReturn
@@ -51,6 +51,13 @@ class Codec(Enum):
 
     MSGPACK = "holdfast.v1.msgpack"
     JSON = "holdfast.v1.json"
+
+
+# They know the types beforehand; msgspec.convert works the union out anew for each message, for 15 µs.
+_READERS: dict[Codec, Callable[[bytes | str], AnyClientMessage]] = {
+    Codec.MSGPACK: msgspec.msgpack.Decoder(AnyClientMessage).decode,  # type: ignore[dict-item]  # bytes there
+    Codec.JSON: msgspec.json.Decoder(AnyClientMessage).decode,
+}
 
 
 def negotiate(offered: Sequence[str]) -> Codec | None:
@@ -167,7 +174,7 @@ def decode(data: bytes | str, codec: Codec) -> AnyClientMessage:
         raise FrameError("the frame is nested too deep") from None
     except ValueError as error:
         raise FrameError(f"the frame is not {codec.name.lower()}: {_short(error)}") from None
-    return _typed(value)
+    return _typed(value, data, codec)
 
 
 def _unpack(data: bytes | str) -> Any:
@@ -198,10 +205,19 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _typed(value: Any) -> AnyClientMessage:
+def _typed(value: Any, data: bytes | str, codec: Codec) -> AnyClientMessage:
+    """The message in `data`, of which `value` is all that it says."""
     ref = _ref(value)
     if _has_bad_text(value):
         raise FrameError("text holds a control character or a lone surrogate", ref)
+    try:
+        return _READERS[codec](data)
+    except msgspec.DecodeError:
+        return _converted(value, ref)
+
+
+def _converted(value: Any, ref: str | int | None) -> AnyClientMessage:
+    """Say what is wrong with it, in the same words for both codecs."""
     try:
         message: AnyClientMessage = msgspec.convert(value, AnyClientMessage)
     except msgspec.ValidationError as error:
