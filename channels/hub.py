@@ -111,9 +111,7 @@ class Hub:
         another view than before gets a snapshot whatever the position. Not to be called after `drop`.
         """
         kind, _, name = channel.partition(":")
-        channels = self._followed.setdefault(subscriber, {})
-        if channel not in channels and len(channels) >= MAX_FOLLOWED:
-            raise ChannelError("limit_exceeded", f"a connection follows at most {MAX_FOLLOWED} channels")
+        channels = self._require_room(subscriber, channel)
         if kind in self._hooks:
             await self._hooks[kind].subscribe(subscriber, name)
             if self._followed.get(subscriber) is not channels:
@@ -130,6 +128,34 @@ class Hub:
                 self.fanout.catch_up(subscription)
         else:
             raise ChannelError("not_found", "there is no such channel")
+
+    def subscribe_at_once(
+        self,
+        subscriber: Subscriber,
+        channel: str,
+        position: Position | None,
+        view: ViewRequest,
+        *,
+        answer: Callable[[], None],
+    ) -> bool:
+        """The same where nothing has to be waited for; False, and nothing is done, where something has."""
+        kind, _, name = channel.partition(":")
+        upkeep = self._upkeeps.get(name) if kind == "availability" else None
+        if upkeep is None or not upkeep.has(position, sections=view is not None):
+            return False
+        self._require_room(subscriber, channel)
+        if upkeep.channel.sections is not None:
+            _check_sections(upkeep.channel.sections, view)
+        subscription = self._join(upkeep.channel, subscriber, view, upkeep.channel.resume(position))
+        answer()
+        self.fanout.catch_up(subscription)
+        return True
+
+    def _require_room(self, subscriber: Subscriber, channel: str) -> dict[str, Subscription | None]:
+        channels = self._followed.setdefault(subscriber, {})
+        if channel not in channels and len(channels) >= MAX_FOLLOWED:
+            raise ChannelError("limit_exceeded", f"a connection follows at most {MAX_FOLLOWED} channels")
+        return channels
 
     def _upkeep(self, resource_id: str) -> Upkeep:
         upkeep = self._upkeeps.get(resource_id)

@@ -96,6 +96,12 @@ class Upkeep:
         """Whether it is loading or repairing."""
         return self._task is not None
 
+    def has(self, position: tuple[str, int] | None, *, sections: bool) -> bool:
+        """Whether all is here that a follower from this position needs, and its sections if it looks at them."""
+        if self.channel.replica is None or (sections and self.channel.sections is None):
+            return False
+        return position is None or not self._log_reader.is_before(position)
+
     async def load(self) -> None:
         """Have a replica; raise what the source raises. All who wait share one reading."""
         if self.channel.replica is None:
@@ -238,11 +244,16 @@ class LogReader:
         self._unreachable = -1
         self._asked = 0
 
+    def is_before(self, position: tuple[str, int]) -> bool:
+        """Whether the position is older than what the replica knows of its own past."""
+        epoch, version = position
+        current = self._channel.current
+        return epoch == current.epoch and version < current.history.floor
+
     async def reach_back(self, position: tuple[str, int]) -> None:
         """Extend the replica's history to the position, if the log has it."""
         epoch, version = position
-        current = self._channel.current
-        if epoch != current.epoch or version >= current.history.floor:
+        if not self.is_before(position):
             return  # without waiting for others, who may be ten thousand
         async with self._one_at_a_time:
             replica = self._channel.current

@@ -61,14 +61,22 @@ class Sessions:
 
     async def open(self, caller: Caller | None = None) -> Opened:
         """A new session, or `caller`'s own for another SESSION_SECONDS; bound if the caller is a user."""
-        session = new_session() if caller is None or not caller.session else caller.session
-        user = None if caller is None else caller.user
+        if caller is None:
+            return self.open_new()
+        session, user = caller.session or new_session(), caller.user
         if user is not None:
             new = await self._bind(session, user)
             with redis_away():
                 await self._redis.expire(bound_key(session), _BOUND_SECONDS)
             if not new:
                 await self._tell_bound(session, user)
+        return self._opened(session, user)
+
+    def open_new(self) -> Opened:
+        """A session of somebody who shows nothing, which needs nobody else."""
+        return self._opened(new_session(), None)
+
+    def _opened(self, session: str, user: str | None) -> Opened:
         expires_at = (self._clock() // 1000 + SESSION_SECONDS) * 1000
         token = self._signer.sign(session, needs_user=user is not None, expires_at=expires_at)
         return Opened(session, token, self.csrf(session), expires_at, user)

@@ -32,7 +32,7 @@ from server.holds.rules import Best, HoldRequest
 from server.http.times import now_milliseconds
 from server.live.sessions import LiveSessions
 from server.live.table import Peer, Session, Tab
-from server.live.views import cart_changed, cart_view, error_message
+from server.live.views import NO_CART, cart_changed, cart_view, error_message
 from server.ops.limits import rates
 
 QUEUE_LIMIT: Final = 64
@@ -102,8 +102,7 @@ class Conversation:
             return
         if self._worker is not None and self._worker.done():
             self._worker = None  # it was cancelled, with what it was asked: the next one goes on
-        if self._worker is None and not self._waiting and type(message) in self._at_once:
-            self._do_at_once(message)
+        if self._worker is None and not self._waiting and self._did_at_once(message):
             return
         if self._waiting is None:
             self._waiting = deque()
@@ -165,21 +164,31 @@ class Conversation:
             try:
                 self._require_right(message)
                 await self._handlers[type(message)](self, message)
-            except ChannelError as error:
-                self._peer.answer(_channel_error(error, message.ref))
-            except HoldfastError as error:
-                self._refuse(message, error)
-            except Exception:  # noqa: BLE001  # a fault of ours ends one command, not the conversation
-                _log.exception("a command failed", command=type(message).__name__)
-                self._refuse(message, Internal())
+            except Exception as error:  # noqa: BLE001  # see _tell_fault
+                self._tell_fault(message, error)
         self._waiting = self._worker = None
 
-    def _do_at_once(self, message: Message) -> None:
+    def _did_at_once(self, message: Message) -> bool:
+        """Do what needs nobody else, without a task; False, and nothing has happened, if it may."""
+        at_once = self._at_once.get(type(message))
+        if at_once is None:
+            return False
         try:
             self._require_right(message)
-            self._at_once[type(message)](self, message)
-        except HoldfastError as error:
+            return at_once(self, message)
+        except Exception as error:  # noqa: BLE001  # see _tell_fault
+            self._tell_fault(message, error)
+            return True
+
+    def _tell_fault(self, message: Message, error: Exception) -> None:
+        """A fault of ours ends one command, too, and not the conversation."""
+        if isinstance(error, ChannelError):
+            self._peer.answer(_channel_error(error, message.ref))
+        elif isinstance(error, HoldfastError):
             self._refuse(message, error)
+        else:
+            _log.error("a command failed", command=type(message).__name__, exc_info=error)
+            self._refuse(message, Internal())
 
     def _require_right(self, message: Message) -> None:
         """Whoever this tab speaks for may say such things, still; anybody may say hello."""
@@ -195,6 +204,18 @@ class Conversation:
         """It may have become a user's a moment ago."""
         if self._live.is_revoked(self._tab):
             raise Unauthorized("this session belongs to a user now; say hello with the user's token")
+
+    def _greets_stranger(self, message: protocol.Hello) -> bool:
+        """Who shows nothing gets a session of which Redis knows nothing: thousands may come at once."""
+        shown = (message.token, message.session, self._handshake.cookie)
+        if self._tab.caller.session or any(each is not None for each in shown):
+            return False
+        opened = self._parts.sessions.open_new()
+        session = self._live.table.add(self._tab, Caller(opened.session, expires_at=opened.expires_at))
+        self._live.opened(self._tab, is_new=True)
+        session.told_cart = NO_CART
+        self._greet(message.ref, opened.session, opened.token, None, ())
+        return True
 
     async def _hello(self, message: protocol.Hello) -> None:
         caller, token, is_new = await self._identify(message)
@@ -215,7 +236,6 @@ class Conversation:
                 self._live.closed(tab)
                 tab.waiting = []
             raise
-        self._live.pulse.met(self._peer)
 
     async def _identify(self, message: protocol.Hello) -> tuple[Caller, str, bool]:
         """Who says hello, the token of their session, and whether that is new: it is with nothing shown."""
@@ -230,10 +250,7 @@ class Conversation:
         return replace(caller, session=opened.session, by_cookie=False), opened.token, False
 
     async def _welcome(self, ref: str | int | None, token: str, *, is_new: bool) -> None:
-        """The session as it stands. Changes that came while it was read are read again, so none is missed.
-
-        Of one that is new Redis knows nothing: thousands of them may come at once.
-        """
+        """The session as it stands. Changes that came while it was read are read again, so none is missed."""
         tab, session = self._tab, self._live.table.session(self._tab.caller.session)
         assert session is not None
         for _ in range(WELCOME_TRIES):
@@ -249,19 +266,42 @@ class Conversation:
             (hold, view) for hold, view in zip(standing.live, views, strict=True) if hold.status == "held"
         ]
         session.told_cart = cart_changed([hold for hold, _ in held], [view for _, view in held])
-        tab.greet(
+        cart = None if standing.cart is None else cart_view(standing.cart)
+        self._greet(ref, session.id, token, cart, tuple(views))
+
+    def _greet(
+        self,
+        ref: str | int | None,
+        session: str,
+        token: str,
+        cart: protocol.CartView | None,
+        holds: tuple[protocol.HoldView, ...],
+    ) -> None:
+        self._tab.greet(
             protocol.Welcome(
                 ref=_ref(ref),
-                session=session.id,
+                session=session,
                 token=token,
                 node=self._live.node,
                 server_time=now_milliseconds(),
                 heartbeat_seconds=self._live.settings.heartbeat_seconds,
-                cart=None if standing.cart is None else cart_view(standing.cart),
-                holds=tuple(views),
+                cart=cart,
+                holds=holds,
             )
         )
-        self._live.greeted(tab)
+        self._live.greeted(self._tab)
+        self._live.pulse.met(self._peer)
+
+    def _subscribes_at_once(self, message: protocol.Subscribe) -> bool:
+        """Where the map is here already, which it is for all but the first."""
+        did: bool = self._parts.hub.subscribe_at_once(
+            self._peer,
+            message.channel,
+            message.position,
+            message.view,
+            answer=lambda: self._peer.answer(protocol.Ok(ref=_ref(message.ref))),
+        )
+        return did
 
     async def _subscribe(self, message: protocol.Subscribe) -> None:
         await self._parts.hub.subscribe(
@@ -272,9 +312,10 @@ class Conversation:
             answer=lambda: self._peer.answer(protocol.Ok(ref=_ref(message.ref))),
         )
 
-    def _unsubscribe(self, message: protocol.Unsubscribe) -> None:
+    def _unsubscribe(self, message: protocol.Unsubscribe) -> bool:
         self._parts.hub.unsubscribe(self._peer, message.channel)
         self._peer.answer(protocol.Ok(ref=_ref(message.ref)))
+        return True
 
     async def _hold(self, message: protocol.Hold) -> None:
         best = message.best
@@ -304,8 +345,9 @@ class Conversation:
         cart = await self._parts.holds.extend(self._tab.caller, op=message.op)
         self._peer.answer(protocol.Ok(ref=_ref(message.ref), cart=cart_view(cart)))
 
-    def _leave(self, _message: protocol.Leave) -> None:
+    def _leave(self, _message: protocol.Leave) -> bool:
         self._live.left(self._tab)
+        return True
 
     async def _refresh(self, message: protocol.Refresh) -> None:
         """Another token of the same subject: of this user, or else of this session."""
@@ -321,7 +363,9 @@ class Conversation:
         """What is done at once, behind what was asked before it."""
         self._at_once[type(message)](self, message)
 
-    _at_once: ClassVar[Mapping[type[Message], Callable[["Conversation", Any], None]]] = {
+    _at_once: ClassVar[Mapping[type[Message], Callable[["Conversation", Any], bool]]] = {
+        protocol.Hello: _greets_stranger,
+        protocol.Subscribe: _subscribes_at_once,
         protocol.Unsubscribe: _unsubscribe,
         protocol.Leave: _leave,
     }

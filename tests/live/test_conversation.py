@@ -7,6 +7,7 @@ import pytest
 
 from channels import pulse
 from server.errors import Unavailable
+from server.live.conversation import Conversation
 from server.settings import Settings
 from tests.live.conftest import eventually, hall, open_hall
 from tests.support.buyer import CODECS, CodecName, Refused, visiting
@@ -424,7 +425,7 @@ async def test_who_goes_in_the_middle_of_a_command_leaves_nothing(
 ) -> None:
     """The session is being read from Redis when the line is cut, and that is not to be stopped at once."""
     gate, asked = asyncio.Event(), asyncio.Event()
-    opens = house.parts.sessions.open
+    opens, token = house.parts.sessions.open, house.parts.sessions.open_new().token
 
     async def is_slow(*anything: object) -> object:
         asked.set()
@@ -437,7 +438,7 @@ async def test_who_goes_in_the_middle_of_a_command_leaves_nothing(
     monkeypatch.setattr(house.parts.sessions, "open", is_slow)
     async with visiting(house.base_url) as ann:
         tab = await ann.connects()
-        await tab.send({"type": "hello"})
+        await tab.send({"type": "hello", "token": token})
         await asked.wait()
         await tab.is_cut_off()
         await eventually(lambda: not house.parts.live.pulse.sockets)
@@ -445,6 +446,33 @@ async def test_who_goes_in_the_middle_of_a_command_leaves_nothing(
         await eventually(lambda: not house.parts.live.addresses)
     await asyncio.sleep(0.2)
     assert house.parts.live.table.tabs == []
+
+
+async def test_who_shows_nothing_and_looks_at_what_is_here_costs_no_task(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with visiting(house.base_url) as ann, visiting(house.base_url) as ben:
+        known = await ann.watches("hall")
+        works: list[Conversation] = []
+        monkeypatch.setattr(Conversation, "_work", works.append)
+        tab = await ben.connects()
+        assert (await tab.says_hello())["session"] not in {"", ann.session}
+        seen = await tab.watches("hall")
+        assert sum(seen.available) == sum(known.available) > 0
+        assert works == []
+
+
+async def test_a_fault_of_ours_at_once_ends_one_command_and_not_the_conversation(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with visiting(house.base_url) as ann:
+        tab = await ann.opens_tab()
+        monkeypatch.setattr(house.parts.hub, "subscribe_at_once", None)
+        with pytest.raises(Refused) as refused:
+            await tab.watches("hall")
+        assert refused.value.code == "internal"
+        monkeypatch.undo()
+        await tab.watches("hall")
 
 
 async def test_what_needs_nobody_keeps_its_place_behind_what_does(
