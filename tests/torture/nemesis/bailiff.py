@@ -6,6 +6,7 @@ pays what is left, the newest first. It stands alone: started with -I -S, it imp
     ["continue", pid, started]   let a process go on, if it is still the one that was meant
     ["run", word, …]             run a command, whose failure is nobody's concern
     ["remove", path]             remove a file or an empty folder
+    ["disband", path]            remove a cgroup, whose processes go to the one above it
 """
 
 import contextlib
@@ -44,10 +45,20 @@ def pay(kind: str, *what: Any) -> None:
             os.kill(pid, signal.SIGCONT)
     elif kind == "run":
         subprocess.run(what, capture_output=True, check=False, timeout=PATIENCE_SECONDS)
+    elif kind == "disband":
+        disband(Path(what[0]))
     elif Path(what[0]).is_dir():
         Path(what[0]).rmdir()
     else:
         Path(what[0]).unlink()
+
+
+def disband(group: Path) -> None:
+    """Give a cgroup's processes back to the one above it, and remove it."""
+    for pid in (group / "cgroup.procs").read_text().split():
+        with contextlib.suppress(ProcessLookupError):
+            (group.parent / "cgroup.procs").write_text(pid)
+    group.rmdir()
 
 
 def start_of(pid: int) -> str:

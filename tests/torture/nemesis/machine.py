@@ -55,41 +55,42 @@ def no_loss() -> str:
 
 
 @functools.cache
-def mounting() -> tuple[str, ...]:
-    """The words before a command that may mount; raises NotHere where nobody may."""
-    trial = ("mount", "-t", "tmpfs", "-o", "size=1m", "none", "/mnt")
-    reason = ""
-    for words in (("unshare", "--mount"), ("unshare", "--user", "--map-root-user", "--mount")):
-        reason = tried(*words, *trial)
-        if not reason:
-            return words
-    raise NotHere(reason)
-
-
-@functools.cache
 def no_mounts() -> str:
     """Why there is no small disk here; empty where there is."""
-    try:
-        mounting()
-    except NotHere as reason:
-        return str(reason)
-    return ""
+    reason = tried("unshare", "--mount", "mount", "-t", "tmpfs", "-o", "size=1m", "none", "/mnt")
+    if not reason or os.geteuid() == 0:
+        return reason
+    alone = tried("unshare", "--user", "--map-root-user", "--mount", "true")
+    return reason if alone else f"{reason}; run all of it in `unshare --user --map-root-user --mount`"
 
 
 @functools.cache
 def cgroup(controller: str) -> Path:
-    """The folder in which a group of that controller can be made, of version 1 or 2; else NotHere."""
+    """The folder of our own group, where one below it can be made, of version 1 or 2; else NotHere.
+
+    Below our own: whatever bounds us bounds those that we move, too.
+    """
     reasons = []
-    for folder in (
-        Path("/sys/fs/cgroup") / controller,
-        Path("/sys/fs/cgroup"),
-        Path("/sys/fs/cgroup/unified"),
-    ):
-        if reason := _no_group(folder, controller):
-            reasons.append(reason)
-        else:
+    for root in (Path("/sys/fs/cgroup") / controller, Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified")):
+        folder = root / group_of(os.getpid(), root)
+        reason = _no_group(folder, controller)
+        if not reason:
             return folder
+        reasons.append(reason)
     raise NotHere("; ".join(reasons))
+
+
+def group_of(pid: int, root: Path) -> str:
+    """The group that the process is in, below the root that its controller is mounted at."""
+    controller = "" if root.name in {"cgroup", "unified"} else root.name
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except FileNotFoundError:
+        return ""
+    groups = {
+        name: path for _, names, path in (line.split(":", 2) for line in lines) for name in names.split(",")
+    }
+    return groups.get(controller, "").lstrip("/")
 
 
 @functools.cache
