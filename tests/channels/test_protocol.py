@@ -2,10 +2,13 @@
 
 import json
 
+import msgspec
 import pytest
 
+from channels import codec as codecs
 from channels import protocol
-from channels.codec import Codec, Frame, decode, encode, little_endian, negotiate, numbers
+from channels.codec import Codec, Frame, FrameError, decode, encode, little_endian, negotiate, numbers
+from channels.protocol import Hello
 from server import errors
 from tests.channels.examples import FROM_SERVER, GOLDEN, golden, unpacked
 
@@ -112,3 +115,38 @@ def test_numbers_are_little_endian_on_any_machine(monkeypatch: pytest.MonkeyPatc
     assert swapped.tolist() == [256, 11265]
     assert little_endian(swapped) == data
     assert swapped.tolist() == [256, 11265]
+
+
+@pytest.mark.parametrize("codec", list(Codec))
+def test_what_many_say_alike_is_read_once_and_what_is_secret_is_not_kept(codec: Codec) -> None:
+    def wire(**fields: object) -> bytes | str:
+        return json.dumps(fields) if codec is Codec.JSON else msgspec.msgpack.encode(fields)
+
+    follow = wire(type="subscribe", channel="availability:hall", position=["e", 1])
+    first = decode(follow, codec)
+    assert decode(wire(type="subscribe", channel="availability:hall", position=["e", 1]), codec) is first
+    assert decode(wire(type="hello"), codec) is decode(wire(type="hello"), codec)
+    for secret in (
+        wire(type="hello", token="secret"),
+        wire(type="hello", session="secret", token="secret"),
+        wire(type="refresh", token="secret"),
+        wire(type="extend", op="a"),
+        wire(type="subscribe", channel="c", ref="r" * 100, view={"sections": ["s" * 200] * 3}),
+    ):
+        assert decode(secret, codec) == decode(secret, codec)
+        assert decode(secret, codec) is not decode(secret, codec)
+
+
+def test_one_codecs_words_are_not_the_others() -> None:
+    """`0` of JSON is 48 of msgpack: what was read by one codec says nothing to the other."""
+    text = b'{"type":"hello"}'
+    assert decode(text, Codec.JSON) == Hello()
+    with pytest.raises(FrameError):
+        decode(text, Codec.MSGPACK)
+
+
+def test_so_many_messages_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codecs, "_KNOWN_MESSAGES", 10)
+    for number in range(25):
+        decode(f'{{"type":"hello","ref":{number}}}', Codec.JSON)
+        assert len(codecs._known_json) <= 10
