@@ -97,7 +97,7 @@ class Upkeep:
         return self._task is not None
 
     def has(self, position: tuple[str, int] | None, *, sections: bool) -> bool:
-        """Whether all is here that a follower from this position needs, and its sections if it looks at them."""
+        """Whether what a follower from this position needs is here, and the sections if it asks for them."""
         if self.channel.replica is None or (sections and self.channel.sections is None):
             return False
         return position is None or not self._log_reader.is_before(position)
