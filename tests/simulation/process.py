@@ -1,0 +1,179 @@
+"""One process of the server: the shipped parts on simulated servers, and how it dies."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar, copy_context
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from server.holds.events import SESSIONS_CHANNEL
+from server.holds.keeper import Keeper
+from server.holds.scripts import Scripts
+from server.holds.service import Holds
+from server.holds.sources import BookedSource
+from server.settings import Settings
+from tests.simulation.catalogue import Catalogue
+from tests.simulation.clock import Clock
+from tests.simulation.network import Link, Server, Weather
+from tests.simulation.pubsub import Bus
+from tests.simulation.redis import Redis
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis as RealClient
+
+Result = TypeVar("Result")
+
+_within: ContextVar["Process | None"] = ContextVar("process", default=None)
+
+
+class Gone(Exception):
+    """The process died before it answered: nobody knows what came of it."""
+
+
+def task_factory(loop: asyncio.AbstractEventLoop, work: Any, **more: Any) -> "asyncio.Task[Any]":
+    """Each task is known to the process that made it, so that it can die with it."""
+    task: asyncio.Task[Any] = asyncio.Task(work, loop=loop, **more)
+    process = _within.get()
+    if process is not None:
+        process.tasks.append(task)
+    return task
+
+
+class RedisClient:
+    """What server.holds.store asks of a client beside scripts; on a connection of its own."""
+
+    def __init__(self, redis: Redis, link: Link) -> None:
+        self._redis = redis
+        self._link = link
+        self.sadd = partial(self._do, "SADD")
+        self.srem = partial(self._do, "SREM")
+        self.smembers = partial(self._do, "SMEMBERS")
+        self.exists = partial(self._do, "EXISTS")
+        self.info = partial(self._do, "INFO")
+
+    def _do(self, *command: Any) -> "asyncio.Future[Any]":
+        return self._link.call(lambda: self._redis.do(command))
+
+    def set(self, key: str, token: str, *, nx: bool, px: int) -> "asyncio.Future[Any]":
+        assert nx, "nothing else sets keys here"
+        return self._do("TAKE_LEASE", key, token, px)
+
+    def pipeline(self, *, transaction: bool) -> "Pipeline":
+        assert transaction
+        return Pipeline(self._do)
+
+
+class Pipeline:
+    """MULTI … EXEC of a resource's meta and slots."""
+
+    def __init__(self, do: Callable[..., "asyncio.Future[Any]"]) -> None:
+        self._do = do
+        self._meta: tuple[str, list[str]] = ("", [])
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    def hmget(self, key: str, fields: list[str]) -> None:
+        self._meta = (key, fields)
+
+    def get(self, _key: str) -> None:
+        """Its slots: they come with the meta."""
+
+    def execute(self) -> "asyncio.Future[Any]":
+        return self._do("SLOTS", *self._meta)
+
+
+class SimulatedScripts(Scripts):
+    """The shipped scripts' runner with a simulated Redis in the place of its connection."""
+
+    def __init__(self, redis: Redis, link: Link, client: RedisClient) -> None:
+        self.client = cast("RealClient", client)  # as much of one as is asked for
+        self.in_cluster = False
+        self._clock = None
+        self._batcher = self  # `call` is all that is asked of it
+        self._redis = redis
+        self._link = link
+
+    def call(self, *command: Any) -> "asyncio.Future[Any]":
+        return self._link.call(lambda: self._redis.do(command))
+
+
+def redis_breaks(reason: str) -> Exception:
+    return RedisConnectionError(reason)
+
+
+class Process:
+    """`run` something in it as a route would; `dies` at any moment. A new one takes its place."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        redis: Redis,
+        redis_server: Server,
+        catalogue: Catalogue,
+        booked: BookedSource,
+        settings: Settings,
+        clock: Clock,
+        weather: Weather,
+    ) -> None:
+        self.name = name
+        self.clock = clock
+        self.is_alive = True
+        self.tasks: list[asyncio.Task[Any]] = []
+        self.links = [Link(redis_server, weather, redis_breaks), Link(redis_server, weather, redis_breaks)]
+        self.bus = Bus(redis_server, weather)
+        self._context = copy_context()
+        self._context.run(_within.set, self)
+        self.scripts = SimulatedScripts(redis, self.links[0], RedisClient(redis, self.links[1]))
+        self.holds = Holds(
+            self.scripts.client,
+            catalogue,
+            booked,
+            settings,
+            process=name,
+            clock=clock.milliseconds,
+            scripts=self.scripts,
+        )
+        self.holds.trust._clock = clock.monotonic
+        self.holds.trust.outage()
+        self.keeper = Keeper(self.holds, clock=clock.milliseconds)
+        self.bus.on_gap(self.keeper.may_have_missed)
+        self.bus.subscribe(SESSIONS_CHANNEL, self.keeper.hear)
+
+    def starts(self) -> None:
+        """What runs by itself, set going."""
+        self.begin(self.keeper.run())
+
+    def begin(self, work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
+        """A task of this process."""
+        return asyncio.get_running_loop().create_task(work, context=self._context.copy())
+
+    async def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """What a route answers; Gone if the process dies meanwhile."""
+        if not self.is_alive:
+            work.close()
+            raise Gone
+        task = self.begin(work)
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not self.is_alive or task.cancelled():
+            raise Gone
+        return task.result()
+
+    def dies(self, *, in_flight: bool) -> None:
+        """At once. What it had sent may yet arrive, if `in_flight`; nothing else of it has any effect."""
+        self.is_alive = False
+        for link in self.links:
+            link.close(in_flight=in_flight)
+        self.bus.close()
+        for task in self.tasks:
+            task.cancel()

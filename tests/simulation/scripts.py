@@ -1,0 +1,416 @@
+"""The scripts of server/holds/lua in plain Python, each under its file's name; test_live.py holds them to it.
+
+Grids' own (`days`, `pass`) and the choice of the best places are not simulated: asking for them is an error.
+"""
+
+from array import array
+from collections.abc import Callable
+from typing import Final
+
+from tests.simulation.live import REMEMBERED, Content, Hold, Slot, Turn, by_age, in_cart
+
+Work = Callable[[Turn, tuple[bytes, ...]], bytes]
+
+
+def take_items(turn: Turn) -> bytes:  # noqa: PLR0911  # as the script has them
+    """lib/taking.lua."""
+    given = turn.given
+    before = turn.remembered("hold")
+    if before is not None:
+        return before
+    if any(index >= len(turn.live.slots) for index, _ in given["items"]):
+        return turn.answer({"status": "outdated"})
+    mine = turn.holds_of(given["session"])
+    known = turn.read(given["id"])
+    if known is not None:
+        return turn.answer({**_held(turn, known, mine, created=True), "replayed": True})
+    for hold in in_cart(mine):
+        if [item[:2] for item in hold["items"]] == [list(item) for item in given["items"]]:
+            return turn.remember("hold", _held(turn, hold, mine, created=False), hold["expires_at"])
+    has = sum(map(_places, mine))
+    if given["limit"] > 0 and has + sum(quantity for _, quantity in given["items"]) > given["limit"]:
+        return turn.remember("hold", {"status": "limit", "has": has}, turn.now)
+    missing = _missing(turn, in_cart(mine))
+    if missing and turn.end_all_due(given["liveness"]):
+        mine = turn.holds_of(given["session"])
+        missing = _missing(turn, in_cart(mine))
+    if missing:
+        turn.commit()
+        content = {"status": "taken", "slots": missing, "version": turn.meta.version}
+        return turn.remember("hold", content, turn.now)
+    hold = _take(turn, in_cart(mine))
+    _stay_alive(turn)
+    turn.commit()
+    return turn.remember("hold", _held(turn, hold, [*mine, hold], created=True), hold["expires_at"])
+
+
+def _held(turn: Turn, hold: Hold, mine: list[Hold], *, created: bool) -> Content:
+    return {"status": "held", "created": created, "hold": hold, "holds": mine, "version": turn.meta.version}
+
+
+def _places(hold: Hold) -> int:
+    return sum(item[1] for item in hold["items"])
+
+
+def _missing(turn: Turn, cart: list[Hold]) -> list[int]:
+    own = {item[0] for hold in cart for item in hold["items"]}
+    slots = turn.live.slots
+    return [
+        index for index, quantity in turn.given["items"] if index in own or slots[index].available < quantity
+    ]
+
+
+def _take(turn: Turn, cart: list[Hold]) -> Hold:
+    given = turn.given
+    reference, first_hold_at = _cart_to_join(turn, cart)
+    deadline = turn.shared_deadline(first_hold_at)
+    hold = {
+        "id": given["id"],
+        "session": given["session"],
+        "resource": given["resource"],
+        "reference": reference,
+        "items": [[index, quantity, turn.live.prices[index]] for index, quantity in given["items"]],
+        "currency": turn.meta.currency,
+        "status": "held",
+        "created_at": turn.now,
+        "expires_at": deadline,
+        "first_hold_at": first_hold_at,
+    }
+    for index, quantity in given["items"]:
+        turn.change(index, quantity, 0)
+    turn.keep(hold)
+    turn.tell(hold, "")
+    for other in cart:
+        turn.move(other, deadline)
+    return hold
+
+
+def _cart_to_join(turn: Turn, cart: list[Hold]) -> tuple[str, int]:
+    given = turn.given
+    if cart:
+        return cart[0]["reference"], cart[0]["first_hold_at"]
+    if given.get("reference"):
+        return given["reference"], given.get("first_hold_at") or turn.now
+    if any(turn.read(each) is None for each in given.get("pending", ())):
+        return given["joining"], turn.now
+    return given["fresh"], turn.now
+
+
+def _stay_alive(turn: Turn) -> None:
+    given = turn.given
+    turn.take_back_leave(given["session"])
+    if given.get("process"):
+        turn.set_liveness(given["session"], given["process"], turn.now + given["live_ms"])
+        turn.weigh_liveness(given["session"])
+
+
+def hold(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    if turn.now > turn.given["latest"]:
+        return turn.answer({"status": "late"})
+    return take_items(turn)
+
+
+def expire(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    given = turn.given
+    turn.end_due(given["limit"], given["liveness"], given.get("reference"))
+    turn.commit()
+    due = [*turn.live.deadlines.values(), *(turn.live.lives.values() if given["liveness"] else ())]
+    return turn.answer(
+        {
+            "status": "expired",
+            "holds": [event["hold"] for event in turn.events],
+            "next": min(due, default=None),
+            "epoch": turn.meta.epoch,
+            "version": turn.meta.version,
+            "layout": turn.meta.layout,
+            "run_id": turn.meta.run_id,
+        }
+    )
+
+
+def release(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    given = turn.given
+    before = turn.remembered("release")
+    if before is not None:
+        return before
+    found = [turn.read(each) for each in given["holds"]]
+    holds = [each for each in found if each is not None and each["session"] == given["session"]]
+    if any(each["status"] == "paying" for each in holds):
+        return turn.answer({"status": "paying"})
+    for each in holds:
+        if each["status"] == "held":
+            left = _remaining(each, given["items"]) if given.get("items") else []
+            if left is None:
+                return turn.answer({"status": "excess"})
+            if left:
+                _give_part(turn, each, left)
+            else:
+                turn.finish(each, "released", "released")
+    turn.commit()
+    living = max([turn.now, *(each["expires_at"] for each in holds if each["status"] == "held")])
+    content = {"status": "released", "holds": holds, "version": turn.meta.version}
+    return turn.remember("release", content, living)
+
+
+def _remaining(hold: Hold, items: list[list[int]]) -> list[list[int]] | None:
+    given: dict[int, int] = dict(items)  # type: ignore[arg-type]  # pairs, all of them
+    left = [[index, quantity - given.pop(index, 0), price] for index, quantity, price in hold["items"]]
+    if given or any(quantity < 0 for _, quantity, _ in left):
+        return None
+    return [item for item in left if item[1]]
+
+
+def _give_part(turn: Turn, hold: Hold, left: list[list[int]]) -> None:
+    for index, quantity in turn.given["items"]:
+        turn.change(index, -quantity, 0)
+    hold["items"] = left
+    turn.keep(hold)
+    turn.tell(hold, "")
+
+
+def move(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    given = turn.given
+    before = turn.remembered("move")
+    if before is not None:
+        return before
+    expires_at = given.get("expires_at") or turn.shared_deadline(given["first_hold_at"])
+    moved = []
+    for each in map(turn.read, given["holds"]):
+        is_held = each is not None and turn.is_live(each) and each["status"] == "held"
+        if each is not None and is_held and each["session"] == given["session"]:
+            turn.move(each, expires_at, given.get("reference"), given.get("first_hold_at"))
+            moved.append(each)
+    turn.take_back_leave(given["session"])
+    turn.commit()
+    content = {"status": "moved", "holds": moved, "expires_at": expires_at, "version": turn.meta.version}
+    return turn.remember("move", content, expires_at)
+
+
+def leave(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    for session in turn.given["sessions"]:
+        if session in turn.live.sessions:
+            turn.set_liveness(session, turn.given["field"], turn.now + turn.given["grace_ms"])
+            turn.weigh_liveness(session)
+    return turn.answer({"status": "left"})
+
+
+def renew(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    for session in turn.given["sessions"]:
+        if session in turn.live.sessions:
+            turn.set_liveness(session, turn.given["process"], turn.now + turn.given["live_ms"])
+            turn.live.live[session].pop("leave", None)
+            turn.weigh_liveness(session)
+    return turn.answer({"status": "renewed"})
+
+
+def pay(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    given, found = turn.given, {each: turn.read(each) for each in turn.given["holds"]}
+    ended = [name for name, each in found.items() if not _may_be_paid(turn, each)]
+    if ended:
+        return turn.answer({"status": "ended", "ended": ended})
+    holds = [each for each in found.values() if each is not None]
+    for each in holds:
+        if each["status"] == "held" or each["expires_at"] < given["until_ms"]:
+            each.update(status="paying", booking=given["booking"], expires_at=given["until_ms"])
+            turn.keep(each)
+            turn.tell(each, "")
+    turn.commit()
+    return turn.answer({"status": "paying", "holds": holds, "version": turn.meta.version})
+
+
+def _may_be_paid(turn: Turn, hold: Hold | None) -> bool:
+    if hold is None or not turn.is_live(hold):
+        return False
+    return hold["status"] == "held" or bool(hold.get("booking") == turn.given["booking"])
+
+
+def confirm(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    for each in map(turn.read, turn.given["holds"]):
+        if each is None or each.get("booking") not in (None, turn.given["booking"]):
+            continue
+        if each["status"] in ("held", "paying"):
+            each["booking"] = turn.given["booking"]
+            turn.finish(each, "confirmed", "confirmed")
+    turn.commit()
+    return turn.answer({"status": "confirmed", "version": turn.meta.version})
+
+
+def _own_paying(turn: Turn) -> list[Hold]:
+    found = map(turn.read, turn.given["holds"])
+    return [
+        each
+        for each in found
+        if each is not None and each["status"] == "paying" and each.get("booking") == turn.given["booking"]
+    ]
+
+
+def end(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    for each in _own_paying(turn):
+        turn.finish(each, turn.given["as"], turn.given["reason"])
+    turn.commit()
+    return turn.answer({"status": "ended", "version": turn.meta.version})
+
+
+def give_back(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    given = turn.given
+    expires_at = given.get("expires_at") or turn.shared_deadline(given["first_hold_at"])
+    holds = _own_paying(turn)
+    for each in holds:
+        each.pop("booking", None)
+        each.update(status="held", expires_at=expires_at)
+        each["first_hold_at"] = given.get("first_hold_at") or each["first_hold_at"]
+        turn.keep(each)
+        turn.take_back_leave(each["session"])
+        turn.tell(each, "cancelled")
+    turn.commit()
+    content = {"status": "given", "holds": holds, "expires_at": expires_at, "version": turn.meta.version}
+    return turn.answer(content)
+
+
+def retake(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    given = turn.given
+    slots = _short_of(turn)
+    if slots and turn.end_all_due(True):
+        slots = _short_of(turn)
+    if slots:
+        turn.commit()
+        return turn.answer({"status": "taken", "slots": slots, "version": turn.meta.version})
+    for wanted in given["holds"]:
+        taken = _standing(turn, wanted)
+        if taken is None:
+            taken = {name: value for name, value in wanted.items() if value is not None}
+            for index, quantity, *_price in taken["items"]:
+                turn.change(index, quantity, 0)
+        taken.update(status="paying", booking=given["booking"], expires_at=given["until_ms"])
+        turn.keep(taken)
+        turn.tell(taken, "")
+    turn.commit()
+    return turn.answer({"status": "paying", "version": turn.meta.version})
+
+
+def _standing(turn: Turn, wanted: Hold) -> Hold | None:
+    found = turn.read(wanted["id"])
+    if found is None or not turn.is_live(found):
+        return None
+    return found if found["status"] == "held" or found.get("booking") == turn.given["booking"] else None
+
+
+def _short_of(turn: Turn) -> list[int]:
+    needed: dict[int, int] = {}
+    for wanted in turn.given["holds"]:
+        if _standing(turn, wanted) is None:
+            for index, quantity, *_ in wanted["items"]:
+                needed[index] = needed.get(index, 0) + quantity
+    known = len(turn.live.slots)
+    return sorted(
+        index for index, quantity in needed.items() if index >= known or not turn.has_room(index, quantity)
+    )
+
+
+def unbook(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    given = turn.given
+    for each in given["holds"] if turn.meta.epoch == given["epoch"] else ():
+        name = f"{given['booking']}:{each['id']}"
+        if turn.live.unbooked.get(name, 0) <= turn.now:
+            turn.live.unbooked[name] = turn.now + REMEMBERED
+            for index, quantity, *_price in each["items"]:
+                turn.change(index, 0, -quantity)
+    turn.commit()
+    return turn.answer({"status": "unbooked", "version": turn.meta.version})
+
+
+def recall(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    before = turn.remembered("hold")
+    if before is not None:
+        return before
+    known = turn.read(turn.given["id"])
+    if known is None:
+        return turn.answer({"status": "ended"})
+    content = {"status": "held", "created": True, "replayed": True, "hold": known}
+    return turn.answer({**content, "version": turn.meta.version})
+
+
+def load(turn: Turn, blobs: tuple[bytes, ...]) -> bytes:
+    live, given, meta = turn.live, turn.given, turn.meta
+    if live.lease(turn.now) != given["token"]:
+        return turn.answer({"status": "lease_lost"})
+    held = by_age([hold for hold in map(turn.read, live.deadlines) if hold is not None])
+    paying = [hold for hold in map(turn.read, _in_time(live.paying)) if hold is not None]
+    meta.epoch, meta.layout, meta.width = given["epoch"], given["layout"], given["width"]
+    meta.currency, meta.run_id = given["currency"], given["run_id"]
+    flat = array("BHI"[meta.width.bit_length() - 1], blobs[0])
+    live.slots = [Slot(0, flat[at + 2], flat[at + 3]) for at in range(0, len(flat), 4)]
+    live.prices = array("I", blobs[1]).tolist()
+    pending = _put_pending(turn)
+    for each in paying:
+        if each["id"] not in pending:
+            turn.bury(each, "released", "cancelled")
+            del live.holds[each["id"]]
+    for each in held:
+        if each["id"] not in pending:
+            _keep_if_it_fits(turn, each)
+    live.loading = None
+    turn.commit_reset()
+    return turn.answer({"status": "loaded", "version": meta.version})
+
+
+def _put_pending(turn: Turn) -> set[str]:
+    for each in turn.given["pending"]:
+        hold = {name: value for name, value in each.items() if value is not None}
+        old = turn.read(hold["id"])
+        hold["first_hold_at"] = (old or hold).get("first_hold_at") or hold["created_at"]
+        for index, quantity, *_price in hold["items"]:
+            turn.change(index, quantity, 0)
+        turn.keep(hold)
+    return {each["id"] for each in turn.given["pending"]}
+
+
+def _keep_if_it_fits(turn: Turn, hold: Hold) -> None:
+    known = len(turn.live.slots)
+    if all(index < known and turn.has_room(index, quantity) for index, quantity, *_ in hold["items"]):
+        for index, quantity, *_price in hold["items"]:
+            turn.change(index, quantity, 0)
+    else:
+        turn.bury(hold, "lost", "lost")
+
+
+def unload(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    live = turn.live
+    if turn.meta.epoch is not None:
+        for name in [*_in_time(live.deadlines), *_in_time(live.paying)]:
+            each = turn.read(name)
+            if each is not None:
+                turn.bury(each, "lost", "lost")
+        start, turn.meta.version = turn.meta.version, turn._next_version()
+        turn.publish_events()
+        turn.publish_change(start, None)
+        live.slots, live.prices, live.log = [], [], []
+        live.deadlines, live.paying, live.lives = {}, {}, {}
+        live.meta = type(live.meta)()
+    return turn.answer({"status": "unloaded"})
+
+
+def _in_time(times: dict[str, int]) -> list[str]:
+    """As a sorted set has them."""
+    return sorted(times, key=lambda name: (times[name], name))
+
+
+SCRIPTS: Final[dict[str, Work]] = {
+    "confirm": confirm,
+    "end": end,
+    "expire": expire,
+    "give_back": give_back,
+    "hold": hold,
+    "leave": leave,
+    "load": load,
+    "move": move,
+    "pay": pay,
+    "recall": recall,
+    "release": release,
+    "renew": renew,
+    "retake": retake,
+    "unbook": unbook,
+    "unload": unload,
+}
+NEEDS_LOADED: Final = SCRIPTS.keys() - {"leave", "load", "renew", "unload"}
+WAITS_FOR_REBUILD: Final = frozenset({"pay", "confirm", "end", "give_back", "retake", "unbook"})

@@ -1,0 +1,43 @@
+"""A thousand seeds, a hundred to a case; and that a seed is the same story every time."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.simulation.story import tell
+
+HUNDRED = 100
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("hundred", range(10))
+def test_no_seed_breaks_a_promise(hundred: int) -> None:
+    faults = 0
+    for seed in range(HUNDRED * hundred, HUNDRED * (hundred + 1)):
+        told = tell(seed)
+        assert told.faults > 0, seed
+        faults += told.faults
+    assert faults > 2 * HUNDRED
+
+
+def test_a_seed_is_the_same_story_every_time() -> None:
+    for seed in range(5):
+        assert tell(seed).trace == tell(seed).trace
+    assert len({tell(seed).digest for seed in range(5)}) == 5
+
+
+def test_not_even_the_hash_of_a_string_tells_two_runs_apart() -> None:
+    code = "from tests.simulation.story import tell; print([tell(seed).digest for seed in range(8)])"
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for hash_seed in ("1", "2", "3")
+    }
+    assert len(said) == 1
