@@ -1,12 +1,12 @@
 """Certain ownership: when, by what the clients were told, something was somebody's beyond doubt.
 
-An answer proves that its hold stood at some moment between the request and the answer. From the answer on it
-stands for certain until its deadline as last told, or until somebody may have begun to end it. Two proofs of
-one hold prove all the time between them, for what has ended does not come back. An operation whose answer
-never came may end what it names at any time from then on; nothing is certain after it.
+An answer proves that its hold stood at some moment between the request and the answer. From the first
+answer on it stands for certain until its deadline as last told, or until somebody's act may have ended it.
+What was proven later was there all the time before, for what has ended does not come back. An operation whose
+answer never came may end what it names at any time from then on.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
@@ -15,10 +15,10 @@ FOREVER: Final = 1 << 62
 
 
 class Proof(NamedTuple):
-    """The thing stood at some moment of [since, known]; from then on until `until`, if nothing ends it.
+    """The thing stood at some moment of [since, known]; from then on until `until`, if no act ends it.
 
-    A `shared` one tells only the deadline of a whole cart, and proves nothing of a hold that had ended. One
-    that `resets` puts its deadline in the place of what was told before, also of a later one.
+    A `shared` one is its cart's: the deadline had not come, and is the new one from now on; whether an act
+    had ended this hold it does not say. One that `resets` puts its deadline in the place of a later one, too.
     """
 
     known: int
@@ -36,7 +36,7 @@ class Span(NamedTuple):
 
 
 class Ends:
-    """What may end something: by (invoked, ended by), the second FOREVER where nobody knows."""
+    """What may end something: (invoked, ended by), the second FOREVER where nobody knows."""
 
     __slots__ = ("_invoked", "_latest")
 
@@ -45,38 +45,27 @@ class Ends:
         self._invoked = [invoked for invoked, _ in ordered]
         self._latest = list(accumulate((ended for _, ended in ordered), max))
 
-    def touches(self, since: int, until: int) -> bool:
-        """Whether one of them was under way at any moment of [since, until]."""
-        place = bisect_right(self._invoked, until)
-        return place > 0 and self._latest[place - 1] >= since
-
-    def next(self, moment: int) -> int:
-        """When the next one begins, from `moment` on."""
+    def first(self, moment: int) -> int:
+        """The first moment, from this one on, at which one of them may have its effect."""
         place = bisect_left(self._invoked, moment)
+        if place > 0 and self._latest[place - 1] >= moment:
+            return moment
         return self._invoked[place] if place < len(self._invoked) else FOREVER
 
 
 def certain(proofs: Iterable[Proof], ends: Sequence[Ends]) -> Span | None:
-    """When something was there for certain, if ever."""
-    since = until = last = -1
-    for proof in sorted(proofs):
-        if proof.shared:
-            if last >= 0 and _lasts(last, until, proof, ends):
-                until, last = max(until, _end_of(proof, ends)), proof.known
-            continue
-        since = proof.known if since < 0 else since
-        until = max(until, proof.since)
-        if any(each.touches(proof.since, proof.known) for each in ends):
-            continue
-        until = max(proof.since if proof.resets else until, _end_of(proof, ends))
-        last = proof.known
-    return Span(since, until) if until >= since >= 0 else None
+    """When something was there in every case that fits its proofs, if ever; exact but for `resets`."""
+    own = [proof for proof in proofs if not proof.shared]
+    known, last = min(proof.known for proof in own), max(proof.since for proof in own)
+    until = max(last, min(_due(proofs), *(each.first(last) for each in ends), FOREVER))
+    return Span(known, until) if known <= until else None
 
 
-def _lasts(last: int, until: int, proof: Proof, ends: Sequence[Ends]) -> bool:
-    """Whether what was proven at `last` until a deadline stood when a proof of its cart was given."""
-    return proof.since <= until and not any(each.touches(last, proof.known) for each in ends)
-
-
-def _end_of(proof: Proof, ends: Sequence[Ends]) -> int:
-    return min(proof.until, *(each.next(proof.known) for each in ends), FOREVER)
+def _due(proofs: Iterable[Proof]) -> int:
+    """The deadline: the highest told, since it was put anew."""
+    resets = [proof for proof in proofs if proof.resets]
+    if not resets:
+        return max(proof.until for proof in proofs)
+    last = max(resets)
+    put = min(proof.until for proof in resets if proof.known >= last.since)
+    return max(put, *(proof.until for proof in proofs if proof.since >= last.known), 0)

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from tests.torture.checkers.claims import FOREVER
+from tests.torture.checkers.claims import FOREVER, Ends
 from tests.torture.checkers.stories import ENDED, Stories, Story, ended_by
 from tests.torture.checkers.terms import MILLISECOND, Terms
 from tests.torture.checkers.violation import Violation
@@ -68,15 +68,15 @@ def ended_late(history: History, stories: Stories) -> list[Violation]:
     for seen in history.observations:
         if seen.kind == "hold" and seen.what["status"] in ENDED:
             told.setdefault(seen.what["hold"], seen.at)
-    connected, unclear = _connections(history)
+    absent, unclear = _connections(history)
     faults = windows(history, stories.terms)
     found = []
     for story in stories.holds.values():
         due = deadline(story, stories.terms)
         by = excused(due, faults, stories.terms)
-        if connected.get(story.client, FOREVER) > due or unclear.get(story.client, FOREVER) < by:
+        if unclear.get(story.client, FOREVER) < by or _may_differ(story, stories, by):
             continue
-        if _may_differ(story, stories, by):
+        if story.client not in absent or absent[story.client].first(due) <= by:
             continue
         if told.get(story.id, last) > by:
             when = (
@@ -94,20 +94,26 @@ def deadline(story: Story, terms: Terms) -> int:
 def _may_differ(story: Story, stories: Stories, by: int) -> bool:
     leaving = stories.leaves(story.client)
     return bool(
-        story.booking or story.own or story.refused or (leaving is not None and leaving.next(0) <= by)
+        story.booking or story.own or story.refused or (leaving is not None and leaving.first(0) <= by)
     )
 
 
-def _connections(history: History) -> tuple[dict[str, int], dict[str, int]]:
-    """Since when each client was connected, and since when something of it is open."""
-    connected: dict[str, int] = {}
+def _connections(history: History) -> tuple[dict[str, Ends], dict[str, int]]:
+    """When each client that ever was connected was not, and since when something of it is open."""
+    gone: dict[str, list[tuple[int, int]]] = {}
+    left: dict[str, int] = {}
     unclear: dict[str, int] = {}
     for operation in history.operations:
-        if operation.kind == "connect" and operation.outcome == "ok":
-            connected.setdefault(operation.client, ended_by(operation)[1])
+        if operation.kind in {"leave", "disconnect"}:
+            left.setdefault(operation.client, operation.invoked)
+        elif operation.kind == "connect" and operation.outcome == "ok":
+            since = left.pop(operation.client, 0)
+            gone.setdefault(operation.client, []).append((since, ended_by(operation)[1]))
         elif operation.outcome == "unknown" and operation.kind in {"hold", "extend", "book", "connect"}:
             unclear.setdefault(operation.client, operation.invoked)
-    return connected, unclear
+    for client, since in left.items():
+        gone.setdefault(client, []).append((since, FOREVER))
+    return {client: Ends(moments) for client, moments in gone.items()}, unclear
 
 
 def windows(history: History, terms: Terms) -> list[tuple[int, int]]:

@@ -1,8 +1,9 @@
 """No double hold (I2), no double booking (I1): at no moment is more certain than there is.
 
-Exact for histories of holds, releases and deadlines (tests/torture/oracles.py): where certain ownership fits,
-an order of events exists that fits, for each may begin as late and end as early as its answers allow. Sound
-beyond: what the checker can't be sure of (leaving, faults that lose holds) counts as free.
+Exact for histories of holds, releases and deadlines where nothing may end before it was answered
+(tests/torture/oracles.py): where certain ownership fits, an order of events exists that fits, for each may
+begin as late and end as early as its answers allow. Sound beyond: what the checker can't be sure of (leaving,
+faults that lose holds, answers that came too late to be of use) counts as free.
 """
 
 from bisect import bisect_left

@@ -87,15 +87,17 @@ async def read_ledger(database: Database) -> Ledger:
     async with database.connection() as connection, connection.transaction(isolation="repeatable_read"):
         now = await connection.fetchval("select (extract(epoch from now()) * 1000)::bigint")
         bookings = await connection.fetch(
-            """select id::text, reference, session, status, payment_status, total, currency, cancel_reason as reason,
-                (extract(epoch from expires_at) * 1000)::bigint as expires_at from booking"""
+            """select id::text, reference, session, status, payment_status, total, currency,
+                cancel_reason as reason,
+                (extract(epoch from expires_at) * 1000)::bigint as expires_at
+                from booking"""
         )
         lines = await connection.fetch(
             """select booking_id::text, resource_id, slot_id, quantity, state, hold_id
                 from booking_line order by booking_id, position"""
         )
         payments = await connection.fetch(
-            """select id::text, booking_id::text, coalesce(share, booking_id)::text as share,
+            """select id::text, booking_id::text as booking, coalesce(share, booking_id)::text as share,
                 coalesce(inner_id, provider_id) as intent, status, amount, currency, kept from payment"""
         )
         slots = await connection.fetch("select resource_id, id, capacity from slot")
