@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -12,24 +13,55 @@ from server.accounts.rules import Caller
 from server.bookings import details, range_store, store, taking
 from server.bookings.details import BookingRequest
 from server.bookings.live import LiveHolds
-from server.bookings.outbox import tell
+from server.bookings.outbox import tell, tell_each
 from server.bookings.places import Places, Step, places_of
 from server.bookings.quotes import Quotes
 from server.bookings.rules import Booking, is_buffer, lines_of, room_of
 from server.bookings.worker import Clock
 from server.database.pool import Connection, Database
+from server.database.together import Together
 from server.errors import Conflict, HoldExpired, SelfBooking, SlotTaken, Unavailable, UnknownResource
 from server.holds.rules import Cart, Hold
 from server.holds.sources import Resources
 from server.inventory.rules import HoldPolicy
 
-Within = Callable[[Connection, Booking], Awaitable[None]]
+
+class Within(Protocol):
+    """What joins the transaction in which bookings are made."""
+
+    def of(self, booking: Booking) -> Any:
+        """What goes with this one; what it raises keeps the booking from being made."""
+
+    async def write(self, connection: Connection, made: Sequence[Any]) -> None:
+        """Write that of the bookings that are made."""
+
 
 _log = structlog.get_logger(__name__)
 
 
+class Alone:
+    """Nothing is made with a booking."""
+
+    def of(self, booking: Booking) -> None:  # as Within has it
+        """Nothing."""
+
+    async def write(self, connection: Connection, made: Sequence[Any]) -> None:
+        """Nothing."""
+
+
+class New(msgspec.Struct, frozen=True):
+    """A booking to be made, the steps of grids that it needs rows of, and what is made with it."""
+
+    booking: Booking
+    steps: Sequence[Step]
+    along: Any
+
+
 class Making:
-    """`open` makes it, `quote` says what would be made; `apply` answers the holds that had ended."""
+    """`open` makes it, `quote` says what would be made; `apply` answers the holds that had ended.
+
+    `within` is what is made with each.
+    """
 
     def __init__(
         self,
@@ -49,16 +81,18 @@ class Making:
         self._apply = apply
         self._payment_seconds = payment_seconds
         self._clock = clock
+        self.within: Within = Alone()
+        self._together: Together[New, Booking | None] = Together(self._take_all)
 
-    async def open(self, caller: Caller, request: BookingRequest, within: Within) -> tuple[Booking, bool]:
+    async def open(self, caller: Caller, request: BookingRequest) -> tuple[Booking, Any]:
         """See Bookings.open."""
         cart = await self._cart(caller)
         if cart is None:
-            return _in_currency(await self._pending_of(caller), request), False
+            return _in_currency(await self._pending_of(caller), request), None
         booking, places = await self._draft(caller, request, cart)
-        opened, created = await self._insert(booking, places.steps(booking.lines), within)
+        opened, along = await self._insert(booking, places.steps(booking.lines))
         await self._require_holds(opened)
-        return _in_currency(opened, request), created
+        return _in_currency(opened, request), along
 
     async def quote(self, caller: Caller, request: BookingRequest) -> tuple[Booking, bool]:
         """See Bookings.quote."""
@@ -148,12 +182,13 @@ class Making:
         policies = [(await self._inventory.get(name)).resource.policy for name in names]
         return min(map(self.seconds_to_pay, policies))
 
-    async def _insert(self, booking: Booking, steps: Sequence[Step], within: Within) -> tuple[Booking, bool]:
+    async def _insert(self, booking: Booking, steps: Sequence[Step]) -> tuple[Booking, Any]:
         """The booking first, its slots after it: another tab waits here and finds this one."""
+        new = New(booking, steps, self.within.of(booking))
         try:
-            return await self._take(booking, steps, within), True
+            return await self._take(new), new.along
         except asyncpg.UniqueViolationError:
-            return await self._other_tabs(booking), False
+            return await self._other_tabs(booking), None
         except SlotTaken as taken:
             await self._distrust(booking, taken)
             raise
@@ -163,14 +198,29 @@ class Making:
             await self._distrust(booking, refusal)
             raise refusal from None
 
-    async def _take(self, booking: Booking, steps: Sequence[Step], within: Within) -> Booking:
+    async def _take(self, new: New) -> Booking:
+        """Many in one transaction; by itself what has steps to be made, or somebody to wait for."""
+        taken = None if new.steps else await self._together(new)
+        return taken or await self._take_alone(new)
+
+    async def _take_alone(self, new: New) -> Booking:
         async with self._database.transaction() as connection:
-            if steps:
-                await store.lock_resources(connection, booking.resources)
-            filled = await taking.write(connection, booking, steps)
-            await within(connection, filled)
+            if new.steps:
+                await store.lock_resources(connection, new.booking.resources)
+            filled = await taking.write(connection, new.booking, new.steps)
+            await self.within.write(connection, [new.along])
             await tell(connection, "booking_created", filled, by="buyer")
         return filled
+
+    async def _take_all(self, new: list[New]) -> list[Booking | None]:
+        """None for those whose places somebody else has locked. Where one of them can't be made, none is."""
+        async with self._database.transaction() as connection:
+            filled = await taking.write_all(connection, [each.booking for each in new])
+            made = [each.along for each in new if each.booking.id in filled]
+            if made:
+                await self.within.write(connection, made)
+                await tell_each(connection, "booking_created", list(filled.values()), by="buyer")
+        return [filled.get(each.booking.id) for each in new]
 
     async def _other_tabs(self, booking: Booking) -> Booking:
         async with self._database.connection() as connection:

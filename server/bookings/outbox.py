@@ -83,6 +83,14 @@ def event_of(
     return event_id(kind, str(booking.id), key or str(booking.version)), kind, facts_of(booking, data)
 
 
+async def tell_each(
+    connection: Connection, kind: NoticeKind, bookings: Sequence[Booking], **data: Any
+) -> None:
+    """The same of several bookings."""
+    told = [(booking.id, event_of(kind, booking, **data)) for booking in bookings]
+    await _write(connection, [(each[0], kind, name, each[2]) for name, each in told if each is not None])
+
+
 async def tell_of_carts(connection: Connection, carts: Sequence[tuple[str, Facts]]) -> int:
     """Have signed-in buyers told that their carts ended; once for each name. Answers how many were new."""
     kind: NoticeKind = "hold_expired"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -104,14 +104,18 @@ class Bookings:
         """The loops to be run beside the server."""
         return [self._applier.worker, self._completing.worker]
 
-    async def open(self, caller: Caller, request: BookingRequest, within: Within) -> tuple[Booking, bool]:
-        """The pending booking of the caller's cart, and whether it is new; `within` joins its transaction.
+    def make_with(self, within: Within) -> None:
+        """What is made with each booking, in the same transaction."""
+        self._making.within = within
+
+    async def open(self, caller: Caller, request: BookingRequest) -> tuple[Booking, Any]:
+        """The pending booking of the caller's cart, and what was made with it; None where it is not new.
 
         HoldExpired names the slots that ended, SlotTaken those that somebody else has after all; Conflict
         where there is no cart, where it was quoted anew, or where it is booked in another currency than the
         one that is asked for. In each case nothing stays booked.
         """
-        return await self._making.open(caller, request, within)
+        return await self._making.open(caller, request)
 
     async def quote(self, caller: Caller, request: BookingRequest) -> tuple[Booking, bool]:
         """What `open` would answer, with everything checked and nothing changed."""

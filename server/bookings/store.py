@@ -86,6 +86,23 @@ async def open_with_places(connection: Connection, booking: Booking) -> dict[Pai
     return _slots(rows)
 
 
+async def open_all_with_places(
+    connection: Connection, bookings: Sequence[Booking]
+) -> tuple[dict[UUID, dict[Pair, SlotRow]], bool]:
+    """The same of several: of each its slots as they were, and whether there was room for all of them.
+
+    Without those whose resources somebody has for itself just now: nobody is waited for on their account.
+    """
+    new = msgspec.json.encode([_new(booking) for booking in bookings]).decode()
+    found: dict[UUID, dict[Pair, SlotRow]] = {}
+    is_room = True
+    for booking, room, *slot in await connection.fetch(_queries.open_bookings, new):
+        row = SlotRow(*slot)
+        found.setdefault(booking, {})[row.resource, row.index] = row
+        is_room = room
+    return found, is_room
+
+
 async def insert(connection: Connection, booking: Booking) -> None:
     """A new pending booking, without its lines; asyncpg's UniqueViolationError if its cart has one."""
     await connection.execute(_queries.insert_booking, *_columns(booking))
@@ -359,6 +376,32 @@ def _columns(booking: Booking) -> tuple[Any, ...]:
         _optional(booking.ends_at),
         booking.refund_policies,
     )
+
+
+def _new(booking: Booking) -> dict[str, Any]:
+    """A new booking as `open_bookings` reads it."""
+    return {
+        "id": booking.id,
+        "reference": booking.reference,
+        "session": booking.session,
+        "user_id": booking.user,
+        "owner": booking.owner,
+        "currency": booking.currency,
+        "total": booking.total,
+        "customer": booking.customer,
+        "attendees": booking.attendees,
+        "special_requests": booking.special_requests,
+        "driver_location": booking.driver_location,
+        "created_at": moment(booking.created_at),
+        "expires_at": moment(booking.expires_at),
+        "base_currency": booking.base_currency,
+        "rate": booking.rate,
+        "quoted_at": _optional(booking.quoted_at),
+        "starts_at": _optional(booking.starts_at),
+        "ends_at": _optional(booking.ends_at),
+        "refund_policies": booking.refund_policies,
+        "lines": booking.lines,
+    }
 
 
 def _line_columns(lines: Sequence[Line]) -> tuple[list[Any], ...]:

@@ -4,6 +4,7 @@ PostgreSQL decides here who has a place. Who calls holds the booking's resources
 """
 
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -41,6 +42,22 @@ async def write(connection: Connection, booking: Booking, steps: Sequence[Step])
     filled = msgspec.structs.replace(booking, lines=await take(connection, booking.lines, steps))
     await store.insert_lines(connection, filled)
     await range_store.insert(connection, filled.id, filled.lines)
+    return filled
+
+
+async def write_all(connection: Connection, bookings: Sequence[Booking]) -> dict[UUID, Booking]:
+    """The same of several whose slots are there; without those whose resources somebody has for itself.
+
+    SlotTaken, for whichever it is, where there is not room for all of them; the caller rolls back.
+    """
+    found, is_room = await store.open_all_with_places(connection, bookings)
+    filled = {
+        booking.id: msgspec.structs.replace(booking, lines=named_with_room(booking.lines, found[booking.id]))
+        for booking in bookings
+        if booking.id in found
+    }
+    if not is_room:
+        raise SlotTaken(slots=[])
     return filled
 
 

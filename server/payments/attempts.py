@@ -1,6 +1,6 @@
 """Attempts to pay, the booking's own and those of shares: one is closed before the next opens."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -39,9 +39,13 @@ class Attempts:
         self._settle = settle
         self._clock = clock
 
-    def first(self, booking: Booking) -> Payment:
+    def of(self, booking: Booking) -> Payment:
         """The attempt a booking begins with; InvalidFields if its provider can't take such an amount."""
         return self._new(booking, booking.total, self._provider_for(booking.total, booking.currency, None))
+
+    async def write(self, connection: Connection, made: Sequence[Payment]) -> None:
+        """The attempts of bookings that are made in this transaction."""
+        await store.insert_first(connection, made)
 
     async def own(self, booking: Booking, via: Via | None = None) -> Payment:
         """The attempt by which the buyer pays all that is still open: the live one, or a new one.

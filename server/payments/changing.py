@@ -179,7 +179,7 @@ class Changing:
             lines=added,
             change_of=booking.id,
         )
-        attempt = self._attempts.first(extra)
+        attempt = self._attempts.of(extra)
         times = places.times(after)
         terms = await self._bookings.refund_terms(booking)
         try:

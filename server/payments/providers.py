@@ -3,12 +3,14 @@
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, Literal
+from uuid import UUID
 
 import structlog
 
 from server.bookings.rules import Booking
 from server.bookings.worker import Clock
 from server.database.pool import Database
+from server.database.together import Together
 from server.errors import FieldError, InvalidFields, Unavailable
 from server.payments import refund_store, store
 from server.payments.provider import Intent, Order, Provider, ProviderRefused, ProviderUnavailable, Refund
@@ -40,6 +42,8 @@ class Providers:
         self._default = default
         self._offered = by_name if offered is None else offered
         self._clock = clock
+        self._request = Together(self._request_all)
+        self._made = Together(self._made_all)
 
     def __iter__(self) -> Iterator[Provider]:
         return iter(self._by_name.values())
@@ -68,10 +72,7 @@ class Providers:
 
     async def create(self, payment: Payment, booking: Booking) -> Intent | None:
         """The payment's intent, made at its provider and written down; None if the attempt is over."""
-        async with self._database.connection() as connection:
-            if not await store.mark_requested(connection, payment.id, self._clock()):
-                return None
-        return await self.learn(payment, booking)
+        return await self.learn(payment, booking) if await self._request(payment.id) else None
 
     async def learn(self, payment: Payment, booking: Booking) -> Intent:
         """The intent that the provider made or would make of it: the key is the same, so it is one.
@@ -84,8 +85,7 @@ class Providers:
         except ProviderRefused as refused:
             _log.error("order_refused", payment=str(payment.id), reason=str(refused))
             return _never_made(payment, str(refused))
-        async with self._database.connection() as connection:
-            await store.set_intent(connection, payment.id, intent)
+        await self._made((payment.id, intent))
         return intent
 
     async def fetch(self, payment: Payment) -> Intent:
@@ -134,6 +134,16 @@ class Providers:
         """What changed at a provider since then."""
         with _reachable():
             return await provider.recent(since)
+
+    async def _request_all(self, payments: list[UUID]) -> list[bool]:
+        async with self._database.connection() as connection:
+            found = await store.mark_requested(connection, payments, self._clock())
+        return [name in found for name in payments]
+
+    async def _made_all(self, made: list[tuple[UUID, Intent]]) -> list[None]:
+        async with self._database.connection() as connection:
+            await store.set_intents(connection, made)
+        return [None] * len(made)
 
     def _of(self, payment: Payment) -> Provider:
         return self._named(payment.provider)

@@ -7,8 +7,8 @@ in no order, and a payment under way may succeed after a cancel was answered wit
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
-from typing import Final, Literal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, Literal
 
 import asyncpg
 import msgspec
@@ -37,6 +37,8 @@ Deliver = Callable[[Event], Awaitable[None]]
 NAME: Final = "sandbox"
 BATCH: Final = 50
 IDLE_SECONDS: Final = 1.0
+# So long an event is left to the process that wrote it, which delivers it at once.
+TAKEN_MS: Final = 1_000
 _NEVER: Final = 2**53
 
 _queries = load(__file__, "sql/sandbox.sql")
@@ -66,7 +68,12 @@ class Sandbox:
         self._deliver = deliver
         self._clock = clock
         self._fetch = Together(self._fetch_all)
-        self._outcome_due = 0  # the earliest that is delayed, as far as this process knows
+        self._make = Together(self._make_all)
+        self._authorise = Together(self._authorise_all)
+        self._capture = Together(self._capture_all)
+        # The earliest that is delayed, and that is to be told again, as far as this process knows.
+        self._outcome_due = self._event_due = self._looks_at = 0
+        self._fresh: list[Event] = []
         self.worker = Worker("sandbox.deliver", self.work, idle=IDLE_SECONDS)
 
     # What our side calls.
@@ -85,9 +92,11 @@ class Sandbox:
             id=_new_id(), status="open", amount=order.amount, currency=order.currency, metadata=metadata
         )
         try:
+            made = await self._make((new, key))
+            if made is not None:
+                return made
             async with self._database.connection() as connection:
-                made = await self._keep(connection, new, key, "manual")
-                return made or await self._same_order(connection, order, key)
+                return await self._same_order(connection, order, key)
         except Unavailable as error:
             raise ProviderUnavailable from error
 
@@ -108,9 +117,8 @@ class Sandbox:
                 await self._move(connection, intent, "capture", amount, key=key)
                 await self._set(connection, intent, "captured")
 
-        return await self._at_once(
-            _queries.capture, intent_id, amount, key, _new_event()
-        ) or await self._change(intent_id, work)
+        taken = await _reachable(self._capture((intent_id, amount, key)))
+        return taken or await self._change(intent_id, work)
 
     async def cancel(self, intent_id: str, key: str) -> Intent:  # noqa: ARG002  # cancelling twice is harmless
         async def work(connection: Connection, intent: Intent) -> None:
@@ -175,51 +183,84 @@ class Sandbox:
                     await self._charge_again(connection, intent)
 
         if outcome == "succeed" and not delay_ms and not twice:
-            paid = await self._at_once(_queries.authorise, intent_id, _new_event())
+            paid = await _reachable(self._authorise(intent_id))
             if paid is not None:
                 return paid
         return await self._change(intent_id, work)
 
     async def work(self) -> float:
-        """One round: outcomes that were delayed, then deliveries; answers when the next is due."""
+        """One round: outcomes that were delayed, then deliveries; answers when the next is due.
+
+        What this process has just written is delivered as it is; the table is asked for what others left.
+        """
         now = self._clock()
+        fresh, self._fresh = self._fresh, []
         if self._outcome_due <= now:
             async with self._database.transaction() as connection:
                 for row in await connection.fetch(_queries.due_outcomes, moment(now), BATCH):
                     await self._report_late(connection, row["id"])
-        async with self._database.connection() as connection:
-            rows = await connection.fetch(_queries.take_events, moment(now), BATCH)
-        events = [Event(id=row["id"], kind=row["kind"], object_id=row["intent_id"]) for row in rows]
-        delivered = await asyncio.gather(*map(self._is_delivered, events))
-        done = [event.id for event, taken in zip(events, delivered, strict=True) if taken]
-        async with self._database.connection() as connection:
-            if done:
-                await connection.execute(_queries.events_delivered, done, moment(self._clock()))
-            next_due = await connection.fetchrow(_queries.next_due)
-        assert next_due is not None, "it has no table to be empty"
-        outcome, event = next_due
-        self._outcome_due = _NEVER if outcome is None else milliseconds(outcome)
-        due = min(self._outcome_due, _NEVER if event is None else milliseconds(event))
+        looks = min(self._event_due, self._outcome_due, self._looks_at) <= now
+        await self._deliver_all([*fresh, *(await self._due_events(now) if looks else ())])
+        if looks:
+            await self._look_ahead()
+        due = min(self._outcome_due, self._event_due)
         return IDLE_SECONDS if due == _NEVER else (due - self._clock()) / 1000
 
     # Inside.
+
+    async def _due_events(self, now: int) -> list[Event]:
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_queries.take_events, moment(now), BATCH)
+        return [Event(id=row["id"], kind=row["kind"], object_id=row["intent_id"]) for row in rows]
+
+    async def _deliver_all(self, events: Sequence[Event]) -> None:
+        delivered = await asyncio.gather(*map(self._is_delivered, events))
+        done = [event.id for event, taken in zip(events, delivered, strict=True) if taken]
+        if len(done) < len(events):
+            self._event_due = 0
+        if done:
+            async with self._database.connection() as connection:
+                await connection.execute(_queries.events_delivered, done, moment(self._clock()))
+
+    async def _look_ahead(self) -> None:
+        """When something is due next; what other processes leave is looked for now and then."""
+        async with self._database.connection() as connection:
+            next_due = await connection.fetchrow(_queries.next_due)
+        assert next_due is not None, "it has no table to be empty"
+        outcome, event = next_due
+        self._looks_at = self._clock() + round(1000 * IDLE_SECONDS)
+        self._outcome_due = _NEVER if outcome is None else milliseconds(outcome)
+        self._event_due = _NEVER if event is None else milliseconds(event)
 
     async def _keep(
         self, connection: Connection, intent: Intent, key: str, capture: Literal["manual", "automatic"]
     ) -> Intent | None:
         """The intent as it is kept; None if the key was used before."""
-        row = await connection.fetchrow(
-            _queries.insert_intent,
-            intent.id,
-            secrets.token_urlsafe(24),
-            key,
-            intent.amount,
-            intent.currency,
+        return (await self._keep_all(connection, [(intent, key)], capture))[0]
+
+    async def _make_all(self, orders: list[tuple[Intent, str]]) -> list[Intent | None]:
+        async with self._database.connection() as connection:
+            return await self._keep_all(connection, orders, "manual")
+
+    async def _keep_all(
+        self,
+        connection: Connection,
+        orders: Sequence[tuple[Intent, str]],
+        capture: Literal["manual", "automatic"],
+    ) -> list[Intent | None]:
+        rows = await connection.fetch(
+            _queries.insert_intents,
+            [intent.id for intent, _ in orders],
+            [secrets.token_urlsafe(24) for _ in orders],
+            [key for _, key in orders],
+            [intent.amount for intent, _ in orders],
+            [intent.currency for intent, _ in orders],
             capture,
-            dict(intent.metadata),
+            [dict(intent.metadata) for intent, _ in orders],
             moment(self._clock()),
         )
-        return None if row is None else _intent(row)
+        found = {row["id"]: _intent(row) for row in rows}
+        return [found.get(intent.id) for intent, _ in orders]
 
     async def _same_order(self, connection: Connection, order: Order, key: str) -> Intent:
         row = await connection.fetchrow(_queries.by_key, key)
@@ -246,17 +287,26 @@ class Sandbox:
         found = {row["id"]: _intent(row) for row in rows}
         return [found.get(name) for name in intents]
 
-    async def _at_once(self, query: str, intent_id: str, *arguments: object) -> Intent | None:
-        """The usual change as one statement; None, with nothing changed, where the intent is not as usual."""
-        try:
-            async with self._database.connection() as connection:
-                row = await connection.fetchrow(query, intent_id, *arguments, moment(self._clock()))
-        except Unavailable as error:
-            raise ProviderUnavailable from error
-        if row is None:
-            return None
+    async def _authorise_all(self, intents: list[str]) -> list[Intent | None]:
+        """The usual change, of many; None, with nothing changed, where the intent is not as usual."""
+        events = [_new_event() for _ in intents]
+        return await self._at_once(_queries.authorise, "intent.authorised", intents, events)
+
+    async def _capture_all(self, asked: list[tuple[str, int, str]]) -> list[Intent | None]:
+        intents, amounts, keys = ([each[place] for each in asked] for place in range(3))
+        events = [_new_event() for _ in asked]
+        return await self._at_once(_queries.capture, "intent.captured", intents, amounts, keys, events)
+
+    async def _at_once(
+        self, query: str, kind: str, intents: list[Any], *arguments: list[Any]
+    ) -> list[Intent | None]:
+        now = self._clock()
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(query, intents, *arguments, moment(now), moment(now + TAKEN_MS))
+        self._fresh += [Event(id=row["event"], kind=kind, object_id=row["id"]) for row in rows]
         self.worker.wake()
-        return _intent(row)
+        found = {row["id"]: _intent(row) for row in rows}
+        return [found.get(name) for name in intents]
 
     async def _happen(self, connection: Connection, intent: Intent, outcome: Outcome) -> None:
         if outcome == "succeed":
@@ -310,6 +360,7 @@ class Sandbox:
         await connection.execute(
             _queries.insert_event, _new_event(), intent.id, kind or f"intent.{status}", now
         )
+        self._event_due = 0
 
     async def _is_delivered(self, event: Event) -> bool:
         try:
@@ -318,6 +369,13 @@ class Sandbox:
             _log.warning("sandbox_delivery_failed", event_id=event.id, reason=str(error))
             return False
         return True
+
+
+async def _reachable(answer: Awaitable[Intent | None]) -> Intent | None:
+    try:
+        return await answer
+    except Unavailable as error:
+        raise ProviderUnavailable from error
 
 
 def _new_id() -> str:

@@ -14,9 +14,8 @@ from server.bookings.refund_policy import Terminable
 from server.bookings.rules import Booking
 from server.bookings.service import Bookings
 from server.bookings.worker import Clock, Worker, wall_clock
-from server.database.pool import Connection, Database
+from server.database.pool import Database
 from server.errors import Conflict, Forbidden, NotFound, Unavailable
-from server.payments import store
 from server.payments.adoption import Adoption
 from server.payments.approving import Approving
 from server.payments.attempts import Attempts
@@ -100,6 +99,7 @@ class Payments:
         self.attempts = Attempts(
             database, bookings, self._providers, self.closing, settle=self._settle_one, clock=clock
         )
+        bookings.make_with(self.attempts)
         self._adoption = Adoption(database, bookings, self._providers, reading=self._reading, clock=clock)
         self._refunding = Refunding(database, bookings, self._providers, clock)
         self._cancelling = Cancelling(database, bookings, self._providers, clock)
@@ -137,18 +137,12 @@ class Payments:
         Raises what Bookings.open raises, InvalidFields if nobody takes such an amount, and Unavailable where
         the provider is away: the booking stands then, and the next call goes on from there.
         """
-        first: list[Payment] = []
-
-        async def with_attempt(connection: Connection, booking: Booking) -> None:
-            first.append(self.attempts.first(booking))
-            await store.insert(connection, first[-1])
-
-        booking, new = await self._bookings.open(caller, request, with_attempt)
-        if new and await self.attempts.prepare(first[-1], booking):
-            payment, booking = await self._reading.whole(first[-1].id)
-            return Begun(booking, payment, new)
+        booking, first = await self._bookings.open(caller, request)
+        if first is not None and await self.attempts.prepare(first, booking):
+            payment, booking = await self._reading.whole(first.id)
+            return Begun(booking, payment, new=True)
         payment = await self.attempts.own(booking)
-        return Begun(await self._bookings.get(booking.id), payment, new)
+        return Begun(await self._bookings.get(booking.id), payment, first is not None)
 
     async def attempt(
         self,

@@ -46,6 +46,20 @@ async def insert(connection: Connection, payment: Payment) -> bool:
     return found is not None
 
 
+async def insert_first(connection: Connection, payments: Sequence[Payment]) -> None:
+    """The first attempts of bookings that are made in the same transaction."""
+    await connection.execute(
+        _queries.insert_first,
+        [payment.id for payment in payments],
+        [payment.booking for payment in payments],
+        [payment.provider for payment in payments],
+        [payment.amount for payment in payments],
+        [payment.currency for payment in payments],
+        [moment(payment.created_at) for payment in payments],
+        [moment(payment.created_at + LOOK_MS) for payment in payments],
+    )
+
+
 async def read(connection: Connection, payment_id: UUID) -> Payment | None:
     """One payment, None if there is none."""
     row = await connection.fetchrow(_queries.payment, payment_id)
@@ -106,15 +120,22 @@ async def of_booking(connection: Connection, booking: UUID) -> list[Payment]:
     return [_payment(row) for row in await connection.fetch(_queries.payments_of_booking, booking)]
 
 
-async def mark_requested(connection: Connection, payment_id: UUID, now: int) -> bool:
-    """Write down that the provider is about to be asked; False: the attempt is over."""
-    return await connection.fetchval(_queries.mark_requested, payment_id, moment(now)) is not None
+async def mark_requested(connection: Connection, payments: Sequence[UUID], now: int) -> set[UUID]:
+    """Write down that the provider is about to be asked; those attempts that are not over."""
+    rows = await connection.fetch(_queries.mark_requested, list(set(payments)), moment(now))
+    return {row["id"] for row in rows}
 
 
-async def set_intent(connection: Connection, payment_id: UUID, intent: Intent) -> None:
-    """Write down what the provider made of it."""
+async def set_intents(connection: Connection, made: Sequence[tuple[UUID, Intent]]) -> None:
+    """Write down what the provider made of payments; of one that is there twice, the latest."""
+    latest = dict(made)
     await connection.execute(
-        _queries.set_intent, payment_id, intent.id, intent.client_secret, intent.redirect_url, intent.inner
+        _queries.set_intents,
+        list(latest),
+        [intent.id for intent in latest.values()],
+        [intent.client_secret for intent in latest.values()],
+        [intent.redirect_url for intent in latest.values()],
+        [intent.inner for intent in latest.values()],
     )
 
 

@@ -80,6 +80,63 @@ with shared as materialized (
 )
 select resource_id, index, id, label, capacity, taken, blocked from locked;
 
+-- name: open_bookings
+-- The same of several: $1 them with their lines as JSON → for each line its booking, whether there was room for all
+-- of them, and the slot as it was. Where there was not, nothing was counted, and the caller rolls back. A booking one
+-- of whose resources is being rebuilt is left out.
+with new as materialized (
+  select * from json_to_recordset($1::json) as new (
+    id uuid, reference text, session text, user_id text, owner text, currency text, total bigint, customer jsonb,
+    attendees jsonb, special_requests text, driver_location jsonb, created_at timestamptz, expires_at timestamptz,
+    base_currency text, rate numeric, quoted_at timestamptz, starts_at timestamptz, ends_at timestamptz,
+    refund_policies jsonb, lines json)
+), item as materialized (
+  select new.id as booking_id, line.* from new cross join json_to_recordset(new.lines) as line (
+    position integer, resource text, index integer, quantity integer, price integer, hold text, base_price integer)
+), shared as materialized (
+  select id from resource where id in (select resource from item) order by id for key share skip locked
+), made as (
+  insert into booking (
+    id, reference, session, user_id, owner, status, payment_status, currency, total, customer, attendees,
+    special_requests, driver_location, created_at, expires_at, release_at, touched_at, extend_until,
+    base_currency, rate, quoted_at, starts_at, ends_at, refund_policies
+  )
+  select id, reference, session, user_id, owner, 'pending', 'pending', currency, total, customer, attendees,
+    special_requests, driver_location, created_at, expires_at, expires_at, created_at,
+    expires_at + interval '5 minutes', base_currency, rate, quoted_at, starts_at, ends_at, refund_policies
+  from new
+  where not exists (
+    select from item where booking_id = new.id and resource not in (select id from shared))
+  order by reference
+  returning id
+), locked as materialized (
+  select s.resource_id, s.index, s.id, s.label, s.capacity, s.taken, s.blocked, wanted.quantity
+  from slot s
+  join (
+    select item.resource, item.index, sum(item.quantity)::integer as quantity
+    from item join made on made.id = item.booking_id group by item.resource, item.index
+  ) wanted on wanted.resource = s.resource_id and wanted.index = s.index
+  order by s.resource_id, s.index
+  for no key update of s
+), room as materialized (
+  select coalesce(bool_and(not blocked and taken + quantity <= capacity), false) as is_there from locked
+), counted as (
+  update slot s set taken = s.taken + locked.quantity from locked, room
+  where room.is_there and s.resource_id = locked.resource_id and s.index = locked.index
+), mine as materialized (
+  select item.*, locked.id as slot_id, locked.label as slot_label, locked.capacity, locked.taken, locked.blocked
+  from item join made on made.id = item.booking_id
+  join locked on locked.resource_id = item.resource and locked.index = item.index
+), written as (
+  insert into booking_line (
+    booking_id, position, resource_id, slot_index, slot_id, label, quantity, unit_price, hold_id, base_price, state
+  )
+  select booking_id, position, resource, index, slot_id, slot_label, quantity, price, hold, base_price, 'pending'
+  from mine cross join room where room.is_there
+)
+select booking_id, room.is_there, resource, index, slot_id, slot_label, capacity, taken, blocked
+from mine cross join room;
+
 -- name: insert_booking
 insert into booking (
   id, reference, session, user_id, owner, status, payment_status, currency, total, customer, attendees,

@@ -9,6 +9,16 @@ from payment p where p.booking_id = $2
 on conflict do nothing
 returning id;
 
+-- name: insert_first
+-- An array for each column: the first attempts of bookings that are made in this transaction.
+insert into payment (
+  id, booking_id, attempt, provider, status, amount, currency, created_at, updated_at, check_at
+)
+select id, booking_id, 1, provider, 'pending', amount, currency, created_at, created_at, look
+from unnest(
+  $1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[]
+) as new (id, booking_id, provider, amount, currency, created_at, look);
+
 -- name: payment
 -- $1 payment → it, with what our unfinished refunds will give back, and whether another payment of the same
 -- share has brought its money.
@@ -68,15 +78,25 @@ where (provider = $1 and provider_id = any($2::text[])) or inner_id = any($2::te
 select *, 0::bigint as outstanding, false as rivalled from payment where booking_id = $1 order by attempt;
 
 -- name: mark_requested
--- $1 payment, $2 now: the provider is about to be asked for the first time.
-update payment set requested_at = coalesce(requested_at, $2)
-where id = $1 and status in ('pending', 'authorized')
-returning id;
+-- $1 payments, $2 now: the provider is about to be asked for the first time. → those that are not over.
+with wanted as materialized (
+  select id from payment where id = any($1::uuid[]) and status in ('pending', 'authorized')
+  order by id for no key update
+)
+update payment p set requested_at = coalesce(p.requested_at, $2) from wanted where p.id = wanted.id
+returning p.id;
 
--- name: set_intent
--- $1 payment, $2 the provider's id, $3 client secret, $4 redirect, $5 the id within.
-update payment set provider_id = $2, client_secret = $3, redirect_url = $4, inner_id = coalesce($5, inner_id)
-where id = $1;
+-- name: set_intents
+-- An array for each column: payments, the provider's ids, client secrets, redirects, the ids within.
+with new as materialized (
+  select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
+    as new (id, provider_id, client_secret, redirect_url, inner_id)
+), locked as materialized (
+  select id from payment where id in (select id from new) order by id for no key update
+)
+update payment p set provider_id = new.provider_id, client_secret = new.client_secret,
+  redirect_url = new.redirect_url, inner_id = coalesce(new.inner_id, p.inner_id)
+from new join locked using (id) where p.id = new.id;
 
 -- name: set_inner
 -- $1 payment, $2 the payment's own id at its provider; one row has it.

@@ -1,10 +1,14 @@
 -- The sandbox provider's own ledger.
 
--- name: insert_intent
--- → the intent; no row if its key was used before.
+-- name: insert_intents
+-- An array for each column but $6 how they are captured and $8 now → those that were new: a key is used once.
 insert into sandbox.intent (
   id, secret, idempotency_key, amount, currency, capture, metadata, status, created_at, updated_at
-) values ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $8)
+)
+select id, secret, idempotency_key, amount, currency, $6, metadata, 'open', $8, $8
+from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $7::jsonb[])
+  as new (id, secret, idempotency_key, amount, currency, metadata)
+order by idempotency_key
 on conflict (idempotency_key) do nothing
 returning *, 0::bigint as captured, 0::bigint as refunded, 0::bigint as reversed;
 
@@ -21,29 +25,38 @@ from sandbox.intent i left join sandbox.movement m on m.intent_id = i.id
 where i.id = any($1::text[]) group by i.id;
 
 -- name: authorise
--- $1 intent, $2 event, $3 now → the intent that was just paid, nothing of it taken yet; no row if it can't be.
-with paid as (
-  update sandbox.intent set status = 'authorised', outcome = null, outcome_at = null, updated_at = $3
-  where id = $1 and status in ('open', 'declined') returning *
+-- $1 intents, $2 events, $3 now, $4 when to tell again unless it was taken → those that were just paid, nothing of
+-- them taken yet, each with its event; the others can't be.
+with new as materialized (
+  select i.id, asked.event from sandbox.intent i join unnest($1::text[], $2::text[]) as asked (id, event) using (id)
+  where i.status in ('open', 'declined') order by i.id for no key update of i
+), paid as (
+  update sandbox.intent i set status = 'authorised', outcome = null, outcome_at = null, updated_at = $3
+  from new where i.id = new.id returning i.*, new.event
 ), told as (
-  insert into sandbox.event (id, intent_id, kind, created_at, due_at)
-  select $2, id, 'intent.authorised', $3, $3 from paid
+  insert into sandbox.event (id, intent_id, kind, created_at, due_at, attempts)
+  select event, id, 'intent.authorised', $3, $4, 1 from paid
 )
 select *, 0::bigint as captured, 0::bigint as refunded, 0::bigint as reversed from paid;
 
 -- name: capture
--- $1 intent, $2 amount, $3 key, $4 event, $5 now → the intent whose money was just taken; no row if it can't be.
-with taken as (
-  update sandbox.intent set status = 'captured', updated_at = $5
-  where id = $1 and status = 'authorised' and amount >= $2 returning *
+-- $1 intents, $2 amounts, $3 keys, $4 events, $5 now, $6 as authorise's $4 → those whose money was just taken.
+with new as materialized (
+  select i.id, asked.amount as captured, asked.key, asked.event
+  from sandbox.intent i
+  join unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) as asked (id, amount, key, event) using (id)
+  where i.status = 'authorised' and i.amount >= asked.amount order by i.id for no key update of i
+), taken as (
+  update sandbox.intent i set status = 'captured', updated_at = $5
+  from new where i.id = new.id returning i.*, new.captured, new.key, new.event
 ), moved as (
   insert into sandbox.movement (intent_id, kind, amount, idempotency_key, made_at)
-  select id, 'capture', $2, $3, $5 from taken
+  select id, 'capture', captured, key, $5 from taken
 ), told as (
-  insert into sandbox.event (id, intent_id, kind, created_at, due_at)
-  select $4, id, 'intent.captured', $5, $5 from taken
+  insert into sandbox.event (id, intent_id, kind, created_at, due_at, attempts)
+  select event, id, 'intent.captured', $5, $6, 1 from taken
 )
-select *, $2::bigint as captured, 0::bigint as refunded, 0::bigint as reversed from taken;
+select *, 0::bigint as refunded, 0::bigint as reversed from taken;
 
 -- name: recent
 -- $1 since → ids of intents that changed.
