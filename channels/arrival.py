@@ -10,8 +10,6 @@ this relies on is checked at start by fit.py.
 
 import asyncio
 import logging
-import socket
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -20,7 +18,7 @@ from channels import socket as sockets
 from channels.bounded import BoundedWebSocketProtocol
 from channels.handshake import Knock
 from channels.house import Deadlines, House
-from channels.line import HIGH_WATER, NOT_SENT_LOW_WATER, Line
+from channels.line import Line
 from channels.socket import Denial, Door
 
 ASK_SECONDS = 10.0
@@ -175,21 +173,12 @@ class Arrival(asyncio.Protocol):
             self._refuse(admitted)
             return
         deflated = handshake.deflates(knock.request)
-        self._keep_little_waiting()
         self._transport.write(
             handshake.switching(accepted, admitted.value.encode(), deflated=deflated, more=self._headers)
         )
         line = Line(self._house, self._transport, deflates=deflated)
         self._hand_over(line)
         line.begin(admitted, knock)
-
-    def _keep_little_waiting(self) -> None:
-        """In uvicorn's buffer and in the kernel's: what waits there can't be merged any more."""
-        self._transport.set_write_buffer_limits(high=HIGH_WATER)
-        connection = self._transport.get_extra_info("socket")
-        if connection is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            with suppress(OSError):  # a Unix socket has no such option
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER)
 
     def _refuse(self, denial: Denial) -> None:
         if self._transport.is_closing():

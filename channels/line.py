@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from channels import socket as sockets
 from channels.codec import Codec, Frame, frame
+from channels.descriptor import narrow
 from channels.frames import (
     BINARY,
     CLOSE,
@@ -33,10 +34,6 @@ from channels.house import House
 from channels.protocol import CloseCode, ServerMessage, close_reason
 from channels.socket import ABNORMAL, Socket
 
-HIGH_WATER = 32 * 1024
-"""Unsent bytes at which a peer counts as not reading: few, for what waits there is old on arrival."""
-
-NOT_SENT_LOW_WATER = 16 * 1024
 CONTROL_BURST = 20
 CONTROL_PER_SECOND = 5.0
 MESSAGES_AT_ONCE = 64
@@ -71,12 +68,13 @@ class Line(Socket, asyncio.Protocol):
         super().__init__(house.door)
         self.deflates = deflates
         self.write = transport.write
+        self.descriptor = narrow(transport)
         self.last_received = house.loop.time()
         self._house = house
         self._transport = transport
         self._first = 0
         self._reader: Reader | None = None
-        self._paused = False
+        self._paused = transport.get_write_buffer_size() > 0
         self._pinged: bytes | None = None
         self._deaf = False
         self._closer: asyncio.TimerHandle | None = None
@@ -86,7 +84,7 @@ class Line(Socket, asyncio.Protocol):
     def begin(self, codec: Codec, knock: Knock) -> None:
         """The handshake is answered."""
         self._first = _FIRST[codec]
-        self._begin(codec, knock)
+        self._begin(codec, knock, ready=not self._paused)
 
     # -- uvicorn and the transport ---------------------------------------------------------------------------
 
@@ -126,7 +124,7 @@ class Line(Socket, asyncio.Protocol):
         self._over(ABNORMAL)
         self._tell_end(clean=False)
         self._deaf = True
-        self._reader = self.write = None
+        self._reader = self.write = self.descriptor = None
 
     def shutdown(self) -> None:
         """The server ends: whoever is still here has stayed through the drain."""

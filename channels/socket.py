@@ -109,6 +109,7 @@ class Socket:
         "closed_with",
         "codec",
         "deflates",
+        "descriptor",
         "door",
         "greeted",
         "ready",
@@ -122,7 +123,8 @@ class Socket:
         self.ready = False
         self.greeted = False
         self.closed_with: int | None = None
-        self.write: Callable[[bytes], object] | None = None
+        self.write: Callable[[bytes | memoryview], object] | None = None
+        self.descriptor: int | None = None
         self._talk: Talk | None = None
         self._answers: deque[Frame] | None = None
         self._unread = 0
@@ -130,10 +132,10 @@ class Socket:
         self._bad_frames = 0
         self._stuck: tuple[int, float] | None = None
 
-    def _begin(self, codec: Codec, knock: Knock) -> None:
-        """The handshake is done."""
+    def _begin(self, codec: Codec, knock: Knock, *, ready: bool = True) -> None:
+        """The handshake is done; not `ready` if that is not out yet."""
         self.codec = codec
-        self.ready = True
+        self.ready = ready
         self._talk = self.door.opens(self, knock)
         self.door.registry.add(self)
 

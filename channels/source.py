@@ -61,8 +61,13 @@ class Subscriber(Protocol):
         ...
 
     @property
-    def write(self) -> Callable[[bytes], object] | None:
+    def write(self) -> Callable[[bytes | memoryview], object] | None:
         """Writes one whole wire frame without blocking, called only while ready; None: it takes `push`."""
+        ...
+
+    @property
+    def descriptor(self) -> int | None:
+        """Where whole wire frames may be written, only while ready; what it does not take goes to `write`."""
         ...
 
     def push(self, frame: Frame) -> None:

@@ -218,7 +218,8 @@ class Reader:
         self.broken: list[str] = []
         self.closed_with: int | None = None
         self.deflates = deflates
-        self.write: Callable[[bytes], object] | None = self._write if direct else None
+        self.write: Callable[[bytes | memoryview], object] | None = self._write if direct else None
+        self.descriptor: int | None = None
         self.wires: list[bytes] = []
         self._client = WebSocketReader(codec, deflates=deflates)
 
@@ -232,10 +233,10 @@ class Reader:
             assert frame.codec is self.codec
             self._take(frame.data)
 
-    def _write(self, wire: bytes) -> None:
-        self.wires.append(wire)
+    def _write(self, wire: bytes | memoryview) -> None:
+        self.wires.append(bytes(wire))
         with self._noting():
-            self._take(self._client.read(wire))
+            self._take(self._client.read(bytes(wire)))
 
     @contextmanager
     def _noting(self) -> Iterator[None]:

@@ -43,7 +43,7 @@ class Screen:
         self.view = view
         self.ready = True
         self.deflates = False
-        self.write = None
+        self.write = self.descriptor = None
         self.drawn: dict[int, tuple[int, int]] = {}
         self.sums: dict[str, list[int]] = {}
         self.position: tuple[str, int] = ("", -1)

@@ -1,0 +1,33 @@
+"""Past a transport: when its descriptor may be written to, and how little waits in front of a peer.
+
+A transport without TLS is asked to tell of every byte that the kernel does not take: it calls `pause_writing`
+with the first, and `resume_writing` when it has none left. Whoever is not paused may therefore write to the
+descriptor itself, behind all that went through the transport. What the kernel does not take there goes to the
+transport, which finds out by itself what is wrong.
+"""
+
+import asyncio
+import socket
+from contextlib import suppress
+
+HIGH_WATER = 32 * 1024
+"""With TLS, where a transport counts what it encrypts: unsent bytes at which a peer counts as not reading."""
+
+NOT_SENT_LOW_WATER = 16 * 1024
+"""What the kernel takes before it is sent: little, for what waits there is old on arrival."""
+
+
+def narrow(transport: asyncio.Transport) -> int | None:
+    """Let little wait in the transport and in the kernel; the descriptor to write to, None with TLS.
+
+    It stays this connection's own until the transport's protocol has heard `connection_lost`.
+    """
+    connection = transport.get_extra_info("socket")
+    encrypts = transport.get_extra_info("sslcontext") is not None
+    transport.set_write_buffer_limits(high=HIGH_WATER if encrypts or connection is None else 0)
+    if connection is None:
+        return None
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        with suppress(OSError):  # a Unix socket has no such option
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER)
+    return None if encrypts else int(connection.fileno())
