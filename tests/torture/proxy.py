@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import random
 import socket
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -50,20 +51,32 @@ BACKLOG = 1024
 
 
 class Proxy:
-    """Listens on a port of its own, also over a time of refusing; `mode` may be set at any moment."""
+    """Listens on a port of its own, also over a time of refusing; `mode` may be set at any moment.
 
-    def __init__(self, host: str, port: int, *, seed: int = 0, listen: str = "127.0.0.1") -> None:
-        self.port = 0
+    `at` is where it listens; port 0 is a free one. `listens` and `connects` make its sockets, which are those
+    of another network where they are made there.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        seed: int = 0,
+        at: Address = ("127.0.0.1", 0),
+        listens: Callable[[], socket.socket] = socket.socket,
+        connects: Callable[[], socket.socket] = socket.socket,
+    ) -> None:
+        self.host, self.port = at
         self.accepted = 0
-        self._weather = Weather((host, port), random.Random(seed))
-        self._listen_on = listen
-        self._keeper = socket.socket()
+        self._weather = Weather((host, port), random.Random(seed), connects)
+        self._make = listens
+        self._keeper: socket.socket | None = None
         self._listener: socket.socket | None = None
         self._open: dict[Connection, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
-        _share(self._keeper)
-        self._keeper.bind((self._listen_on, 0))
+        self._keeper = self._bound()
         self.port = self._keeper.getsockname()[1]
         self._listen()
         return self
@@ -72,7 +85,8 @@ class Proxy:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self._listen_no_more()
-        self._keeper.close()
+        if self._keeper is not None:
+            self._keeper.close()
         tasks = list(self._open.values())
         for task in tasks:
             task.cancel()
@@ -121,10 +135,8 @@ class Proxy:
     def _listen(self) -> None:
         if self._listener is not None:
             return
-        self._listener = socket.socket()
-        _share(self._listener)
+        self._listener = self._bound()
         self._listener.setblocking(False)
-        self._listener.bind((self._listen_on, self.port))
         self._listener.listen(BACKLOG)
         asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
 
@@ -144,8 +156,10 @@ class Proxy:
             self._open[connection] = task
             task.add_done_callback(lambda _: self._open.pop(connection, None))
 
-
-def _share(listener: socket.socket) -> None:
-    """Let the keeper and the listener have one port."""
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    def _bound(self) -> socket.socket:
+        """A socket on our port, which the keeper and the listener share."""
+        made = self._make()
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.bind((self.host, self.port))
+        return made

@@ -83,8 +83,11 @@ Mode = Healthy | Delay | Drip | Silence | CutAfter | HalfClose | Refuse | Reset
 class Weather:
     """What all connections of a proxy go through now."""
 
-    def __init__(self, upstream: Address, chance: random.Random) -> None:
+    def __init__(
+        self, upstream: Address, chance: random.Random, connects: Callable[[], socket.socket]
+    ) -> None:
         self.upstream = upstream
+        self.connects = connects
         self.chance = chance
         self.mode: Mode = Healthy()
         self.changed = asyncio.Event()
@@ -128,7 +131,7 @@ class Connection:
     async def _connect(self) -> socket.socket:
         if isinstance(self.weather.mode, Reset):
             raise ConnectionResetError
-        upstream = socket.socket()
+        upstream = self.weather.connects()
         upstream.setblocking(False)
         self._sides.append(upstream)
         async with asyncio.timeout(CONNECT_SECONDS):
