@@ -16,7 +16,7 @@ import contextlib
 import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -189,11 +189,13 @@ async def open_street(
     redis: Redis | None = None,
     postgresql: PostgreSQL | None = None,
     each: Callable[[int], Settings] = lambda _number: {},
+    beside: Sequence[Callable[[Settings, Path], AbstractAsyncContextManager[Process]]] = (),
     **more: str,
 ) -> AsyncIterator[Street]:
     """Processes on servers of their own. A `redis` or `postgresql` that is given runs already.
 
     `each(number)` are settings of one process alone; one that names LD_PRELOAD is started, not forked.
+    `beside` makes further processes, by the settings and the street's folder; they come after the others.
     """
     async with AsyncExitStack() as stack:
         live = redis or _redis(stack, folder, redis_options)
@@ -214,6 +216,7 @@ async def open_street(
                 proxy = between[number, way] = await _proxy(stack, own, way)
                 own |= _by_way_of(proxy, own, way)
             servers.append(_process(ground, folder, number, own))
+        servers += [await stack.enter_async_context(make(given, folder)) for make in beside]
         async with asyncio.TaskGroup() as starting:
             for server in servers:
                 stack.push_async_callback(server.kill)
