@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket as sockets
+import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
@@ -106,7 +107,9 @@ def welcome() -> protocol.Welcome:
 
 
 @contextlib.asynccontextmanager
-async def serving(*, plain: bool = False, pulse: Pulse | None = None) -> AsyncIterator[House]:
+async def serving(
+    *, plain: bool = False, pulse: Pulse | None = None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[House]:
     """A real uvicorn on a port of its own, with `/ws` of ours, and `/echo` and `/page` of an app."""
     house = House(pulse or Pulse(heartbeat_seconds=10, liveness_seconds=30))
 
@@ -139,11 +142,14 @@ async def serving(*, plain: bool = False, pulse: Pulse | None = None) -> AsyncIt
         lifespan="off",
         timeout_graceful_shutdown=5,
     )
+    if tls is not None:
+        config.load()
+        config.ssl = tls
     house.server = server = uvicorn.Server(config)
     listener = sockets.create_server(("127.0.0.1", 0))
     task = asyncio.create_task(server.serve([listener]))
     house.port = listener.getsockname()[1]
-    house.url = f"ws://127.0.0.1:{house.port}/ws"
+    house.url = f"{'ws' if tls is None else 'wss'}://127.0.0.1:{house.port}/ws"
     await until(lambda: server.started)
     try:
         yield house

@@ -1,0 +1,203 @@
+"""Frames that go past the transport: whole and in order, whatever the kernel takes and whoever goes.
+
+On both event loops, for which of their bytes a transport holds back is each one's own affair.
+"""
+
+import asyncio
+import errno
+import os
+from typing import Any
+
+import pytest
+
+from channels import handshake, protocol
+from channels.line import Line
+from tests.channels.hall import LOOPS, Street, on_both_loops, run_on, street, writing
+from tests.channels.raw_peer import RawPeer
+from tests.channels.street import End, next_of, until
+from tests.support.certificates import client_context, server_context
+
+
+async def fill(street: Street, line: Line) -> None:
+    """Changes until the peer's buffers are full."""
+    for _ in range(2000):
+        await street.changes(slots=500)
+        if not line.ready:
+            return
+    raise AssertionError("it never filled")
+
+
+@on_both_loops
+async def test_a_tick_goes_past_the_transports() -> None:
+    async with street() as here, RawPeer(here.house.port) as peer:
+        line = await here.follows()
+        await peer.said()
+        with writing() as written:
+            await here.changes()
+        assert [descriptor for descriptor, _ in written] == [line.descriptor]
+        assert b'"delta"' in await peer.said()
+
+
+@on_both_loops
+async def test_a_frame_follows_what_was_answered_in_the_same_turn() -> None:
+    async with street() as here, RawPeer(here.house.port) as peer:
+        line = await here.follows()
+        await peer.said()
+        for ref in range(50):
+            line.answer(protocol.Ok(ref=ref))
+            await here.changes()
+        for ref in range(50):
+            assert b'"ref":%d}' % ref in await peer.said()
+            assert b'"delta"' in await peer.said()
+
+
+@pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS.keys())
+@pytest.mark.parametrize("taken", [0, 1, 60, -1])
+def test_what_the_kernel_does_not_take_follows_by_the_transport(loop: Any, taken: int) -> None:
+    kernel = os.write
+
+    def grudging(descriptor: int, wire: bytes) -> int:
+        if not taken:
+            raise BlockingIOError(errno.EAGAIN, "later")
+        return kernel(descriptor, wire[:taken])
+
+    async def work() -> None:
+        async with street() as here:
+            mute = here.mute()
+            await here.follows()
+            with writing(grudging) as written:
+                for _ in range(20):
+                    await here.changes()
+            assert len(written) == (20 if taken else 0)
+            await mute.reads(lambda: mute.story.count(b'"delta"') == 20)
+            assert here.is_shown_by(mute.story)
+
+    run_on(loop, work())
+
+
+@on_both_loops
+async def test_who_is_full_is_passed_over_and_holds_one_frame_then_gets_all_in_one() -> None:
+    async with street() as here:
+        mute = here.mute()
+        line = await here.follows()
+        with writing() as written:
+            await fill(here, line)
+            version, count = here.scene.truth.version, len(written)
+            assert 0 < (line.waiting_bytes() or 0) < 10_000  # the rest of the last frame, at most
+            for _ in range(20):
+                await here.changes()
+            assert len(written) == count
+        assert line.waiting_bytes() < 10_000  # type: ignore[operator]  # a line always knows
+        await mute.reads(
+            lambda: mute.story.endswith(b"]}") and line.ready and b'"from":%d,' % version in mute.story
+        )
+        assert here.is_shown_by(mute.story)
+
+
+@on_both_loops
+async def test_who_is_ready_has_nothing_waiting_whatever_was_written_before() -> None:
+    async with street() as here:
+        mute = here.mute()
+        line = await here.follows()
+        error = protocol.Error(code="internal", message="x" * 700, retry="later")
+        with writing() as written:
+            for _ in range(3000):
+                line.answer(error)
+                assert not (line.ready and line.waiting_bytes())
+                if not line.ready:
+                    break
+            assert line.waiting_bytes()
+            await here.changes()
+            assert not written
+        await mute.reads(lambda: mute.story.endswith(b"]}"))
+        assert here.is_shown_by(mute.story)
+
+
+@on_both_loops
+async def test_a_handshake_that_is_not_out_yet_is_waited_for() -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        answer = handshake.switching
+
+        def long_answer(*arguments: Any, more: Any, **named: Any) -> bytes:
+            return answer(*arguments, more=[*more, (b"x-long", b"x" * 3_000_000)], **named)
+
+        patched.setattr(handshake, "switching", long_answer)
+        async with street() as here:
+            mute = here.mute()
+            line = await here.follows()
+            assert not line.ready
+            with writing() as written:
+                await here.changes()
+                assert not written
+            await mute.reads(lambda: not mute.story.startswith(b"HTTP") and mute.story.endswith(b"}"))
+            await until(lambda: line.ready)
+            assert here.is_shown_by(mute.story)
+
+
+@on_both_loops
+async def test_one_that_was_reset_ends_by_its_transport_and_disturbs_nobody() -> None:
+    failed: list[int | None] = []
+    kernel = os.write
+
+    def watched(descriptor: int, wire: bytes) -> int:
+        try:
+            return kernel(descriptor, wire)
+        except OSError as error:
+            failed.append(error.errno)
+            raise
+
+    async with street() as here, RawPeer(here.house.port) as peer:
+        staying = await here.follows()
+        await peer.said()
+        mute = here.mute()
+        going = await here.follows()
+        mute.resets()
+        with writing(watched):
+            await here.changes()
+        assert failed in ([errno.EPIPE], [errno.ECONNRESET])
+        assert await next_of(here.house.ended) == End(1006, clean=False)
+        assert going.closed_with == 1006
+        assert here.scene.hub._followed.keys() == {staying, going}, "nobody was dropped as broken"
+        assert b'"delta"' in await peer.said()
+
+
+@on_both_loops
+async def test_nothing_is_written_to_who_has_closed_nor_to_who_has_its_number_next() -> None:
+    async with street() as here:
+        mute = here.mute()
+        line = await here.follows()
+        number = line.descriptor
+        line.close(4200, "busy")
+        with writing() as written:
+            await here.changes()
+            mute.resets()
+            await next_of(here.house.ended)
+            await until(lambda: line not in here.house.server.server_state.connections)
+            assert line.descriptor is None
+            await asyncio.sleep(0)
+            opened = [os.open(os.devnull, os.O_WRONLY)]
+            while opened[-1] != number and len(opened) < 100:
+                opened.append(os.open(os.devnull, os.O_WRONLY))
+            await here.changes()
+            for each in opened:
+                os.close(each)
+        assert number in opened
+        assert not written
+
+
+@on_both_loops
+async def test_with_tls_everything_goes_through_the_transport() -> None:
+    async with (
+        street(tls=server_context("127.0.0.1")) as here,
+        here.house.connect(ssl=client_context(), compression=None) as client,
+    ):
+        line = await here.follows()
+        assert line.descriptor is None
+        await client.recv()
+        with writing() as written:
+            for _ in range(10):
+                assert line.ready
+                await here.changes()
+        assert not written
+        for _ in range(10):
+            assert '"delta"' in str(await client.recv())
