@@ -15,6 +15,7 @@ from tests.support.waiting import until
 from tests.torture.proxy import Healthy, Proxy, Silence
 
 REPLICA_SECONDS = 10
+OTHER_PASSWORD = "another"
 
 
 class FlushRedis:
@@ -125,7 +126,7 @@ class PromoteLaggingReplica:
 
     async def _follows(self, replica: Redis, port: int) -> None:
         async with open_redis(replica.url) as client:
-            await client.config_set("masterauth", replica.url.partition("//:")[2].partition("@")[0])
+            await client.config_set("masterauth", password(replica))
             await client.replicaof("127.0.0.1", str(port))
             await until(lambda: _is_linked(client), REPLICA_SECONDS)
 
@@ -162,8 +163,7 @@ class StallSubscriber:
         if self._writer is not None:
             return "stalls already"
         reader, self._writer = await asyncio.open_connection("127.0.0.1", self._redis.port, limit=1)
-        password = self._redis.url.partition("//:")[2].partition("@")[0]
-        self._writer.write(f"AUTH {password}\r\nPSUBSCRIBE {self._pattern}\r\n".encode())
+        self._writer.write(f"AUTH {password(self._redis)}\r\nPSUBSCRIBE {self._pattern}\r\n".encode())
         await reader.read(1)
         self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport reads
         return f"subscribed to {self._pattern} and reads nothing"
@@ -193,3 +193,40 @@ async def offset(redis: Redis) -> int:
     async with open_redis(redis.url) as client:
         found = await client.info("replication")
     return int(found.get("slave_repl_offset" if found["role"] == "slave" else "master_repl_offset", 0))
+
+
+class ChangePassword:
+    """Another password is asked for, of those too who are connected: they are all sent away."""
+
+    name = "change redis' password"
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._own: RedisClient | None = None
+
+    async def strike(self, _chance: random.Random) -> str:
+        if self._own is not None:
+            return "is changed already"
+        # this connection stays: it is how we see what happens, and the way back
+        self._own = RedisClient.from_url(self._redis.url, single_connection_client=True)
+        await self._own.config_set("requirepass", OTHER_PASSWORD)
+        killed = await self._own.client_kill_filter(_type="normal", skipme=True)
+        killed += await self._own.client_kill_filter(_type="pubsub")
+        return f"changed the password, sent {killed} away"
+
+    async def connects(self) -> int:
+        """How many connections Redis has been asked for since it started."""
+        assert self._own is not None, "strike first"
+        return int((await self._own.info("stats"))["total_connections_received"])
+
+    async def heal(self) -> None:
+        if self._own is None:
+            return
+        await self._own.config_set("requirepass", password(self._redis))
+        await self._own.aclose()
+        self._own = None
+
+
+def password(redis: Redis) -> str:
+    """What its clients have to know."""
+    return redis.url.partition("//:")[2].partition("@")[0]
