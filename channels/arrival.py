@@ -20,6 +20,7 @@ from channels.handshake import Knock
 from channels.house import Deadlines, House
 from channels.line import Line
 from channels.socket import Denial, Door
+from channels.together import Together
 
 ASK_SECONDS = 10.0
 """How long it may take to ask others about a handshake, before its connection is cut."""
@@ -52,7 +53,12 @@ class Lines:
             loop = asyncio.get_running_loop()
             self._state = server_state
             self._house = House(
-                self._door, loop, server_state.connections, server_state.tasks, Deadlines(loop)
+                self._door,
+                loop,
+                server_state.connections,
+                server_state.tasks,
+                Deadlines(loop),
+                Together(),
             )
         return self._house
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from channels.socket import Door
+from channels.together import Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class House:
     connections: set[Any]
     tasks: set["asyncio.Task[None]"]
     deadlines: "Deadlines"
+    together: Together
 
 
 class Late(Protocol):

@@ -33,6 +33,7 @@ from channels.handshake import Knock
 from channels.house import House
 from channels.protocol import CloseCode, ServerMessage, close_reason
 from channels.socket import ABNORMAL, Socket
+from channels.together import Talker
 
 CONTROL_BURST = 20
 CONTROL_PER_SECOND = 5.0
@@ -48,7 +49,7 @@ _LONGER_THAN_CONTROL = 6 + 126
 _log = logging.getLogger("holdfast.socket")
 
 
-class Line(Socket, asyncio.Protocol):
+class Line(Socket, Talker):
     """One open connection. Times are the event loop's."""
 
     __slots__ = (
@@ -60,6 +61,7 @@ class Line(Socket, asyncio.Protocol):
         "_paused",
         "_pinged",
         "_reader",
+        "_together",
         "_transport",
         "last_received",
     )
@@ -67,11 +69,11 @@ class Line(Socket, asyncio.Protocol):
     def __init__(self, house: House, transport: asyncio.Transport, *, deflates: bool) -> None:
         super().__init__(house.door)
         self.deflates = deflates
-        self.write = transport.write
+        self.write = self._say
         self.descriptor = narrow(transport)
         self.last_received = house.loop.time()
         self._house = house
-        self._transport = transport
+        self._transport, self._together = transport, house.together
         self._first = 0
         self._reader: Reader | None = None
         self._paused = transport.get_write_buffer_size() > 0
@@ -88,7 +90,7 @@ class Line(Socket, asyncio.Protocol):
 
     # -- uvicorn and the transport ---------------------------------------------------------------------------
 
-    def data_received(self, data: bytes) -> None:
+    def _received(self, data: bytes) -> None:
         """One whole message or pong at once is the usual case; everything else goes through a reader."""
         self.last_received = self._house.loop.time()
         if self._reader is None:
@@ -201,13 +203,13 @@ class Line(Socket, asyncio.Protocol):
             if self._paused:
                 self._pinged = payload
             else:
-                self._transport.write(control_frame(PONG, payload))
+                self._say(control_frame(PONG, payload))
 
     def _said_goodbye(self, code: int) -> None:
         """The peer's close frame: its own, which is answered, or the answer to ours."""
         self._deaf = True
         if self._over(code):
-            self._transport.write(close_frame(code))
+            self._say_last(close_frame(code))
             self._house.loop.call_soon(self._tell_clean_end)
         self._transport.close()
         self._cut_later()
@@ -217,7 +219,7 @@ class Line(Socket, asyncio.Protocol):
     def push(self, frame: Frame) -> None:
         """Take a broadcast; only while ready."""
         if self.ready:
-            self._transport.write(frame.deflated_wire if self.deflates else frame.wire)
+            self._say(frame.deflated_wire if self.deflates else frame.wire)
         else:
             super().push(frame)
 
@@ -226,12 +228,12 @@ class Line(Socket, asyncio.Protocol):
         if self._paused or self._answers or self.closed_with is not None:
             super().answer_all(messages)
         else:
-            self._transport.write(b"".join(frame(message, self.codec).wire for message in messages))
+            self._say(b"".join(frame(message, self.codec).wire for message in messages))
 
     def _write_now(self, made: Frame) -> bool:
         if self._paused:
             return False
-        self._transport.write(made.wire)
+        self._say(made.wire)
         return True
 
     def _resumed(self) -> None:
@@ -253,7 +255,7 @@ class Line(Socket, asyncio.Protocol):
     def close(self, code: int, words: str = "", retry_after: float | None = None) -> None:
         """Begin to close, behind what the transport holds; cut after CLOSE_SECONDS."""
         if self._over(code):
-            self._transport.write(close_frame(code, close_reason(words, retry_after)))
+            self._say_last(close_frame(code, close_reason(words, retry_after)))
             self._cut_later()
             self._house.loop.call_soon(self._tell_abnormal_end)
 
