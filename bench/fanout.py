@@ -25,11 +25,15 @@ COMMAND = "make bench-fanout"
 LIMIT, OURS = "C loop of send()", "**Holdfast**"
 SEATS = [f"s{number}" for number in range(300, 320)]
 GOAL = 1.25
-PACE = 20.0  # messages a second
+PACE = 15.0
+"""Messages a second: none of them is busy all the time then, and Holdfast merges no two of them."""
+
 SETTLED = 0.3
 """Seconds in which no frame comes when all have come."""
 
 PATIENCE = 20.0
+IDLE_SECONDS = 7.0
+"""For how long all rest, for each second that each publishes: at least a heartbeat's time."""
 
 
 @contextlib.contextmanager
@@ -66,6 +70,8 @@ class Contest:
         self.sizes: dict[str, float] = {}
         self.units: dict[str, float] = {}
         self.watchers_cpu: dict[str, float] = {}
+        self.merged: dict[str, int] = {}
+        self.idle: dict[str, float] = {}
 
     def joins(self, peer: Peer) -> None:
         """Open all its watchers."""
@@ -103,7 +109,17 @@ class Contest:
         self.sizes[name] = (after.bytes - before.bytes) / frames
         self.watchers_cpu[name] = max(self.watchers_cpu.get(name, 0), (after.cpu - before.cpu) / took)
         if frames < messages * self._number:
+            self.merged[name] = self.merged.get(name, 0) + messages - round(frames / self._number)
             rig.say(f"{name}: {frames} frames of {messages * self._number}")
+
+    def rests(self, seconds: float) -> None:
+        """What each uses while nothing is published: heartbeats, deadlines, whatever else it does."""
+        before, began = {name: peer.program.cpu() for name, (peer, _) in self.peers.items()}, time.monotonic()
+        time.sleep(seconds)  # what is used in this time is what is counted
+        took = time.monotonic() - began
+        self.idle = {
+            name: (peer.program.cpu() - before[name]) / took for name, (peer, _) in self.peers.items()
+        }
 
     def _settled(self, watchers: Watchers) -> Stats:
         """The count when nothing more comes."""
@@ -138,6 +154,8 @@ def contest(watchers: int, rounds: int, seconds: float, *, fetches: bool = True)
             except Missing as reason:
                 rig.say(f"{name} takes no part: {reason}")
                 run.missing[name] = str(reason)
+        rig.say("nothing is published")
+        run.rests(IDLE_SECONDS * seconds)
         for number in range(rounds):
             rig.say(f"round {number + 1} of {rounds}")
             for name in run.peers:
@@ -162,6 +180,9 @@ def result_of(run: Contest, options_say: str) -> report.Result:
         spread = f"rounds {min(run.costs[name]):.2f} to {max(run.costs[name]):.2f} µs"
         watching = f"watchers {100 * run.watchers_cpu[name]:.0f} % of a core"
         note = f"{run.sizes[name]:.0f} B a frame; {spread}; {watching}"
+        if name == OURS:
+            merged = run.merged.get(name, 0)
+            note += f"; {1e3 * run.idle[name]:.0f} ms a second when nothing is sent; {merged} messages merged"
         result.add(
             name, f"{cost:.2f} µs a frame, {ratio:.2f} of the C loop", goal, reached=reached, note=note
         )
@@ -169,7 +190,7 @@ def result_of(run: Contest, options_say: str) -> report.Result:
         result.add(name, "not measured", note=reason)
     result.facts = {
         "watchers": options_say, "microseconds": medians, "rounds": run.costs, "missing": run.missing,
-        "watchers_cpu": run.watchers_cpu, "bytes": run.sizes,
+        "watchers_cpu": run.watchers_cpu, "bytes": run.sizes, "idle": run.idle, "merged": run.merged,
     }  # fmt: skip
     return result
 

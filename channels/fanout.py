@@ -36,8 +36,8 @@ _log = logging.getLogger("holdfast.hub")
 
 
 def next_tick(cost: float) -> float:
-    """How long to merge after a tick that took `cost` seconds of work."""
-    return min(LONGEST_TICK, max(SHORTEST_TICK, cost / SEND_SHARE))
+    """How long to merge after a tick that took `cost` seconds of work, which the next will take too."""
+    return min(LONGEST_TICK, max(SHORTEST_TICK, cost / SEND_SHARE - cost))
 
 
 class Fanout:

@@ -32,7 +32,7 @@ async def test_the_hub_sends_checks_and_repeats_by_itself(monkeypatch: pytest.Mo
 
 async def test_a_tick_grows_with_what_sending_costs(scene: Scene) -> None:
     assert fanout.next_tick(0.0) == fanout.SHORTEST_TICK
-    assert fanout.next_tick(0.04) == pytest.approx(0.1)
+    assert 0.04 / (0.04 + fanout.next_tick(0.04)) == pytest.approx(fanout.SEND_SHARE)
     assert fanout.next_tick(10.0) == fanout.LONGEST_TICK
     assert await scene.hub.fanout.send_news() == 0.0
 
