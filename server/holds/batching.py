@@ -13,7 +13,7 @@ import hiredis
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from channels.cluster import Cluster, ask, slot_of_command
+from channels.cluster import Cluster, ask, slot_of, slot_of_command
 from server.errors import Overloaded
 from server.holds.wire import Answer, Command, Wire, settle
 
@@ -26,8 +26,8 @@ SECONDS = 1.0  # without any answer, until Redis counts as away
 class Caller(Protocol):
     """Whoever sends commands."""
 
-    def call(self, *command: Any) -> Awaitable[Any]:
-        """The answer to one command."""
+    def call(self, *command: Any, at: str | None = None) -> Awaitable[Any]:
+        """The answer to one command; one without a key goes to the server that has the key `at`."""
         ...
 
 
@@ -51,7 +51,7 @@ class Batcher:
         self._keeping: asyncio.Task[None] | None = None
         self._is_due = False
 
-    def call(self, *command: Any) -> Answer:
+    def call(self, *command: Any, at: str | None = None) -> Answer:  # noqa: ARG002  # one server has all keys
         """Redis' answer to one command, or what redis-py raises, or Overloaded.
 
         It is packed here: one that cannot be must leave no place among the answers on the wire.
@@ -113,8 +113,8 @@ class ClusterBatcher:
         self._nodes = cluster.nodes
         self._batchers: WeakKeyDictionary[Redis, Batcher] = WeakKeyDictionary()
 
-    async def call(self, *command: Any) -> Any:
-        """As Batcher.call, at the server that has the command's key."""
+    async def call(self, *command: Any, at: str | None = None) -> Any:
+        """As Batcher.call, at the server that has the command's key, or the key `at`."""
 
         async def send(client: Redis, asking: bool) -> Any:
             if asking:
@@ -124,4 +124,4 @@ class ClusterBatcher:
                 batcher = self._batchers[client] = Batcher(client)
             return await batcher.call(*command)
 
-        return await self._nodes.route(slot_of_command(command), send)
+        return await self._nodes.route(slot_of_command(command) if at is None else slot_of(at), send)

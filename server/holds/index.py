@@ -136,7 +136,7 @@ class Index:
     async def resource_of(self, session: str, hold: str) -> str | None:
         """Where a hold of this session is or, for a while, was."""
         entry, ended = await asyncio.gather(
-            self._scripts.command("HGET", _key(session, "holds"), hold),
+            self._scripts.command("HGET", _key(session, "cart"), hold),
             self._scripts.command("GET", _key(session, "ended", hold)),
         )
         if entry is not None:

@@ -83,11 +83,15 @@ class HoldRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class HoldEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of one hold, as every process hears it; `reason` is "" unless the hold ended or moved back."""
+    """A change of one hold, as every process hears it; `reason` is "" unless the hold ended or moved back.
+
+    `epoch` and `version` are its resource's.
+    """
 
     hold: Hold
     reason: str
     version: int
+    epoch: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,6 @@ from redis.exceptions import (
     AskError,
     ClusterDownError,
     MasterDownError,
-    NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     ResponseError,
@@ -51,23 +51,45 @@ _ALL_HERE = """do
   local tag = string.match(KEYS[1], '{[^}]*}')
   redis.call('EXISTS', tag .. ':nowhere:1', tag .. ':nowhere:2')
 end"""
+_UNKNOWN = "Function not found"
+_NAME = "holdfast_name"
+_LIBRARY = f"""#!lua name={_NAME}
+local KEYS, ARGV
+%(pieces)s
+local function call()
+%(first)s
+%(call)s
+%(body)s
+end
+redis.register_function{{
+  function_name = '{_NAME}', flags = {{%(flags)s}},
+  callback = function(keys, arguments)
+    KEYS, ARGV = keys, arguments
+    return call()
+  end,
+}}
+"""
 _NOT_ALL_HERE = "ttempted to access a non local key"  # Redis and Valkey begin it differently
 
 
+EACH_CALL = "-- each call:"
+"""In a piece: what stands before is done once, when Redis learns the script; what follows at each call."""
+
+
 class Script(msgspec.Struct, frozen=True):
-    """One script's whole text, and the SHA-1 that Redis knows it by."""
+    """One script as a library of Redis, and the name of the function in it, which says its SHA-1."""
 
     name: str
     text: str
-    sha: str
+    function: str
 
 
 @cache
 def script(name: str, *, in_cluster: bool = False) -> Script:
     """`lua/<name>.lua` behind the pieces of `lua/lib/` that its line `-- uses:` names.
 
-    The first line makes Redis strict: in a cluster it refuses keys of two slots. A line `-- flags:` may
-    follow; Redis' documentation of scripts lists them.
+    A function, not a text to evaluate: whatever is defined would be defined anew at each call, which takes
+    longer than all else that a script does. A line `-- flags:` may follow; Redis' documentation lists them.
     """
     body = (FOLDER / f"{name}.lua").read_text()
     flags = re.search(r"^-- flags: (.+)$", body, re.MULTILINE)
@@ -75,9 +97,17 @@ def script(name: str, *, in_cluster: bool = False) -> Script:
     if uses is None:
         raise ValueError(f"{name}.lua has no line that says what it uses")
     pieces = [(FOLDER / "lib" / f"{piece}.lua").read_text() for piece in uses[1].split()]
-    head = "#!lua" if flags is None else f"#!lua flags={flags[1]}"
-    text = "\n".join([head, *([_ALL_HERE] if in_cluster else []), *pieces, body])
-    return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+    parts = [piece.partition(EACH_CALL) for piece in pieces]
+    text = _LIBRARY % {
+        "pieces": "\n".join(before for before, _, _ in parts),
+        "first": _ALL_HERE if in_cluster else "",
+        "call": "\n".join(after for _, _, after in parts),
+        "body": body,
+        "flags": "" if flags is None else f"'{flags[1]}'",
+    }
+    digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    function = f"holdfast_{name}_{digest}"
+    return Script(name, text.replace(_NAME, function), function)
 
 
 def names() -> list[str]:
@@ -105,6 +135,7 @@ class Scripts:
         self._batcher = batcher(client)
         self.in_cluster = isinstance(client, Cluster)
         self._clock = clock
+        self._taught: set[str] = set()
 
     async def run(self, name: str, key: Keys, content: Mapping[str, Any], *blobs: bytes) -> bytes:
         """Run `lua/<name>.lua` on `key`, or on several, with `content` as its input; its answer as msgpack.
@@ -133,9 +164,38 @@ class Scripts:
     async def _evaluate(self, it: Script, key: Keys, given: tuple[bytes, ...]) -> Any:
         keys = (key,) if isinstance(key, str) else key
         try:
-            return await self._batcher.call("EVALSHA", it.sha, len(keys), *keys, *given)
-        except NoScriptError:
-            return await self._batcher.call("EVAL", it.text, len(keys), *keys, *given)
+            return await self._batcher.call("FCALL", it.function, len(keys), *keys, *given)
+        except ResponseError as error:
+            if _UNKNOWN not in str(error):
+                raise
+        await self._teach(it, keys[0])
+        return await self._batcher.call("FCALL", it.function, len(keys), *keys, *given)
+
+    async def _teach(self, it: Script, key: str) -> None:
+        """Let the server that has `key` know the script; several may do so at once."""
+        if it.name not in self._taught:
+            self._taught.add(it.name)
+            await self._forget_others(it, key)
+        try:
+            await self._batcher.call("FUNCTION", "LOAD", it.text, at=key)
+        except ResponseError as error:
+            if "already exists" not in str(error):
+                raise
+
+    async def _forget_others(self, it: Script, key: str) -> None:
+        """Delete what other versions of Holdfast left of this script.
+
+        One that still runs teaches its own again. Each process deletes once, so that two versions do not
+        take turns for ever.
+        """
+        call = self._batcher.call
+        for found in await call("FUNCTION", "LIST", "LIBRARYNAME", f"holdfast_{it.name}_*", at=key):
+            library = (found if isinstance(found, dict) else dict(zip(found[::2], found[1::2], strict=True)))[
+                b"library_name"
+            ].decode()
+            if re.fullmatch(rf"holdfast_{it.name}_[0-9a-f]{{40}}", library) and library != it.function:
+                with suppress(ResponseError):  # another process was faster
+                    await call("FUNCTION", "DELETE", library, at=key)
 
     async def command(self, *command: Any) -> Any:
         """One plain command, sent along with the scripts."""

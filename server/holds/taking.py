@@ -126,6 +126,7 @@ class Taking:
                 **self._index.joining(asked.session, self._opening(asked), lasts_ms=terms.max_ms),
                 **self._content(asked, terms.hold_ms, terms.max_ms),
                 other=new_reference(),
+                is_new=asked.op is None,
                 on_its_way_ms=ON_ITS_WAY_MS,
             )
         except ClusterCrossSlotError:

@@ -1,5 +1,5 @@
 -- A booking is confirmed: its holds here, held or paying, become booked for good.
--- uses: resource loaded steady days records commit holds keep
+-- uses: call bytes resource loaded steady days records holds commit keep
 --
 -- In:  holds [ids], booking
 -- Out: status confirmed: version · unloaded · loading

@@ -1,5 +1,5 @@
 -- All that is known of a grid at one moment.
--- uses: resource
+-- uses: call resource
 -- flags: no-writes
 --
 -- In:  –

@@ -1,5 +1,5 @@
 -- A pending booking ends without its holds going back: paying → free.
--- uses: resource loaded steady days records commit holds keep
+-- uses: call bytes resource loaded steady days records holds commit keep
 --
 -- In:  holds [ids], booking, as (released or expired), reason
 -- Out: status ended: version · unloaded · loading

@@ -1,5 +1,5 @@
 -- Gives back one batch of what is due: one version, one publish.
--- uses: resource loaded days records commit holds keep due
+-- uses: call bytes resource loaded days records holds commit keep due
 --
 -- In:  limit, liveness (whether it counts besides deadlines), reference? (only this cart)
 -- Out: status expired: holds (what ended), next? (ms, when there is more to do), epoch, version, layout, run_id

@@ -1,5 +1,5 @@
 -- A pending booking is cancelled: its paying holds here go back to the cart.
--- uses: resource loaded steady days records commit holds keep live cart
+-- uses: call bytes resource loaded steady days records holds commit keep live cart
 --
 -- In:  holds [ids], booking; expires_at (ms), or hold_ms, max_ms and first_hold_at to reckon it from; first_hold_at?
 -- Out: status given: holds (those that went back), expires_at, version · unloaded · loading

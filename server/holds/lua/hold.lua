@@ -1,5 +1,5 @@
 -- Takes items, or the best places, for a session: all of them or none.
--- uses: resource loaded days records commit holds keep due live ops cart best taking
+-- uses: call bytes resource loaded days records holds commit keep due live ops cart best taking
 --
 -- In:  id, session, resource, layout, op?
 --      items [[index, quantity], …], or best {quantity, category?, adjacent}

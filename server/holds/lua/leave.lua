@@ -1,6 +1,6 @@
 -- Starts the grace of sessions that have holds here, as far as one process (or the field `leave`, HTTP's) can say:
 -- what another process keeps up stays up.
--- uses: resource live
+-- uses: call resource live
 --
 -- In:  field, grace_ms, sessions
 -- Out: status left

@@ -1,8 +1,9 @@
 -- A session's whole index.
--- uses: session
+-- uses: call session
 -- flags: no-writes
 --
 -- In:  –
 -- Out: status listed: entries, cart? {reference, owner, currency, first_hold_at}
 
-return answer({status = 'listed', entries = read_entries(), cart = read_cart()})
+local cart, entries = read_index()
+return answer({status = 'listed', entries = entries, cart = cart})

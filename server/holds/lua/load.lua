@@ -1,5 +1,5 @@
 -- Builds a resource anew under a new epoch: booked and paying from PostgreSQL, held from what Redis still has.
--- uses: resource days records commit holds keep
+-- uses: call bytes resource days records holds commit keep
 --
 -- In:  token (the lease), resource, epoch, layout, width, count, currency, run_id
 --      best [[category, candidates], …], pending: the holds of pending bookings, whole

@@ -1,5 +1,5 @@
 -- Moves the deadline of a cart's holds in this resource, and puts them under another reference if one is given.
--- uses: resource loaded days records commit holds keep live ops cart
+-- uses: call bytes resource loaded days records holds commit keep live ops cart
 --
 -- In:  session, holds [ids], op?; expires_at (ms), or hold_ms, max_ms and first_hold_at to reckon it from
 --      reference?, first_hold_at?

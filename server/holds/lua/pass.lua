@@ -1,5 +1,5 @@
 -- Time has come on for a grid: steps that have begun can no longer be had, at its midnight what is shown moves on.
--- uses: resource loaded days records commit
+-- uses: call bytes resource loaded days records holds commit
 --
 -- In:  layout, origin, step_ms, first (step of its today), count (steps shown from there)
 -- Out: status passed: version, passed (steps before it are past), first · unloaded · outdated

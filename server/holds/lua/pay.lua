@@ -1,5 +1,5 @@
 -- A booking begins to be paid: held → paying, all of its holds here or none; once more, with a later deadline.
--- uses: resource loaded steady days records commit holds keep
+-- uses: call bytes resource loaded steady days records holds commit keep
 --
 -- In:  holds [ids], booking, until_ms
 -- Out: status paying (also when they are already, for this booking) · ended: ended [ids], nothing changed

@@ -1,5 +1,5 @@
 -- Says again what came of a hold that was made, or refused, under an op.
--- uses: resource loaded ops holds
+-- uses: call bytes resource loaded holds ops
 -- flags: no-writes
 --
 -- In:  id, session, op?

@@ -1,5 +1,5 @@
 -- Says that sessions are alive on one process: those that have holds here, for as long as `live_ms`.
--- uses: resource live
+-- uses: call resource live
 --
 -- In:  process, live_ms, sessions
 -- Out: status renewed

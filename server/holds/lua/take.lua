@@ -1,5 +1,5 @@
 -- Joins the session's index and takes, in one call, where one server has all of Redis: join.lua and hold.lua.
--- uses: session joining resource loaded days records commit holds keep due live ops cart best taking
+-- uses: call bytes session joining resource loaded days records holds commit keep due live ops cart best taking
 --
 -- In:  as join.lua (KEYS[2] is the session's cart); as hold.lua but for what follows from the index (reference,
 --      first_hold_at, pending, joining); other, the reference of a cart that is new in this resource alone

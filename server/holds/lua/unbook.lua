@@ -1,5 +1,5 @@
 -- A confirmed booking is cancelled: booked → free, once for each hold.
--- uses: resource loaded steady days records commit
+-- uses: call bytes resource loaded steady days records holds commit
 --
 -- In:  holds (whole ones), booking, epoch
 -- Out: status unbooked: version (what was done before, or before the resource was rebuilt, is not done again)

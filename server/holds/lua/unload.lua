@@ -1,5 +1,5 @@
 -- Forgets a resource that is gone from the catalogue; its holds are told `lost`.
--- uses: resource days records commit holds keep
+-- uses: call bytes resource days records holds commit keep
 --
 -- In:  –
 -- Out: status unloaded (always)

@@ -1,7 +1,8 @@
 -- One version, one log entry and one publish for all that a script changed.
 
 local LOG_KEEPS, LOG_TRIMS, LOG_SECONDS, LOG_AT_MOST = 2000, 64, 60, 200000
-local events = {}
+local LOG_LOOKS = 16 -- versions: whether the log is too long is seen at one of so many, by chance
+local events
 
 -- Let every process hear of a hold that changed. `reason` is '' unless it ended or went back to its cart.
 local function tell(hold, reason)
@@ -20,8 +21,9 @@ end
 
 -- The oldest entries go in lots, once there are twice as many as promised and all of the lot are old enough.
 local function trim_log(log)
+  if meta.version % LOG_LOOKS ~= 0 then return end
   local length = redis.call('XLEN', log)
-  if length <= LOG_KEEPS or length % LOG_TRIMS ~= 0 then return end
+  if length <= LOG_KEEPS then return end
   local lot = redis.call('XRANGE', log, '-', '+', 'COUNT', LOG_TRIMS)
   local youngest = tonumber(string.match(lot[#lot][1], '^%d+'))
   if youngest < micros - LOG_SECONDS * 1000000 then
@@ -37,10 +39,16 @@ local function log_and_publish(from, flat)
   publish_change(from, packed)
 end
 
+-- What all of a message's events end with: the resource's epoch and version, after `hold` and `reason`.
 local function publish_events()
   if #events == 0 then return end
-  for _, event in ipairs(events) do event.version = meta.version end
-  redis.call('PUBLISH', 'holdfast:sessions', cmsgpack.pack(events))
+  local position = '\165epoch' .. cmsgpack.pack(meta.epoch) .. '\167version' .. cmsgpack.pack(meta.version)
+  local parts = {list_head(#events)}
+  for _, event in ipairs(events) do
+    parts[#parts + 1] = '\132\164hold' .. packed_hold(event.hold) .. '\166reason' .. cmsgpack.pack(event.reason)
+      .. position
+  end
+  redis.call('PUBLISH', 'holdfast:sessions', table.concat(parts))
 end
 
 -- The log of before helps nobody: everybody reads the resource again.
@@ -65,3 +73,7 @@ local function commit()
   end
   publish_events()
 end
+
+-- each call:
+
+events = {}

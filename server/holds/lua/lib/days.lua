@@ -3,7 +3,7 @@
 -- hands in what that is: `input.days` are the numbers of the chunks, ARGV[2] their records, one after the other.
 
 local KEPT = 2 -- chunks before that of `first`: they have all of yesterday
-local found, stored = {}, {}
+local found, stored
 
 local function first_kept(first)
   return math.floor(first / meta.chunk) - KEPT
@@ -59,3 +59,7 @@ local function other_layout()
   if input.layout > meta.layout then return answer({status = 'outdated'}) end
   return answer({status = 'newer', layout = meta.layout})
 end
+
+-- each call:
+
+found, stored = {}, {}

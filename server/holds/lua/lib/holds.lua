@@ -1,8 +1,23 @@
 -- Holds, one key each; those that are live also stand in their session's set and in one of two sets by time.
 
+local packed_holds -- as they stand in Redis, by the table of each
+
 local function read(id)
   local packed = redis.call('GET', key('hold', id))
-  return packed and cmsgpack.unpack(packed)
+  if not packed then return nil end
+  local hold = cmsgpack.unpack(packed)
+  packed_holds[hold] = packed
+  return hold
+end
+
+-- A hold as it was last read or written.
+local function packed_hold(hold)
+  return packed_holds[hold]
+end
+
+local function write_hold(hold, ...)
+  packed_holds[hold] = cmsgpack.pack(hold)
+  redis.call('SET', key('hold', hold.id), packed_holds[hold], ...)
 end
 
 -- A hold past its deadline counts as ended, swept or not; one that is being paid ends only by its booking.
@@ -25,3 +40,7 @@ local function holds_of(session)
   table.sort(found, by_age)
   return found
 end
+
+-- each call:
+
+packed_holds = {}

@@ -2,10 +2,16 @@
 
 local TOMBSTONE = 600000 -- ms for which an ended hold still answers with its last status
 
+local function keep_new(hold)
+  write_hold(hold)
+  redis.call('ZADD', key('deadlines'), hold.expires_at, hold.id)
+  redis.call('SADD', key('session', hold.session), hold.id)
+end
+
 local function keep(hold)
   local stands, leaves = key('deadlines'), key('paying')
   if hold.status == 'paying' then stands, leaves = leaves, stands end
-  redis.call('SET', key('hold', hold.id), cmsgpack.pack(hold))
+  write_hold(hold)
   redis.call('ZADD', stands, hold.expires_at, hold.id)
   redis.call('ZREM', leaves, hold.id)
   redis.call('SADD', key('session', hold.session), hold.id)
@@ -24,7 +30,7 @@ local function bury(hold, status, reason)
   redis.call('SREM', session, hold.id)
   if redis.call('EXISTS', session) == 0 then forget_liveness(hold.session) end
   hold.status = status
-  redis.call('SET', key('hold', hold.id), cmsgpack.pack(hold), 'PX', TOMBSTONE)
+  write_hold(hold, 'PX', TOMBSTONE)
   tell(hold, reason)
 end
 

@@ -1,6 +1,8 @@
 -- Liveness: a session's hash of process → live until (ms), and the latest of them in one set for all sessions.
 -- A session without fields lives to its deadline.
 
+local SAID_LATELY = 1000 -- ms
+
 local function weigh_liveness(session)
   local latest
   for _, live_until in ipairs(redis.call('HVALS', key('live', session))) do
@@ -15,6 +17,21 @@ end
 
 local function set_liveness(session, field, live_until)
   redis.call('HSET', key('live', session), field, live_until)
+end
+
+-- A socket of the session is on this process, for all that is known until `live_until`: written where it was not
+-- said a moment ago. That its page said it leaves is forgotten.
+local function stays_alive(session, process, live_until)
+  local flat, leaves, latest, before = redis.call('HGETALL', key('live', session)), false, live_until, 0
+  for place = 1, #flat, 2 do
+    if flat[place] == 'leave' then leaves = true
+    elseif flat[place] == process then before = tonumber(flat[place + 1])
+    else latest = math.max(latest, tonumber(flat[place + 1])) end
+  end
+  if not leaves and before <= live_until and live_until - before < SAID_LATELY then return end
+  if leaves then redis.call('HDEL', key('live', session), 'leave') end
+  set_liveness(session, process, live_until)
+  redis.call('ZADD', key('lives'), latest, session)
 end
 
 -- A session that does something has not left, though its page may have said so.

@@ -16,10 +16,10 @@ local function remembered(command)
   return answer(first)
 end
 
-local function remember(command, content, live_until)
-  if input.op then
-    content.command = command
-    redis.call('SET', op_key(), cmsgpack.pack(content), 'PX', math.max(0, live_until - now) + AFTER)
-  end
-  return answer(content)
+-- Answers `content`, with `count` more fields that are packed in `bytes`, and remembers it.
+local function remember(command, content, live_until, count, bytes)
+  content.command = input.op and command
+  local packed = extended(content, count or 0, bytes or '')
+  if input.op then redis.call('SET', op_key(), packed, 'PX', math.max(0, live_until - now) + AFTER) end
+  return answer_packed(packed)
 end

@@ -3,7 +3,7 @@
 -- A grid's records are in one string for each chunk of its steps (days.lua); nobody can have a step that is past.
 
 local FORMATS = {[1] = '<BBBB', [2] = '<HHHH', [4] = '<IIII'}
-local records, touched, altered = {}, {}, {}
+local records, touched, altered
 
 -- The bytes that a slot's record is in and where it begins, from 1; nil for a step of a chunk that is gone.
 local function bytes_of(index)
@@ -97,3 +97,7 @@ local function changes()
   end
   return flat
 end
+
+-- each call:
+
+records, touched, altered = {}, {}, {}

@@ -1,25 +1,14 @@
 -- A session's own index of its holds; the resources decide, this only says where to look.
--- The last of KEYS is "{session:<id>}:cart", a hash: reference, owner, currency, first_hold_at (ms).
--- "{session:<id>}:holds" maps a hold's id to [reference, resource, written at (ms)];
+-- The last of KEYS is "{session:<id>}:cart", a hash: reference, owner, currency, first_hold_at (ms) of the open cart,
+-- and for each hold, by its id, the entry [reference, resource, written at (ms)].
 -- "{session:<id>}:ended:<hold>" says for a while in which resource an ended one was.
 
 local ENDED = 600000 -- ms
-
-local input = cmsgpack.unpack(ARGV[1])
-local cart_key = KEYS[#KEYS]
-local tag = string.match(cart_key, '^(.*):cart$')
-local holds_key = tag .. ':holds'
-
-local function milliseconds()
-  if input.now then return math.floor(input.now / 1000) end
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
-local now = milliseconds()
+local CART = {reference = true, owner = true, currency = true, first_hold_at = true}
+local cart_key, session_tag
 
 local function ended_key(id)
-  return tag .. ':ended:' .. id
+  return session_tag .. ':ended:' .. id
 end
 
 local function answer(content)
@@ -27,25 +16,26 @@ local function answer(content)
   return cmsgpack.pack(content)
 end
 
-local function read_cart()
-  local found = redis.call('HMGET', cart_key, 'reference', 'owner', 'currency', 'first_hold_at')
-  if not found[1] then return nil end
-  return {reference = found[1], owner = found[2], currency = found[3], first_hold_at = tonumber(found[4])}
-end
-
-local function write_cart(cart)
-  redis.call('HSET', cart_key, 'reference', cart.reference, 'owner', cart.owner, 'currency', cart.currency,
-    'first_hold_at', cart.first_hold_at)
-end
-
--- All entries as [id, reference, resource, written at (ms)].
-local function read_entries()
-  local flat, entries = redis.call('HGETALL', holds_key), {}
+-- The open cart, or nil, and all entries as [id, reference, resource, written at (ms)].
+local function read_index()
+  local flat, cart, entries = redis.call('HGETALL', cart_key), {}, {}
   for place = 1, #flat, 2 do
-    local entry = cmsgpack.unpack(flat[place + 1])
-    entries[#entries + 1] = {flat[place], entry[1], entry[2], entry[3]}
+    local name, value = flat[place], flat[place + 1]
+    if CART[name] then
+      cart[name] = value
+    else
+      local entry = cmsgpack.unpack(value)
+      entries[#entries + 1] = {name, entry[1], entry[2], entry[3]}
+    end
   end
-  return entries
+  if not cart.reference then return nil, entries end
+  cart.first_hold_at = tonumber(cart.first_hold_at)
+  return cart, entries
+end
+
+local function read_entry(id)
+  local packed = redis.call('HGET', cart_key, id)
+  return packed and cmsgpack.unpack(packed)
 end
 
 local function has_entry_of(entries, reference)
@@ -56,38 +46,47 @@ local function has_entry_of(entries, reference)
 end
 
 local function write_entry(id, entry)
-  redis.call('HSET', holds_key, id, cmsgpack.pack(entry))
+  redis.call('HSET', cart_key, id, cmsgpack.pack(entry))
 end
 
--- Notes that a hold is meant to be made now; an entry that stands keeps its reference.
-local function write_intent(id, reference, resource)
-  local packed = redis.call('HGET', holds_key, id)
-  write_entry(id, {packed and cmsgpack.unpack(packed)[1] or reference, resource, now})
+local function write_cart(cart)
+  redis.call('HSET', cart_key, 'reference', cart.reference, 'owner', cart.owner, 'currency', cart.currency,
+    'first_hold_at', cart.first_hold_at)
+end
+
+-- Opens a cart and writes the intent of its first hold.
+local function write_cart_and_entry(cart, id, entry)
+  redis.call('HSET', cart_key, 'reference', cart.reference, 'owner', cart.owner, 'currency', cart.currency,
+    'first_hold_at', cart.first_hold_at, id, cmsgpack.pack(entry))
 end
 
 local function last(milliseconds_more)
   redis.call('PEXPIRE', cart_key, milliseconds_more)
-  redis.call('PEXPIRE', holds_key, milliseconds_more)
 end
 
 -- Forgets an intent that led to no hold, unless it was noted anew since; its op may be tried again.
 local function forget_intent(id, written_at)
-  local packed = redis.call('HGET', holds_key, id)
-  if packed and cmsgpack.unpack(packed)[3] == written_at then redis.call('HDEL', holds_key, id) end
+  local entry = read_entry(id)
+  if entry and entry[3] == written_at then redis.call('HDEL', cart_key, id) end
 end
 
 -- Forgets an entry, whose hold has ended or was refused.
 local function drop_entry(id)
-  local packed = redis.call('HGET', holds_key, id)
-  if not packed then return end
-  redis.call('SET', ended_key(id), cmsgpack.unpack(packed)[2], 'PX', ENDED)
-  redis.call('HDEL', holds_key, id)
+  local entry = read_entry(id)
+  if not entry then return end
+  redis.call('SET', ended_key(id), entry[2], 'PX', ENDED)
+  redis.call('HDEL', cart_key, id)
 end
 
 -- A cart ends with its last entry, or with that of the reference `close`.
 local function close_ended_cart(close)
-  local cart = read_cart()
-  if cart and (cart.reference == close or not has_entry_of(read_entries(), cart.reference)) then
-    redis.call('DEL', cart_key)
+  local cart, entries = read_index()
+  if cart and (cart.reference == close or not has_entry_of(entries, cart.reference)) then
+    redis.call('HDEL', cart_key, 'reference', 'owner', 'currency', 'first_hold_at')
   end
 end
+
+-- each call:
+
+cart_key = KEYS[#KEYS]
+session_tag = string.match(cart_key, '^(.*):cart$')

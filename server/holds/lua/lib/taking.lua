@@ -94,22 +94,36 @@ local function take(items, cart)
     created_at = now, expires_at = deadline, first_hold_at = first_hold_at,
   }
   for _, item in ipairs(items) do change(item[1], item[2], 0) end
-  keep(hold)
+  keep_new(hold)
   tell(hold, '')
   for _, other in ipairs(cart) do move(other, deadline) end
   return hold
 end
 
 local function stay_alive()
-  take_back_leave(input.session)
   if input.process then
-    set_liveness(input.session, input.process, now + input.live_ms)
-    weigh_liveness(input.session)
+    stays_alive(input.session, input.process, now + input.live_ms)
+  else
+    take_back_leave(input.session)
   end
 end
 
+-- The answer's fields `hold` and `holds`, of holds as they stand in Redis.
+local function packed_fields(hold, mine)
+  local parts = {'\164hold', packed_hold(hold), '\165holds', list_head(#mine)}
+  for _, each in ipairs(mine) do parts[#parts + 1] = packed_hold(each) end
+  return table.concat(parts)
+end
+
 local function held(hold, created, mine)
-  return {status = 'held', created = created, hold = hold, holds = mine, version = meta.version}
+  local content = {status = 'held', created = created, version = meta.version}
+  return remember('hold', content, hold.expires_at, 2, packed_fields(hold, mine))
+end
+
+-- The op is not remembered any more, or never was: what it made is still known.
+local function held_before(hold, mine)
+  local content = {status = 'held', created = true, replayed = true, version = meta.version}
+  return answer_packed(extended(content, 2, packed_fields(hold, mine)))
 end
 
 local function take_items()
@@ -120,14 +134,10 @@ local function take_items()
   if other then return other end
 
   local mine = holds_of(input.session)
-  local known = read(input.id)
-  if known then
-    local again = held(known, true, mine)
-    again.replayed = true
-    return answer(again)
-  end
+  local known = not input.is_new and read(input.id)
+  if known then return held_before(known, mine) end
   local same = hold_of_just_this(in_cart(mine))
-  if same then return remember('hold', held(same, false, mine), same.expires_at) end
+  if same then return held(same, false, mine) end
 
   local wanted = input.best and input.best.quantity or quantity_of(input)
   if input.limit > 0 and places_of(mine) + wanted > input.limit then
@@ -148,5 +158,5 @@ local function take_items()
   stay_alive()
   commit()
   mine[#mine + 1] = hold
-  return remember('hold', held(hold, true, mine), hold.expires_at)
+  return held(hold, true, mine)
 end

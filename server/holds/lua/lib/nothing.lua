@@ -1,1 +1,0 @@
--- For a script that stands by itself.
