@@ -36,6 +36,7 @@ from server.holds.service import Holds
 from server.http.middleware import middleware
 from server.http.pages import Pages
 from server.http.problems import exception_handlers
+from server.http.routing import IndexedRouter
 from server.http.static_files import StaticTree, static_routes
 from server.http.times import now_milliseconds
 from server.inventory import routes as inventory_routes
@@ -148,7 +149,7 @@ def create_app(settings: Settings) -> Starlette:
     async def drain() -> None:
         await app.state.parts.drain()
 
-    app.router.redirect_slashes = False
+    app.router = IndexedRouter(app.router)
     app.state.pages = pages
     app.state.settings = settings
     app.state.drain = drain

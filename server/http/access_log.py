@@ -1,5 +1,6 @@
 """One line for each request and each socket, with an id, without queries, tokens or bodies."""
 
+import logging
 import secrets
 import time
 from typing import Any, Final
@@ -23,17 +24,19 @@ class AccessLog:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._log = _log.bind()  # made for each line, it would cost as much as the line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         line = _Line(scope, send)
-        with structlog.contextvars.bound_contextvars(request=line.request):
-            try:
-                await self._app(scope, receive, line.send)
-            finally:
-                line.write()
+        before = structlog.contextvars.bind_contextvars(request=line.request)
+        try:
+            await self._app(scope, receive, line.send)
+        finally:
+            structlog.contextvars.reset_contextvars(**before)
+            line.write(self._log)
 
 
 class _Line:
@@ -54,9 +57,12 @@ class _Line:
             self._status = message.get("code", 1000) if self._status else 403
         await self._send(message)
 
-    def write(self) -> None:
-        say = _log.debug if self._scope["path"] in PROBES else _log.info
-        say(
+    def write(self, log: Any) -> None:
+        level = logging.DEBUG if self._scope["path"] in PROBES else logging.INFO
+        if not log.is_enabled_for(level):
+            return
+        log.log(
+            level,
             "socket" if self._scope["type"] == "websocket" else "request",
             method=self._scope.get("method", "GET"),
             path=_path(self._scope),

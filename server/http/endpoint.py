@@ -164,6 +164,8 @@ async def _finish(request: Request, handler: Handler, call: Call) -> Response:
 
 
 def _require_sober(request: Request) -> None:
+    if not request.scope["query_string"]:
+        return
     if request.scope["query_string"].count(b"&") >= QUERY_LIMIT:
         raise BadRequest(f"at most {QUERY_LIMIT} query parameters are taken")
     if any(_has_controls(value) for value in request.query_params.values()):

@@ -81,12 +81,7 @@ def _refusal(message: str) -> BadRequest | InvalidFields:
 def _require_unambiguous(body: bytes) -> None:
     """A parser takes the last of duplicate keys and some lone surrogates; nobody should have to guess."""
     try:
-        decoded = json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_constant=_no_constant,
-            parse_int=_short_integer,
-        )
+        decoded = _strict.decode(body.decode("utf-8"))
         if b"\\u" in body:
             _require_clean(decoded)
     except (ValueError, RecursionError):
@@ -126,3 +121,8 @@ def _require_clean(value: Any) -> None:
 def _require_each_clean(values: Iterable[Any]) -> None:
     for value in values:
         _require_clean(value)
+
+
+_strict: Final = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_short_integer
+)

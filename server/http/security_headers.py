@@ -4,9 +4,10 @@ A page that needs more says so itself: what it sets is left as it is.
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.settings import Settings
@@ -36,24 +37,30 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._headers = dict(_ALWAYS)
+        always = dict(_ALWAYS)
         if settings.public_url.startswith("https://"):
-            self._headers["Strict-Transport-Security"] = "max-age=31536000"
+            always["Strict-Transport-Security"] = "max-age=31536000"
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in always.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        policy = content_security_policy(asked_host(scope))
+        ours = [*self._headers, (b"content-security-policy", _policy(asked_host(scope)))]
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in (*self._headers.items(), ("Content-Security-Policy", policy)):
-                    headers.setdefault(name, value)
+                said = message.setdefault("headers", [])
+                names = {name for name, _ in said}
+                message["headers"] = [*said, *(each for each in ours if each[0] not in names)]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+@lru_cache(64)
+def _policy(host: str) -> bytes:
+    return content_security_policy(host).encode("latin-1")
 
 
 def asked_host(scope: Scope) -> str:

@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def now_milliseconds() -> int:
@@ -21,4 +22,4 @@ def milliseconds(moment: datetime) -> int:
     """Milliseconds since the Unix epoch, rounded down; a datetime without a zone is an error of ours."""
     if moment.tzinfo is None:
         raise ValueError("a time without its zone means nothing")
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+    return (moment - _EPOCH) // _MILLISECOND

@@ -28,7 +28,7 @@ from server.notices.wording import Place, Words, words_for
 BATCH: Final = 200
 IDLE_SECONDS: Final = 1.0
 # The first is told at once, what follows in rounds at this distance: a round has its price.
-ROUND_SECONDS: Final = 0.025
+ROUND_SECONDS: Final = 0.05
 # Another process is at it; what it does not take, we do.
 BUSY_SECONDS: Final = 0.05
 # So long a resource may be called by its former title.

@@ -199,7 +199,7 @@ class Sandbox:
             async with self._database.transaction() as connection:
                 for row in await connection.fetch(_queries.due_outcomes, moment(now), BATCH):
                     await self._report_late(connection, row["id"])
-        looks = min(self._event_due, self._outcome_due, self._looks_at) <= now
+        looks = not fresh or min(self._event_due, self._outcome_due, self._looks_at) <= now
         await self._deliver_all([*fresh, *(await self._due_events(now) if looks else ())])
         if looks:
             await self._look_ahead()
