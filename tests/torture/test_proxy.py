@@ -169,6 +169,21 @@ async def test_the_first_bytes_of_an_answer_may_pass_before_the_cut(proxy: Proxy
             await client.reader.read(100)
 
 
+async def test_nothing_passes_after_what_was_cut(proxy: Proxy) -> None:
+    async with client_of(proxy) as client:
+        await client.asks("before")
+        proxy.mode = Silence("answers")
+        (connection,) = proxy._open
+        answers = next(way for way in connection.ways if way.way == "answers")
+        for line in ("first", "second"):  # two pieces, held back one by one
+            held = answers.held_bytes
+            client.says(line)
+            await until(lambda held=held: answers.held_bytes > held)  # type: ignore[misc]
+        proxy.mode = CutAfter(when=lambda _asked: proxy.cut == 0)
+        with pytest.raises(ConnectionResetError):
+            await client.hears()
+
+
 async def test_only_what_is_meant_is_cut(proxy: Proxy, upstream: Upstream) -> None:
     proxy.mode = CutAfter(when=lambda asked: b"COMMIT" in asked)
     async with client_of(proxy) as client:

@@ -8,7 +8,7 @@ import struct
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NoReturn
 
 CHUNK_BYTES: Final = 64 * 1024
 HELD_BYTES: Final = 256 * 1024
@@ -241,15 +241,19 @@ class _Way:
             self._connection.half_close()
             return
         if isinstance(mode, Reset):
-            self._connection.reset()
-        elif isinstance(mode, CutAfter) and self.way == "answers" and self._is_cut(mode):
+            self._ends()
+        if isinstance(mode, CutAfter) and self.way == "answers" and self._is_cut(mode):
             with contextlib.suppress(OSError):
                 self._sink.send(part[: mode.answered])
-            self._connection.reset()
-        else:
-            await self._loop.sock_sendall(self._sink, part)
-            if self.way == "answers":
-                self._connection.asked.clear()
+            self._ends()
+        await self._loop.sock_sendall(self._sink, part)
+        if self.way == "answers":
+            self._connection.asked.clear()
+
+    def _ends(self) -> NoReturn:
+        """Nothing passes after what was cut: a stream never lacks its middle."""
+        self._connection.reset()
+        raise ConnectionResetError
 
     def _is_cut(self, mode: CutAfter) -> bool:
         return mode.when(bytes(self._connection.asked)) and self._weather.chance.random() < mode.share
