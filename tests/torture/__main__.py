@@ -7,6 +7,7 @@ make torture ARGS=--long                    # 10,000 buyers, 1,000 seats, and a 
 
 import argparse
 import asyncio
+import logging
 import random
 import sys
 import tempfile
@@ -67,6 +68,9 @@ def say(text: str) -> None:
 
 def done(outcome: Outcome) -> None:
     """What came of a cell, in a few lines."""
+    if outcome.not_here:
+        say(f"    not on this machine: {outcome.not_here}")
+        return
     say(f"    {'kept' if outcome.is_good else 'BROKEN'} in {outcome.seconds:.1f} s")
     for figure in outcome.figures:
         mark = {True: "✓", False: "✗", None: "·"}[figure.reached]
@@ -86,6 +90,7 @@ async def run(options: argparse.Namespace) -> int:
         for cell in cells:
             sys.stdout.write(f"{cell.number:3} {cell.name:34} {cell.workload}: {cell.fault}\n")
         return 0
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # its pool's troubles are what we are after
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1_000_000)
     command = again(name, seed, options.only)
     say(f"{len(cells)} cells, seed {seed}; again: {command}")

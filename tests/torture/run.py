@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.torture.matrix import Cell, Outcome, Size, Torture
+from tests.torture.nemesis.machine import NotHere
 from tests.torture.street import Ground
 
 CELL_SECONDS = {"tier": 120.0, "full": 300.0, "long": 900.0}
@@ -43,6 +44,8 @@ async def play(
     try:
         async with asyncio.timeout(CELL_SECONDS[size.name]):
             await cell.body(Torture(ground, scene, seed, outcome, say), size)
+    except NotHere as reason:
+        outcome.not_here = str(reason)
     except Exception:  # noqa: BLE001  # the other cells are played all the same
         outcome.error = traceback.format_exc()
     outcome.seconds = round(time.monotonic() - began, 2)

@@ -12,10 +12,10 @@ people wrote down.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from redis.exceptions import RedisError
 
@@ -31,6 +31,8 @@ from tests.torture.people.maps import digest
 from tests.torture.people.office import Office
 from tests.torture.street import Street, open_street
 
+Result = TypeVar("Result")
+
 HALL: Final = "hall"
 HOLD_SECONDS: Final = 5
 PAYMENT_SECONDS: Final = 8
@@ -40,18 +42,30 @@ ASK_SECONDS: Final = 0.05
 
 
 class Notes:
-    """What the nemesis does, in the words of the checkers."""
+    """What the nemesis does, in the words of the checkers.
 
-    def __init__(self, recorder: Recorder) -> None:
+    What Redis has lost it may go on to lose until all is quiet: a booking that was under way finds its hold
+    gone. So a losing fault is over, for whoever judges holds, when the play is.
+    """
+
+    def __init__(self, recorder: Recorder, losing: Collection[str]) -> None:
         self._recorder = recorder
+        self._losing = losing
 
     def observe(self, client: str, kind: str, **what: Any) -> None:
         phase = {"strikes": "strike", "healed": "heal"}.get(what["phase"], what["phase"])
-        kind = "struck" if phase == "struck" else kind
+        goes_on = phase == "heal" and what["name"] in self._losing
+        kind = "struck" if phase == "struck" or goes_on else kind
         self._recorder.observe(client, kind, **{**what, "phase": phase})
 
 
-PENDING: Final = "select id, status, payment_status, expires_at, now() from booking where status = 'pending'"
+PENDING: Final = """
+select distinct b.id, b.status, p.status, b.expires_at
+from booking b left join payment p on p.booking_id = b.id
+where b.status = 'pending' or (b.status = 'confirmed'
+  and b.payment_status <> 'paid' and p.status = 'authorized')
+"""
+"""What is not at its end: a booking that waits to be paid, money that is promised and not yet taken."""
 
 
 @dataclass
@@ -73,6 +87,7 @@ class Stage:
     crowds: Sequence[Office]
     recorder: Recorder
     began: float
+    losing: Sequence[str] = ()
     bought: list[Mapping[str, Any]] = field(default_factory=list)
     marks: dict[str, list[float]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -84,7 +99,11 @@ class Stage:
     ) -> Nemesis:
         """Strikes at these while the context is open; all strikes are on the cell's time line."""
         return Nemesis(
-            faults, seed=self.torture.seed, every=every, lasts=lasts, recorder=Notes(self.recorder)
+            faults,
+            seed=self.torture.seed,
+            every=every,
+            lasts=lasts,
+            recorder=Notes(self.recorder, self.losing),
         )
 
     async def arrive(self, people: int | None = None, port: int = 0) -> None:
@@ -100,6 +119,16 @@ class Stage:
     async def order(self, what: str, **fields: Any) -> list[Mapping[str, Any]]:
         """Have every crowd do it; what each answers."""
         return await asyncio.gather(*(crowd.order(what, **fields) for crowd in self.crowds))
+
+    @asynccontextmanager
+    async def beside(self, work: Awaitable[Result]) -> AsyncIterator[asyncio.Future[Result]]:
+        """Something that goes on meanwhile; its result may be awaited afterwards."""
+        task = asyncio.ensure_future(work)
+        try:
+            yield task
+            await task
+        finally:
+            task.cancel()
 
     @property
     def confirmed(self) -> int:
@@ -125,9 +154,9 @@ class Stage:
         """What is still held, and which bookings still wait for their payment; empty where all is quiet."""
         try:
             live = [
-                each.decode()
+                str(await self.street.client.zrange(key(HALL, name), 0, -1))
                 for name in ("deadlines", "paying")
-                for each in await self.street.client.zrange(key(HALL, name), 0, -1)
+                if await self.street.client.exists(key(HALL, name))
             ]
             async with self.street.database.connection() as connection:
                 pending = await connection.fetch(PENDING)
@@ -147,27 +176,26 @@ class Stage:
             await asyncio.sleep(0.2)
 
     async def converges(self, within: float = CONVERGED_SECONDS) -> float:
-        """Seconds from the last change until every client saw what Redis has; if one never does, a violation."""
+        """Seconds from the last change until every client saw what Redis has; a violation if never."""
         began = time.monotonic()
         patience = max(4 * within, 10.0)
         while True:
-            lag, wrong = await self._lag()
+            changed, wrong = await self._wrong()
             if not wrong:
-                return lag
+                return time.monotonic() - max(began, changed)
             if time.monotonic() - began > patience:
                 self.torture.breaks("I5", f"after {patience:.0f} s not everybody sees what Redis has", wrong)
                 return time.monotonic() - began
             await asyncio.sleep(ASK_SECONDS)
 
-    async def _lag(self) -> tuple[float, str]:
-        """Seconds since the last change, and what is still wrong."""
+    async def _wrong(self) -> tuple[float, str]:
+        """When the last change was, and what is still wrong."""
         try:
             truth = await self.truth()
         except Unavailable:
             truth = None
         if truth is None:
             return 0.0, "Redis does not know the hall"
-        now = time.time()
         pictures = await self.order("pictures")
         seen = Counter[str]()
         for each in pictures:
@@ -181,7 +209,7 @@ class Stage:
         wrong = seen.total() - right
         if wrong or away:
             return 0.0, f"{wrong} of {seen.total()} are wrong, {away} away; truth {truth}; {dict(seen)}"
-        return max(0.0, now - truth.version / 1e6), ""
+        return time.monotonic() - time.time() + truth.version / 1e6, ""  # versions are Redis' clock in µs
 
     async def settles(self, within: float = CONVERGED_SECONDS) -> None:
         """All that every play ends with, but for the checkers."""
@@ -196,6 +224,8 @@ class Stage:
             n=people,
         )
         await self.order("end")
+        for name in self.losing:
+            self.recorder.observe("nemesis", "fault", name=name, phase="heal", said="all is quiet")
         if truth := await self.truth():
             self.recorder.observe("server", "truth", resource=HALL, **asdict(truth))
         for finding in await self.street.findings():
@@ -225,6 +255,7 @@ async def open_stage(
     within: float = CONVERGED_SECONDS,
     losing: Sequence[str] = (),
     hall: Mapping[str, Any] | None = None,
+    crowds: int = 0,
     **street: Any,
 ) -> AsyncIterator[Stage]:
     """A street with a hall on sale and its crowds, nobody there yet; at the end all is checked.
@@ -248,13 +279,13 @@ async def open_stage(
         await on.sells(HALL, **given)
         recorder = stack.enter_context(Recorder(folder / "conductor.jsonl"))
         stripe = 0 if on.stripe is None else int(on.stripe.base_url.rpartition(":")[2])
-        crowds = [
+        offices = [
             await stack.enter_async_context(
                 Office.opens(folder, "abc"[number], HALL, on.ports, seed=torture.seed, stripe=stripe)
             )
-            for number in range(size.crowds)
+            for number in range(crowds or size.crowds)
         ]
-        stage = Stage(torture, size, on, crowds, recorder, time.monotonic())
+        stage = Stage(torture, size, on, offices, recorder, time.monotonic(), losing)
         yield stage
         torture.say(f"{stage.confirmed} confirmed; waits until all is quiet")
         await stage.settles(within)

@@ -38,13 +38,20 @@ def terms_of(street: Street, losing: frozenset[str] = frozenset()) -> Terms:
 async def judge(torture: Torture, history: History, street: Street, terms: Terms) -> None:
     """Note every violation, and how much was checked."""
     ledger = await read_ledger(street.database)
-    intents = await sandbox(street.database) if street.stripe is None else read_stripe(street.stripe.ledger)
+    intents = await intents_of(street)
     found = check_all(history, ledger, intents, terms=terms)
     for violation in found[:MOST]:
         torture.breaks(violation.promise, violation.text, *violation.evidence[:EVIDENCE])
     if len(found) > MOST:
         torture.breaks("and more", f"{len(found)} violations in all")
     _count(torture, history, ledger, intents)
+
+
+async def intents_of(street: Street) -> list[Intent]:
+    """What whoever took the money says."""
+    if street.stripe is None:
+        return await sandbox(street.database)
+    return read_stripe(street.stripe.ledger)
 
 
 async def sandbox(database: Database) -> list[Intent]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.torture.history import Recorder
+from tests.torture.people import orders
 from tests.torture.people.desk import Desk
 from tests.torture.people.journeys import Plan, Story, buy, chances
 from tests.torture.people.person import Person
@@ -126,6 +127,26 @@ class Crowd:
         marks, counts = self._around.marks, self._around.counts
         self._around.marks, self._around.counts = {}, {}
         return {"marks": marks, "counts": counts}
+
+    async def _leave(self, ways: list[str], seconds: float) -> Json:
+        """See orders.leave."""
+        return await orders.leave(self._people, ways, seconds)
+
+    async def _race(self, spread: float) -> Json:
+        """See orders.race."""
+        return await orders.race(self._people, spread)
+
+    async def _expire(self, each: int) -> Json:
+        """See orders.expire."""
+        return await orders.expire(self._people, each)
+
+    async def _hoard(self, bots: int, seats: int, until: float) -> Json:
+        """See orders.hoard; those bots do not buy."""
+        hoarding, self._people = self._people[:bots], self._people[bots:]
+        try:
+            return await orders.hoard(hoarding, bots, seats, until)
+        finally:
+            self._people += hoarding
 
     async def _goes(self) -> Json:
         """Everybody leaves."""

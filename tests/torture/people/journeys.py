@@ -3,13 +3,16 @@
 import asyncio
 import random
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from tests.torture.people.line import Unanswered
 from tests.torture.people.person import Person, insists, new_op
 from tests.torture.people.presence import Json, Refused
+
+LAST_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +75,19 @@ async def buy(person: Person, plan: Plan) -> Story:
             await _tries(person, plan, story)
         else:
             story.end = "content" if len(story.confirmed) >= plan.buys else "gave up"
+        await _gives_up(person)
     except Gone as how:
         story.end = str(how)
     return story
+
+
+async def _gives_up(person: Person) -> None:
+    """What one has begun to pay and will not: else it waits for its deadline, after a decline for minutes."""
+    until = time.monotonic() + LAST_SECONDS
+    for booking, known in list(person.bookings.items()):
+        if known["status"] == "pending":
+            with suppress(Refused, Unanswered):
+                await insists(partial(person.cancels, booking, release=True), until, person.chance)
 
 
 async def _tries(person: Person, plan: Plan, story: Story) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from tests.torture.history import Pending
 from tests.torture.people.desk import Answer, Connection, request
 from tests.torture.people.line import Unanswered
-from tests.torture.people.presence import Json, Presence, Refused, of_booking
+from tests.torture.people.presence import UNSURE, Json, Presence, Refused, of_booking
 
 Result = Callable[[Json], Json]
 Found = TypeVar("Found")
@@ -47,6 +47,8 @@ class Person(Presence):
             except Unanswered as nothing:
                 pending.unknown(str(nothing))
                 self._around.counted(f"unknown {kind}")
+                if str(nothing) in UNSURE:
+                    self._around.took(kind, time.perf_counter() - began)
                 raise
             pending.ok(**result(answer))
         self._around.took(kind, time.perf_counter() - began)

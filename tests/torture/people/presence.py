@@ -69,6 +69,9 @@ class Presence:
         self.reference: str | None = None
         self.holds_known: dict[str, Json] = {}
         self.bookings: dict[str, Json] = {}
+        self.ends: dict[str, tuple[float, int]] = {}
+        """Holds that were told to have ended: when (ms), and when they were due."""
+        self.ended_again = 0
         self.is_stale = False
         self._around = around
         self._line: Line | None = None
@@ -245,6 +248,8 @@ class Presence:
             self.holds_known[message["id"]] = message
         else:
             self.holds_known.pop(message["id"], None)
+            self.ended_again += message["id"] in self.ends
+            self.ends[message["id"]] = (time.time() * 1000, message["expires_at"])
             self._around.counted(f"holds {message['status']}")
 
     def _told_cart(self, message: Json) -> None:

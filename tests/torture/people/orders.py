@@ -1,0 +1,144 @@
+"""What a whole crowd does together: leave with a hold, pay at the deadline, let all holds end at once."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+from tests.torture.people.line import Unanswered
+from tests.torture.people.person import Person, insists, new_op
+from tests.torture.people.presence import Json, Refused
+
+LOOK_SECONDS: Final = 0.01
+
+
+async def leave(people: Sequence[Person], ways: Sequence[str], seconds: float) -> Json:
+    """Each holds a seat of its own and goes in its way; how long until an onlooker sees the seat free again.
+
+    Ways: `leave` (a word, then the socket's end), `cut` (a crash), `silent` (a network that is gone),
+    `return` (cut, and back at once), `stay`. The first of the people is the onlooker.
+    """
+    onlooker, *others = people
+    seats = {person.name: index for index, person in enumerate(others)}
+    await asyncio.gather(*(person.holds((f"A-{seats[person.name]}", 1)) for person in others))
+    goes = {person.name: ways[place % len(ways)] for place, person in enumerate(others)}
+    left: dict[str, float] = {}
+    for person in others:
+        left[person.name] = time.monotonic()
+        await _goes(person, goes[person.name])
+    free = await _sees_free(onlooker, seats, time.monotonic() + seconds)
+    took: defaultdict[str, list[float]] = defaultdict(list)
+    kept: defaultdict[str, int] = defaultdict(int)
+    for name, way in goes.items():
+        if name in free:
+            took[way].append(free[name] - left[name])
+        else:
+            kept[way] += 1
+    return {"took": took, "kept": kept}
+
+
+async def _goes(person: Person, way: str) -> None:
+    if way == "silent":
+        person.falls_silent()
+    elif way == "return":
+        person.drops()
+    elif way != "stay":
+        await person.goes(politely=way == "leave")
+
+
+async def _sees_free(onlooker: Person, seats: dict[str, int], until: float) -> dict[str, float]:
+    """When the onlooker saw each seat free; those that stayed taken until then are not in it."""
+    waits, free = dict(seats), {}
+    while waits and time.monotonic() < until:
+        seen = set(onlooker.picture.free) if onlooker.picture is not None else set[int]()
+        for name in [name for name, seat in waits.items() if seat in seen]:
+            free[name] = time.monotonic()
+            del waits[name]
+        await onlooker.waits(min(0.5, max(LOOK_SECONDS, until - time.monotonic())))
+    return free
+
+
+async def race(people: Sequence[Person], spread: float) -> Json:
+    """Each books a seat of its own and pays it just before, at or just after the deadline; how each ended."""
+    last = max(1, len(people) - 1)
+    offsets = [spread * (2 * place / last - 1) for place in range(len(people))]
+    ends = await asyncio.gather(
+        *(
+            _races(person, place, offset)
+            for place, (person, offset) in enumerate(zip(people, offsets, strict=True))
+        )
+    )
+    found: defaultdict[str, int] = defaultdict(int)
+    for end in ends:
+        found[end] += 1
+    return {"ends": found}
+
+
+async def _races(person: Person, seat: int, offset: float) -> str:
+    await person.holds((f"A-{seat}", 1))
+    booked = await insists(partial(person.books, new_op()), time.monotonic() + 20, person.chance)
+    booking = booked["booking"]["id"]
+    while person.bookings[booking].get("status") != "pending" or not _deadline(person, booking):
+        await person.waits(0.1)
+    await asyncio.sleep(max(0.0, _deadline(person, booking) / 1000 + offset - time.time()))
+    with suppress(Refused, Unanswered):
+        await person.pays(booked)
+    return await _ends(person, booking, time.monotonic() + 30)
+
+
+def _deadline(person: Person, booking: str) -> int:
+    """In milliseconds, as the socket tells it; 0 where it has not yet."""
+    known = person.bookings[booking]["expires_at"]
+    return known if isinstance(known, int) else 0
+
+
+async def _ends(person: Person, booking: str, until: float) -> str:
+    while time.monotonic() < until:
+        status = str(person.bookings[booking]["status"])
+        if status != "pending":
+            return status
+        await person.waits(1.0)
+        with suppress(Refused, Unanswered):
+            await person.reads(booking)
+    return "pending"
+
+
+async def expire(people: Sequence[Person], each: int) -> Json:
+    """Each fills a cart, all carts end in one second; how late (s) each hold was told to have ended."""
+    for number in range(each):
+        await asyncio.gather(
+            *(person.holds((f"A-{place * each + number}", 1)) for place, person in enumerate(people))
+        )
+    await asyncio.gather(*(person.extends() for person in people))
+    until = time.monotonic() + 30
+    for person in people:
+        while person.holds_known and time.monotonic() < until:
+            await person.waits(0.5)
+    late = [(told - due) / 1000 for person in people for told, due in person.ends.values()]
+    again = sum(person.ended_again for person in people)
+    return {"late": late, "left": sum(len(person.holds_known) for person in people), "again": again}
+
+
+async def hoard(people: Sequence[Person], bots: int, seats: int, until: float) -> Json:
+    """The first of them take what they may and let it go, again and again; the most that one had at once."""
+    most = 0
+
+    async def one(person: Person) -> None:
+        nonlocal most
+        while time.monotonic() < until:
+            free = person.picture.free[:] if person.picture is not None else []
+            person.chance.shuffle(free)
+            for index in free[:seats]:
+                with suppress(Refused, Unanswered):
+                    await person.holds((f"A-{index}", 1))
+            most = max(most, len(person.holds_known))
+            for hold in list(person.holds_known):
+                with suppress(Refused, Unanswered):
+                    await person.releases(hold)
+            await asyncio.sleep(0.05)
+
+    await asyncio.gather(*map(one, people[:bots]))
+    return {"most": most}
