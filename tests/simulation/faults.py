@@ -65,6 +65,39 @@ async def a_process_is_cut_off(world: "World", chance: random.Random) -> None:
     world.cuts_off(at, "open")
 
 
+async def postgresql_restarts(world: "World", chance: random.Random) -> None:
+    """What was committed is there; what was not is not."""
+    world.says("postgresql is down")
+    world.postgres.goes_down()
+    world.stumbles()
+    await asyncio.sleep(chance.choice((0.1, 1.0, 6.0)))
+    world.postgres.is_up = True
+    world.says("postgresql is up")
+    world.stumbles()
+
+
+async def a_process_loses_postgresql(world: "World", chance: random.Random) -> None:
+    """Wholly, or so that it never hears what came of a commit."""
+    at = world.processes[chance.choice(list(world.processes))]
+    at.office.pool.becomes(chance.choice(("away", "deaf")))
+    await asyncio.sleep(chance.choice((0.3, 2.0, 8.0)))
+    at.office.pool.becomes("open")
+
+
+async def the_provider_is_away(world: "World", chance: random.Random) -> None:
+    """For everybody: refusing, or silent, or doing what it is asked and not saying so."""
+    how = chance.choice(("down", "away", "deaf"))
+    world.says(f"the provider is {how}")
+    if how == "down":
+        world.bank.goes_down()
+    for link in world.bank.links:
+        link.mode = "open" if how == "down" else how  # type: ignore[assignment]  # a mode
+    await asyncio.sleep(chance.choice((0.5, 4.0, 15.0)))
+    world.bank.is_up = True
+    for link in world.bank.links:
+        link.mode = "open"
+
+
 async def pubsub_breaks(world: "World", chance: random.Random) -> None:
     """What is on its way to a process is lost, and what comes until it is back."""
     at = world.processes[chance.choice(list(world.processes))]
@@ -120,6 +153,15 @@ HOLDS_FAULTS: Final[tuple[Fault, ...]] = (
     the_network_is_slow,
     a_clock_jumps,
     redis_clock_jumps,
+)
+FAULTS: Final = (
+    *HOLDS_FAULTS,
+    postgresql_restarts,
+    postgresql_restarts,
+    a_process_loses_postgresql,
+    a_process_loses_postgresql,
+    the_provider_is_away,
+    the_provider_is_away,
 )
 
 

@@ -127,7 +127,9 @@ class Turn:
 
     def publish_events(self) -> None:
         if self.events:
-            told = [{**event, "version": self.meta.version} for event in self.events]
+            told = [
+                {**event, "epoch": self.meta.epoch, "version": self.meta.version} for event in self.events
+            ]
             self.published.append(("holdfast:sessions", _encode(told)))
 
     def commit_reset(self) -> None:

@@ -46,7 +46,7 @@ class Server:
     def goes_down(self) -> None:
         """Every connection breaks."""
         self.is_up = False
-        for link in self.links:
+        for link in list(self.links):
             link.cut()
 
 
@@ -57,7 +57,15 @@ class Link:
     waits for `patience` seconds before the connection is given up.
     """
 
-    def __init__(self, server: Server, weather: Weather, error: Error, *, patience: float = 1.0) -> None:
+    def __init__(
+        self,
+        server: Server,
+        weather: Weather,
+        error: Error,
+        *,
+        patience: float = 1.0,
+        on_cut: Callable[[], object] = lambda: None,
+    ) -> None:
         self.server = server
         self.mode: Mode = "open"
         self._weather = weather
@@ -67,6 +75,7 @@ class Link:
         self._arrived = self._answered = 0.0
         self._asked: dict[asyncio.Future[Any], None] = {}
         self._is_closed = False
+        self._on_cut = on_cut
         server.links.append(self)
 
     def call(self, work: Callable[[], Any]) -> "asyncio.Future[Any]":
@@ -95,6 +104,20 @@ class Link:
             found = work()
         except Exception as error:  # noqa: BLE001  # an answer, too
             found = error
+        if isinstance(found, asyncio.Future):  # somebody at the server has to wait
+            found.add_done_callback(lambda done: self._send(generation, answer, _outcome(done)))
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._patience, self._lose_patience, generation, answer)
+        else:
+            self._send(generation, answer, found)
+
+    def _lose_patience(self, generation: int, answer: "asyncio.Future[Any]") -> None:
+        if not answer.done():
+            self._give_up(generation)
+
+    def _send(self, generation: int, answer: "asyncio.Future[Any]", found: Any) -> None:
+        if generation != self._generation:
+            return
         if self.mode == "deaf":
             self._lose(generation)
         elif self._weather.breaks_now():
@@ -134,6 +157,7 @@ class Link:
         for answer in asked:
             if not answer.done():
                 answer.set_exception(self._error("the connection broke"))
+        self._on_cut()
 
     def close(self, *, in_flight: bool) -> None:
         """The process is gone: it hears nothing more; what it has sent may arrive yet, if `in_flight`."""
@@ -143,4 +167,13 @@ class Link:
         self._asked = {}
         if not in_flight:
             self._generation += 1
-        self.server.links.remove(self)
+        self.retires()
+
+    def retires(self) -> None:
+        """It is nobody's any more."""
+        if self in self.server.links:
+            self.server.links.remove(self)
+
+
+def _outcome(done: "asyncio.Future[Any]") -> Any:
+    return done.exception() or done.result()

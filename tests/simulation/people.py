@@ -3,10 +3,10 @@ nothing."""
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from server.accounts.rules import Caller
 from server.errors import HoldfastError, Overloaded, Unavailable
@@ -16,7 +16,7 @@ from tests.simulation.process import Gone, Process
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-_DOES = {
+DOES: Final = {
     "takes": 10,
     "releases": 3,
     "extends": 1,
@@ -26,7 +26,6 @@ _DOES = {
     "leaves": 1,
     "looks": 2,
 }
-_WHAT, _HOW_OFTEN = tuple(_DOES), tuple(accumulate(_DOES.values()))
 PATIENCE_SECONDS = 8.0
 TRIES = 6
 
@@ -43,9 +42,11 @@ class Buyer:
     sockets: dict[str, tuple[Process, float]] = field(default_factory=dict)
     holds: list[Hold] = field(default_factory=list)
     ops: int = 0
+    does: ClassVar[Mapping[str, int]] = DOES
 
     def __post_init__(self) -> None:
         self.caller = Caller(session=self.name)
+        self._what, self._how_often = tuple(self.does), tuple(accumulate(self.does.values()))
 
     async def lives(self) -> None:
         """Until the story has had all of its operations."""
@@ -56,7 +57,7 @@ class Buyer:
             self.closes(socket)
 
     async def does_something(self) -> None:
-        await getattr(self, self.chance.choices(_WHAT, cum_weights=_HOW_OFTEN)[0])()
+        await getattr(self, self.chance.choices(self._what, cum_weights=self._how_often)[0])()
 
     # What it may do.
 

@@ -1,22 +1,26 @@
 """One process of the server: the shipped parts on simulated servers, and how it dies."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
+import msgspec
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from channels.supervisor import supervise
 from server.holds.events import SESSIONS_CHANNEL
 from server.holds.keeper import Keeper
-from server.holds.scripts import Scripts
+from server.holds.scripts import Keys, Scripts, or_unavailable
 from server.holds.service import Holds
-from server.holds.sources import BookedSource
 from server.settings import Settings
 from tests.simulation.catalogue import Catalogue
 from tests.simulation.clock import Clock
 from tests.simulation.network import Link, Server, Weather
+from tests.simulation.office import Office
+from tests.simulation.postgres.server import Postgres
+from tests.simulation.provider import Bank
 from tests.simulation.pubsub import Bus
 from tests.simulation.redis import Redis
 
@@ -89,18 +93,26 @@ class Pipeline:
 
 
 class SimulatedScripts(Scripts):
-    """The shipped scripts' runner with a simulated Redis in the place of its connection."""
+    """Runs scripts by their names on the simulated Redis; what is away is told as the shipped one does."""
 
     def __init__(self, redis: Redis, link: Link, client: RedisClient) -> None:
         self.client = cast("RealClient", client)  # as much of one as is asked for
         self.in_cluster = False
         self._clock = None
-        self._batcher = self  # `call` is all that is asked of it
         self._redis = redis
         self._link = link
 
-    def call(self, *command: Any) -> "asyncio.Future[Any]":
-        return self._link.call(lambda: self._redis.do(command))
+    async def run(self, name: str, key: Keys, content: Mapping[str, Any], *blobs: bytes) -> bytes:
+        given = (msgspec.msgpack.encode(content), *blobs)
+        keys = (key,) if isinstance(key, str) else key
+        answer: bytes = await or_unavailable(self._link.call(lambda: self._redis.script(name, keys, given)))
+        return answer
+
+    async def read(self, name: str, key: str) -> Any:
+        raise NotImplementedError("grids are not simulated")
+
+    async def command(self, *command: Any) -> Any:
+        return await or_unavailable(self._link.call(lambda: self._redis.do(command)))
 
 
 def redis_breaks(reason: str) -> Exception:
@@ -117,7 +129,8 @@ class Process:
         redis: Redis,
         redis_server: Server,
         catalogue: Catalogue,
-        booked: BookedSource,
+        postgres: Postgres,
+        bank: Bank,
         settings: Settings,
         clock: Clock,
         weather: Weather,
@@ -130,11 +143,12 @@ class Process:
         self.bus = Bus(redis_server, weather)
         self._context = copy_context()
         self._context.run(_within.set, self)
+        self.office = Office(postgres, bank, weather, clock)
         self.scripts = SimulatedScripts(redis, self.links[0], RedisClient(redis, self.links[1]))
         self.holds = Holds(
             self.scripts.client,
             catalogue,
-            booked,
+            self.office.booked,
             settings,
             process=name,
             clock=clock.milliseconds,
@@ -145,10 +159,14 @@ class Process:
         self.keeper = Keeper(self.holds, clock=clock.milliseconds)
         self.bus.on_gap(self.keeper.may_have_missed)
         self.bus.subscribe(SESSIONS_CHANNEL, self.keeper.hear)
+        self.office.opens(self.holds, self.scripts, catalogue)
+        self.bookings, self.payments = self.office.bookings, self.office.payments
 
     def starts(self) -> None:
         """What runs by itself, set going."""
         self.begin(self.keeper.run())
+        for worker in self.office.workers():
+            self.begin(supervise(worker.name, worker.run))
 
     def begin(self, work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
         """A task of this process."""
@@ -174,6 +192,7 @@ class Process:
         self.is_alive = False
         for link in self.links:
             link.close(in_flight=in_flight)
+        self.office.dies(in_flight=in_flight)
         self.bus.close()
         for task in self.tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""A Redis in plain Python: the few commands that server.holds sends, its scripts by their hash, and pub/sub.
+"""A Redis in plain Python: the few commands that server.holds sends, its scripts by their names, and pub/sub.
 
 It answers at once and alone, as Redis does; what lies between it and a process is network.py's.
 """
@@ -9,9 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
-from redis.exceptions import NoScriptError
 
-from server.holds.scripts import names, script
 from server.holds.store import RESOURCES_KEY
 from tests.simulation.live import Live, Session, Turn
 from tests.simulation.scripts import NEEDS_LOADED, SCRIPTS, WAITS_FOR_REBUILD
@@ -19,7 +17,6 @@ from tests.simulation.sessions import index, joined_alone, listing, take
 
 Command = tuple[Any, ...]
 
-_SHAS: Final = {script(name, in_cluster=False).sha: name for name in names()}
 _LISTS: Final = {"join": joined_alone, "index": index}
 _WIDTHS: Final = {1: "B", 2: "H", 4: "I"}
 
@@ -56,9 +53,8 @@ class Redis:
         self.restarts()
 
     def restarts(self) -> None:
-        """With its data, but as another run, which knows no scripts."""
+        """With its data, but as another run."""
         self.runs += 1
-        self.known: set[str] = set()
 
     def snapshot(self) -> Any:
         """What a replica, or a disk, has of it just now."""
@@ -76,17 +72,7 @@ class Redis:
         name, *given = command
         return getattr(self, f"_{name.lower()}")(*given)
 
-    def _evalsha(self, sha: str, count: int, *given: Any) -> Any:
-        if sha not in self.known:
-            raise NoScriptError("NOSCRIPT")
-        return self._script(_SHAS[sha], given[:count], given[count:])
-
-    def _eval(self, text: str, count: int, *given: Any) -> Any:
-        sha = next(sha for sha, name in _SHAS.items() if script(name, in_cluster=False).text == text)
-        self.known.add(sha)
-        return self._script(_SHAS[sha], given[:count], given[count:])
-
-    def _script(self, name: str, keys: tuple[str, ...], arguments: tuple[bytes, ...]) -> bytes:
+    def script(self, name: str, keys: tuple[str, ...], arguments: tuple[bytes, ...]) -> bytes:
         given, now = _decode(arguments[0]), self.now
         owner, _ = _parsed(keys[0])
         if name == "listing":
@@ -136,7 +122,7 @@ class Redis:
 
     def _hget(self, key: str, field: str) -> bytes | None:
         owner, parts = _parsed(key)
-        assert parts == ["holds"], key
+        assert parts == ["cart"], key
         entry = self.session(owner).entries.get(field)
         return None if entry is None else _encode(entry)
 

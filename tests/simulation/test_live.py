@@ -47,7 +47,7 @@ class Both:
         given = {field: value for field, value in content.items() if value is not None}
         real = await self.real.run(name, keys, given, *blobs)
         text = msgspec.msgpack.encode({**given, "now": self.micros})
-        simulated = self.simulated._script(name, (keys,) if isinstance(keys, str) else keys, (text, *blobs))
+        simulated = self.simulated.script(name, (keys,) if isinstance(keys, str) else keys, (text, *blobs))
         said = _said(real)
         assert said == _said(simulated), (name, given)
         self.said.add(f"{name} {said.get('status')}{' again' if said.get('replayed') else ''}")
@@ -280,7 +280,7 @@ class Both:
                 )
         for session in SESSIONS:
             listing = await Index(self.real).read(session)
-            said = self.simulated._script("listing", (f"{{session:{session}}}:cart",), (b"\x80",))
+            said = self.simulated.script("listing", (f"{{session:{session}}}:cart",), (b"\x80",))
             entries = {Entry(*entry) for entry in _decode(said)["entries"]}
             assert set(listing.entries) == entries
 

@@ -3,19 +3,22 @@
 import asyncio
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from server.errors import UnknownResource
-from server.holds.sources import Booked
+from server.errors import Overloaded, Unavailable
 from server.inventory.rules import HoldPolicy
+from server.payments.provider import Event
 from server.settings import Settings
 from tests.simulation.catalogue import Catalogue, hall
 from tests.simulation.clock import Clock
 from tests.simulation.live import Turn
 from tests.simulation.loop import SimulatedLoop
+from tests.simulation.money import MoneyProperties
 from tests.simulation.network import Mode, Server, Weather
-from tests.simulation.process import Process
+from tests.simulation.postgres.server import Postgres
+from tests.simulation.process import Gone, Process
 from tests.simulation.properties import Broken, LiveProperties
+from tests.simulation.provider import NAME, Bank
 from tests.simulation.redis import Redis
 
 if TYPE_CHECKING:
@@ -52,6 +55,12 @@ class World:
             [hall("hall", (1, 1, 1, 3, 1, 1), POLICY), hall("other", (1, 2, 1), POLICY)]
         )
         self.resources = list(self.catalogue.halls)
+        self.postgres = Postgres()
+        self.postgres.opens(self.catalogue)
+        self.bank = Bank(random.Random(f"bank {self.seed}"), Clock(self.loop).milliseconds)
+        self.bank.deliver, self.bank.says = self._deliver, self.says
+        self.money = MoneyProperties(self.postgres, self.bank)
+        self.postgres.tables.on_commit = self._committed
         self.processes: dict[str, Process] = {}
         self.properties = LiveProperties(self.is_here)
         self.redis.on_turn = self._after
@@ -60,7 +69,6 @@ class World:
         self._serving: dict[str, float] = {}
         self._reaching: dict[str, float] = {}
         self.broken: Broken | None = None
-        self._epochs = 0
 
     def says(self, text: str) -> None:
         """A line of the trace."""
@@ -83,7 +91,8 @@ class World:
             redis=self.redis,
             redis_server=self.redis_server,
             catalogue=self.catalogue,
-            booked=self,
+            postgres=self.postgres,
+            bank=self.bank,
             settings=SETTINGS,
             clock=clock,
             weather=self.weather,
@@ -100,13 +109,26 @@ class World:
         alive = [each for each in self.processes.values() if each.is_alive]
         return chance.choice(alive) if alive else None
 
-    async def bump_epoch_and_read(self, resource_id: str) -> Booked:
-        """A BookedSource without bookings."""
-        if resource_id not in self.catalogue.halls:
-            raise UnknownResource
-        await asyncio.sleep(self.weather.delay())
-        self._epochs += 1
-        return Booked(f"epoch-{self._epochs}", 1, {}, [])
+    # Money.
+
+    async def _deliver(self, event: Event) -> bool:
+        """As the webhook's route does; True once somebody has it for good."""
+        at = self.some_process(self.chance)
+        if at is None:
+            return False
+        try:
+            async with asyncio.timeout(10):
+                await at.run(at.payments.inbox.receive(NAME, event))
+        except (Gone, Unavailable, Overloaded, TimeoutError):
+            return False
+        return True
+
+    def _committed(self, changed: dict[tuple[str, Any], dict[str, Any] | None]) -> None:
+        try:
+            for line in self.money.after(changed):
+                self.says(f"  postgresql: {line}")
+        except Broken as broken:
+            self.breaks(broken)
 
     # Redis.
 
@@ -198,12 +220,20 @@ class World:
         return self.operations >= 0
 
     async def settles(self, bound: float) -> None:
-        """All that is held ends by itself, once nobody does anything any more."""
+        """All that is held or owed comes to its end by itself, once nobody does anything any more."""
         until = self.loop.time() + bound
-        while any(live.deadlines or live.paying for live in self.redis.resources.values()):
+        while left := [*self._still_held(), *self.money.unsettled()]:
             if self.loop.time() > until:
-                raise Broken(f"after {bound} s something is held still")
-            await asyncio.sleep(0.5)
+                raise Broken(f"after {bound} s there is left: {left}")
+            await asyncio.sleep(1)
+        self.money.agrees_with(self.redis)
+
+    def _still_held(self) -> list[str]:
+        return [
+            f"{name} {hold}"
+            for name, live in self.redis.resources.items()
+            for hold in (*live.deadlines, *live.paying)
+        ]
 
 
 def _note(since: dict[str, float], name: str, now: float, *, holds: bool) -> None:
