@@ -10,6 +10,7 @@ this relies on is checked at start by fit.py.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -24,6 +25,9 @@ from channels.together import Together
 
 ASK_SECONDS = 10.0
 """How long it may take to ask others about a handshake, before its connection is cut."""
+
+Accept = Callable[[handshake.Request], bytes]
+"""Holds a request to the rules; raises BadHandshake."""
 
 _log = logging.getLogger("holdfast.socket")
 
@@ -138,9 +142,9 @@ class Arrival(asyncio.Protocol):
         self._next = to
         self._house.loop.call_soon(self._transport.set_protocol, to)
 
-    def _shake(self, request: handshake.Request) -> None:
+    def _shake(self, request: handshake.Request, accept: Accept = handshake.accept) -> None:
         try:
-            accepted = handshake.accept(request)
+            accepted = accept(request)
         except handshake.BadHandshake as error:
             headers = [(b"content-type", b"text/plain; charset=utf-8")]
             if error.header is not None:

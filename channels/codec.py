@@ -14,7 +14,6 @@ import zlib
 from array import array
 from collections.abc import Callable, Sequence
 from enum import Enum
-from functools import cached_property
 from typing import Any, NoReturn
 
 import msgpack
@@ -93,25 +92,34 @@ class Frame:
     `level` is how hard zlib tries where compressing pays; at 0 it does not pay.
     """
 
+    __slots__ = ("_deflated", "_level", "_wire", "codec", "data")
+
     def __init__(self, data: bytes, codec: Codec, level: int = 0) -> None:
         self.data = data
         self.codec = codec
         self._level = level
+        self._wire: bytes | None = None
+        self._deflated: bytes | None = None
 
-    @cached_property
+    @property
     def wire(self) -> bytes:
-        """One whole unmasked frame of RFC 6455, section 5.2: final, uncompressed, text for JSON."""
-        return self._head(self.data) + self.data
+        """One whole unmasked frame of RFC 6455, section 5.2: final, plain, text for JSON; made once."""
+        if self._wire is None:
+            self._wire = self._head(self.data) + self.data
+        return self._wire
 
-    @cached_property
+    @property
     def deflated_wire(self) -> bytes:
         """The same compressed by RFC 7692, section 7.2.1, where that is smaller; else `wire`.
 
         It refers to nothing that came before it, so it is for every socket that agreed to
         permessage-deflate, whatever else was sent to it; but only if the server keeps no context.
         """
-        if not self._level:
-            return self.wire
+        if self._deflated is None:
+            self._deflated = self._packed() if self._level else self.wire
+        return self._deflated
+
+    def _packed(self) -> bytes:
         packer = zlib.compressobj(self._level, wbits=-15)
         packed = packer.compress(self.data) + packer.flush(zlib.Z_SYNC_FLUSH)
         packed = packed.removesuffix(b"\x00\x00\xff\xff")

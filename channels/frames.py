@@ -7,6 +7,7 @@ permessage-deflate (RFC 7692) was agreed, and never longer than MAX_FRAME_BYTES.
 
 import codecs
 import zlib
+from collections.abc import Sequence
 from typing import Final
 
 from websockets.frames import apply_mask  # type: ignore[attr-defined]  # checked at start by fit.py
@@ -24,8 +25,11 @@ NO_STATUS: Final = 1005
 
 MAX_FRAGMENTS: Final = 256
 MAX_CONTROL_BYTES: Final = 125
+SOME_FRAMES: Final = 8
+"""So many short frames that come together are read without a reader."""
 
 _FINAL, _RSV1, _RSV23, _OPCODE, _MASKED, _LENGTH = 0x80, 0x40, 0x30, 0x0F, 0x80, 0x7F
+_SHORT: Final = range(126)
 _KNOWN: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 _SENDABLE: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 _TAIL: Final = b"\x00\x00\xff\xff"
@@ -57,6 +61,22 @@ def whole_frame(data: bytes, first: int) -> bytes | None:
     if second == _MASKED | 126 and 126 <= size == int.from_bytes(data[2:4], "big"):
         return apply_mask(data[8:], data[4:8])
     return None
+
+
+def whole_frames(data: bytes, first: int) -> Sequence[bytes]:
+    """The payloads, if `data` is one such frame, or some of up to 125 bytes each; else none."""
+    one = whole_frame(data, first)
+    if one is not None:
+        return (one,)
+    found: list[bytes] = []
+    begin, size = 6, len(data)
+    while begin <= size:
+        length = data[begin - 5] - _MASKED
+        if data[begin - 6] != first or length not in _SHORT or len(found) == SOME_FRAMES:
+            return ()
+        found.append(apply_mask(data[begin : begin + length], data[begin - 4 : begin]))
+        begin += length + 6
+    return found if begin == size + 6 else ()
 
 
 def text_of(payload: bytes) -> str:

@@ -1,6 +1,5 @@
 """The opening handshake of RFC 6455, section 4.2, on a request that HTTP has read. Pure."""
 
-import base64
 import binascii
 import hashlib
 import re
@@ -24,6 +23,7 @@ _LINE: Final = rb"([!#-'*+.^_`|~0-9A-Za-z-]++):[ \t]*+([\t -~\x80-\xff]*+)\r\n"
 _header_lines: Final = re.compile(_LINE).findall
 _NOT_PLAIN: Final = frozenset({b"content-length", b"transfer-encoding", b"expect"})
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_SHA1: Final = hashlib.sha1(usedforsecurity=False)
 _SWITCHING: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
     b"sec-websocket-accept: %b\r\nsec-websocket-protocol: %b\r\n%b%b\r\n"
@@ -125,10 +125,15 @@ def read_plain(data: bytes, path: str) -> Request | None:
         return None
     headers = [(name.lower(), value.rstrip(b" \t")) for name, value in _header_lines(data)]
     request = Request(b"GET", path.encode(), headers)
-    upgrades = [value.lower() for value in request.values(b"upgrade")] == [b"websocket"]
-    if not upgrades or not _NOT_PLAIN.isdisjoint(request.names) or len(request.values(b"connection")) != 1:
+    upgrades, connections = request.values(b"upgrade"), request.values(b"connection")
+    if len(upgrades) != 1 or upgrades[0].lower() != b"websocket" or len(connections) != 1:
         return None
-    return request if b"upgrade" in map(bytes.lower, request.tokens(b"connection")) else None
+    return request if _asks_to_upgrade(connections[0]) and _NOT_PLAIN.isdisjoint(request.names) else None
+
+
+@lru_cache(64)
+def _asks_to_upgrade(connection: bytes) -> bool:
+    return any(part.lower() == b"upgrade" for part in _parts(connection))
 
 
 def accept(request: Request) -> bytes:
@@ -141,6 +146,11 @@ def accept(request: Request) -> bytes:
         raise BadHandshake(HTTPStatus.BAD_REQUEST, "no Connection: Upgrade")
     if request.values(b"transfer-encoding") or request.values(b"content-length") not in ([], [b"0"]):
         raise BadHandshake(HTTPStatus.BAD_REQUEST, "a handshake has no body")
+    return accept_plain(request)
+
+
+def accept_plain(request: Request) -> bytes:
+    """The same of one that `read_plain` has found to ask for an upgrade."""
     if request.values(b"sec-websocket-version") != [b"13"]:
         wanted = (b"sec-websocket-version", b"13")
         raise BadHandshake(HTTPStatus.UPGRADE_REQUIRED, "only version 13 is spoken", wanted)
@@ -152,7 +162,7 @@ def _key(request: Request) -> bytes:
     if len(keys) != 1:
         raise BadHandshake(HTTPStatus.BAD_REQUEST, "one Sec-WebSocket-Key")
     try:
-        size = len(base64.b64decode(keys[0], validate=True))
+        size = len(binascii.a2b_base64(keys[0], strict_mode=True))
     except binascii.Error:
         size = 0
     if size != 16:
@@ -162,7 +172,9 @@ def _key(request: Request) -> bytes:
 
 def accept_of(key: bytes) -> bytes:
     """What proves that the key was read (4.2.2)."""
-    return base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+    digest = _SHA1.copy()
+    digest.update(key + _GUID)
+    return binascii.b2a_base64(digest.digest(), newline=False)
 
 
 def deflates(request: Request) -> bool:

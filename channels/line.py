@@ -27,7 +27,7 @@ from channels.frames import (
     control_frame,
     read_close,
     text_of,
-    whole_frame,
+    whole_frames,
 )
 from channels.handshake import Knock
 from channels.house import House
@@ -91,14 +91,15 @@ class Line(Socket, Talker):
     # -- uvicorn and the transport ---------------------------------------------------------------------------
 
     def _received(self, data: bytes) -> None:
-        """One whole message or pong at once is the usual case; everything else goes through a reader."""
+        """A few whole messages, or a pong, are the usual case; everything else goes through a reader."""
         self.last_received = self._house.loop.time()
         if self._reader is None:
             first = data[0]
             if first == self._first or (first == _PONG and len(data) < _LONGER_THAN_CONTROL):
-                payload = whole_frame(data, first)
-                if payload is not None and not self._deaf:
+                payloads = () if self._deaf else whole_frames(data, first)
+                for payload in payloads:
                     self._take_whole(first & 0x0F, payload)
+                if payloads:
                     return
             self._reader = Reader(deflates=self.deflates)
         self._reader.feed(data)
@@ -167,7 +168,8 @@ class Line(Socket, Talker):
 
     def _take_whole(self, opcode: int, payload: bytes) -> None:
         try:
-            self._take(opcode, payload)
+            if not self._deaf:
+                self._take(opcode, payload)
         except Violation as error:
             self._fail(error.code, error.reason)
 

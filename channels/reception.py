@@ -9,6 +9,7 @@ from typing import Any
 
 from channels import handshake
 from channels.arrival import Arrival, Lines
+from channels.house import House
 
 FIRST_SECONDS = 10.0
 """How long a connection may say nothing at all."""
@@ -29,8 +30,8 @@ class Receptions:
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> "Reception":
         """As uvicorn calls a protocol class."""
-        made_with = (config, server_state, app_state)
-        return Reception(self._lines.house(server_state), self._lines.path, made_with, self._http)
+        house = self._lines.house(server_state)
+        return Reception(house, self._lines.path, (config, server_state, app_state), self._http)
 
 
 class Reception(Arrival):
@@ -38,9 +39,11 @@ class Reception(Arrival):
 
     __slots__ = ("_http",)
 
-    def __init__(self, *arguments: Any) -> None:
-        *others, self._http = arguments
-        super().__init__(*others)
+    def __init__(
+        self, house: House, path: str, made_with: tuple[Any, Any, dict[str, Any]], http: Any
+    ) -> None:
+        super().__init__(house, path, made_with)
+        self._http = http
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Its first word has some seconds."""
@@ -55,7 +58,7 @@ class Reception(Arrival):
         self._house.deadlines.discard(self)
         request = handshake.read_plain(data, self._path)
         if request is not None:
-            self._shake(request)
+            self._shake(request, handshake.accept_plain)
         else:
             self._let_http(data)
 

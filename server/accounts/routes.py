@@ -20,7 +20,7 @@ async def _open(call: Call) -> Answer:
     content = {
         "session": opened.session,
         "token": opened.token,
-        "csrf": opened.csrf,
+        "csrf": call.parts.sessions.csrf(opened.session),
         "expires_at": rfc3339(opened.expires_at),
     }
     return Answer(content, 201, {"Set-Cookie": cookie(opened.token, call.parts.settings)})

@@ -54,6 +54,5 @@ class Opened:
 
     session: str
     token: str
-    csrf: str
     expires_at: int
     user: str | None = None

@@ -79,7 +79,7 @@ class Sessions:
     def _opened(self, session: str, user: str | None) -> Opened:
         expires_at = (self._clock() // 1000 + SESSION_SECONDS) * 1000
         token = self._signer.sign(session, needs_user=user is not None, expires_at=expires_at)
-        return Opened(session, token, self.csrf(session), expires_at, user)
+        return Opened(session, token, expires_at, user)
 
     def csrf(self, session: str) -> str:
         """The token that a page of `session` sends with its changes."""
@@ -185,5 +185,7 @@ def session_cookie(header: str) -> str | None:
 
     Of two, the first: browsers send that of the more specific path first (RFC 6265, section 5.4).
     """
+    if COOKIE not in header:
+        return None
     pairs = (part.strip().partition("=") for part in header.split(";"))
     return next((value for name, _, value in pairs if name == COOKIE), None)

@@ -23,7 +23,10 @@ class Attendance:
 
     def enter(self, session: str, socket_id: str) -> None:
         """A socket of the session is open here."""
-        self._sessions.setdefault(session, _Session()).sockets.add(socket_id)
+        known = self._sessions.get(session)
+        if known is None:
+            known = self._sessions[session] = _Session()
+        known.sockets.add(socket_id)
 
     def leave(self, session: str, socket_id: str) -> bool:
         """A socket has left or closed; True if it was the session's last one here."""

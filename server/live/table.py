@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from secrets import token_hex
+from itertools import count
 from typing import Protocol
 
 from channels.protocol import ServerMessage
@@ -16,6 +16,11 @@ LIVE = frozenset({"held", "paying"})
 
 ENDED_KEPT = 200
 """Ends of holds that a session remembers, so that none is told twice."""
+
+Position = tuple[str, int]
+"""A resource's epoch, "" where it was not said, and its version."""
+
+NEVER: Position = ("", -1)
 
 FLOOD = 20
 """A session that sends so many times its rate is no longer answered but closed."""
@@ -34,13 +39,17 @@ class Peer(Subscriber, Protocol):
         """Begin to close; what waits is not sent."""
 
 
-@dataclass(eq=False)
+NOBODY = Caller(session="")
+_numbers = count(1)
+
+
+@dataclass(eq=False, slots=True)
 class Tab:
     """One socket and who it speaks for. Until its welcome it is not `greeted`; `missed` counts."""
 
     peer: Peer
-    id: str = field(default_factory=lambda: token_hex(8))
-    caller: Caller = field(default_factory=lambda: Caller(session=""))
+    id: str = field(default_factory=lambda: str(next(_numbers)))
+    caller: Caller = NOBODY
     greeted: bool = False
     missed: int = 0
     waiting: list[ServerMessage] = field(default_factory=list)
@@ -72,9 +81,22 @@ class Session:
     told_cart: ServerMessage | None = None
 
     ended: dict[str, str] = field(default_factory=dict)
+    heard: dict[str, Position] = field(default_factory=dict)
 
-    def learns(self, hold: Hold) -> bool:
-        """Take a hold as it is now; False if its end was known already."""
+    def knows(self, hold: str, position: Position) -> bool:
+        """Whether this or something later was heard of the hold; an answer names no epoch."""
+        epoch, version = self.heard.get(hold, NEVER)
+        return version >= position[1] and (epoch == position[0] or not epoch or not position[0])
+
+    def learns(self, hold: Hold, position: Position | None = None) -> bool:
+        """Take a hold as it is now; False if that, or its end, was known already.
+
+        `position` is the epoch and the version of its resource, where they are known.
+        """
+        if position is not None:
+            if self.knows(hold.id, position):
+                return False
+            self._note(hold.id, position)
         if hold.status in LIVE:
             self.holds[hold.id] = hold
             self.ended.pop(hold.id, None)
@@ -84,8 +106,16 @@ class Session:
             return False
         self.ended[hold.id] = hold.status
         if len(self.ended) > ENDED_KEPT:
-            del self.ended[next(iter(self.ended))]
+            oldest = next(iter(self.ended))
+            del self.ended[oldest]
+            self.heard.pop(oldest, None)
         return True
+
+    def _note(self, hold: str, position: Position) -> None:
+        if len(self.heard) > 2 * (ENDED_KEPT + len(self.holds)):
+            known = self.holds.keys() | self.ended.keys()  # a hold may go without an end that was heard
+            self.heard = {name: each for name, each in self.heard.items() if name in known}
+        self.heard[hold] = position
 
     def __post_init__(self) -> None:
         self._commands = LocalBucket(self.rate)
@@ -149,7 +179,7 @@ class Table:
             session.tabs.remove(tab)
             if not session.tabs:
                 del self._sessions[caller.session]
-        tab.caller = Caller(session="")
+        tab.caller = NOBODY
         tab.greeted = False
 
 

@@ -61,6 +61,8 @@ class Limits:
 class LocalBucket:
     """The same rate for one session of this process, without asking anybody; `now` in seconds, monotonic."""
 
+    __slots__ = ("_arrival", "_rate")
+
     def __init__(self, rate: Rate) -> None:
         self._rate = rate
         self._arrival = 0.0
