@@ -67,6 +67,17 @@ async def test_past_its_deadline_a_hold_is_not_paid_for(world: World) -> None:
     assert ended == [held.hold]
 
 
+async def test_no_deadline_of_its_own_ends_what_is_being_paid(world: World) -> None:
+    """Its booking ends it, once its provider was asked."""
+    ann = world.buyer("ann")
+    await ann.holds("A-1")
+    await ann.pays("booking", seconds=1800)
+    world.time_passes(3600)
+    assert await world.main.expire() == []
+    assert (await world.of("A-1"))[1] == 1
+    assert [hold.status for hold in await ann.has()] == ["paying"]
+
+
 async def test_beginning_twice_is_beginning_once(world: World) -> None:
     ann = world.buyer("ann")
     await ann.holds("A-1")

@@ -33,11 +33,12 @@ What the checkers read (further fields are kept and ignored):
 A client is one session: who opens another is another client. Whoever stops a client's process from outside
 notes a `disconnect` for it. What a server answers with 5xx to a change may have happened: `unknown`.
 
+A view is asked for again from a position (`resync`) or without one (`fresh`).
 A failed operation's result has `code`. `key` is the Idempotency-Key or `op`: equal keys are one intention.
 
 | observation | what |
 |---|---|
-| view | resource epoch how (snapshot, delta, resync) to; since (a delta's `from`) |
+| view | resource epoch how (snapshot, delta, resync, fresh) to; since (a delta's `from`) |
 | slots | resource epoch version slots {index: [available, held]} |
 | hold | hold status reason expires_at |
 | cart | reference expires_at |

@@ -164,6 +164,8 @@ def view_fits(messages: Iterable[Observation]) -> bool:
     for what in (message.what for message in messages):
         if what["how"] == "resync":
             gap = False
+        elif what["how"] == "fresh":
+            known, gap = None, False
         elif what["how"] == "snapshot":
             told = set(range(what["to"] + 1))
             if known is not None and epoch == what["epoch"] and not told >= known:

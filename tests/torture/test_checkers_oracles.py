@@ -133,7 +133,7 @@ def test_versions_are_right_if_they_rise_in_some_real_order(given_: list[tuple[i
 
 messages = st.lists(
     st.tuples(
-        st.sampled_from(["snapshot", "delta", "delta", "delta", "resync"]),
+        st.sampled_from(["snapshot", "delta", "delta", "delta", "resync", "fresh"]),
         st.sampled_from(["e", "e", "e", "f"]),
         st.integers(0, 4),
         st.integers(0, 4),

@@ -95,7 +95,8 @@ def monotone(history: History) -> list[Violation]:
     """What each client was sent fits what it had: nothing goes back, nothing is left out unnoticed.
 
     After a gap the client asks again (`resync`); until it has, or a snapshot came, no delta counts. A view of
-    another connection goes on where the client stood.
+    another connection goes on where the client stood, unless it was asked for without a position (`fresh`):
+    who comes without one may be given a snapshot that is a second old.
     """
     positions: dict[tuple[str, str, str], _Position] = {}
     found: list[Violation] = []
@@ -121,6 +122,9 @@ class _Position:
         """Move on by a message; what is wrong with it."""
         if what["how"] == "resync":
             self.has_gap = False
+            return None
+        if what["how"] == "fresh":
+            self.epoch, self.version, self.has_gap = None, -1, False
             return None
         if what["how"] == "snapshot":
             return self._replaced(what["epoch"], what["to"])
