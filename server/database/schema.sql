@@ -64,7 +64,7 @@ create table slot (
   accessible boolean not null default false,
   blocked boolean not null default false,
   primary key (resource_id, index),
-  unique (resource_id, id),
+  constraint slot_id_key unique (id, resource_id), -- not the other way: nothing is to be found in it by a resource alone
   constraint slot_taken_within_capacity check (taken >= 0 and taken <= capacity),
   check (ends_at > starts_at)
 ) with (fillfactor = 80); -- room beside each row: `taken` changes in place, without touching an index

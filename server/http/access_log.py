@@ -35,8 +35,8 @@ class AccessLog:
         try:
             await self._app(scope, receive, line.send)
         finally:
-            structlog.contextvars.reset_contextvars(**before)
             line.write(self._log)
+            structlog.contextvars.reset_contextvars(**before)
 
 
 class _Line:
