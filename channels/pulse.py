@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import cast
 
 from channels.codec import Codec, frame
+from channels.frames import PING_FRAME
 from channels.protocol import CloseCode, Goodbye, Heartbeat
 from channels.socket import Socket
 from channels.source import Subscriber
@@ -50,6 +51,7 @@ class Pulse:
         self._heartbeat_seconds = heartbeat_seconds
         self._liveness_seconds = liveness_seconds
         self._ping_seconds = min(heartbeat_seconds, liveness_seconds / 3)
+        self._pings_ride = self._ping_seconds == heartbeat_seconds
         self._stale = stale
         self._on_silent = on_silent
         self._on_heard = on_heard
@@ -58,11 +60,10 @@ class Pulse:
 
     async def start(self) -> None:
         """Begin."""
-        self._tasks = [
-            asyncio.create_task(supervise("heartbeats", self._beat_for_ever)),
-            asyncio.create_task(supervise("pings", self._ping_for_ever)),
-            asyncio.create_task(supervise("liveness", self._sweep_for_ever)),
-        ]
+        work = {"heartbeats": self._beat_for_ever, "liveness": self._sweep_for_ever}
+        if not self._pings_ride:
+            work["pings"] = self._ping_for_ever
+        self._tasks = [asyncio.create_task(supervise(name, each)) for name, each in work.items()]
 
     async def close(self) -> None:
         """End; sockets stay as they are."""
@@ -91,20 +92,47 @@ class Pulse:
         self._beat_now.set()
 
     async def _beat_for_ever(self) -> None:
+        """A round takes half of the time between two, so that 10,000 pongs never come at once.
+
+        News of staleness waits for no round.
+        """
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._beat_now.wait(), self._heartbeat_seconds)
-            self._beat_now.clear()
-            await self.beat()
+            if not await self._told_within(self._heartbeat_seconds / 2):
+                await self._beat_in_a_round()
+            if self._beat_now.is_set():
+                self._beat_now.clear()
+                await self.beat()
+
+    async def _beat_in_a_round(self) -> None:
+        found = list(self.sockets)
+        pause = self._heartbeat_seconds / 2 * _AT_ONCE / max(len(found), _AT_ONCE)
+        for begin in range(0, max(len(found), 1), _AT_ONCE):
+            self._beat(found[begin : begin + _AT_ONCE])
+            if await self._told_within(pause):
+                return
+
+    async def _told_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._beat_now.wait(), seconds)
+        return self._beat_now.is_set()
 
     async def beat(self) -> None:
-        """One shared heartbeat to every greeted socket that reads."""
+        """A heartbeat to every greeted socket that reads, now."""
+        async for some in self._parts():
+            self._beat(some)
+
+    def _beat(self, some: list[Socket]) -> None:
+        """One shared heartbeat; where it can be written, in one write with the ping that is due then."""
         message = Heartbeat(server_time=time.time_ns() // 1_000_000, stale=self._stale())
         frames = {codec: frame(message, codec) for codec in Codec}
-        async for some in self._parts():
-            for socket in some:
-                if socket.greeted and socket.ready:
+        ping = PING_FRAME if self._pings_ride else b""
+        wires = {codec: made.wire + ping for codec, made in frames.items()}
+        for socket in some:
+            if socket.greeted and socket.ready:
+                if socket.write is None:
                     socket.push(frames[socket.codec])
+                else:
+                    socket.write(wires[socket.codec])
 
     async def _parts(self, *, over_seconds: float = 0.0) -> AsyncIterator[list[Socket]]:
         """Every socket that was open at the beginning, so many at once, spread over so many seconds."""

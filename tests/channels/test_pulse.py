@@ -1,0 +1,81 @@
+"""Heartbeats in rounds, and the pings that go out with them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from channels import pulse as pulses
+from channels.pulse import Pulse
+from tests.channels.raw_peer import RawPeer, masked
+from tests.channels.street import House, next_of, serving, until
+
+TEXT, PING = 0x1, 0x9
+
+
+@asynccontextmanager
+async def greeted(pulse: Pulse, number: int) -> AsyncIterator[tuple[House, list[RawPeer]]]:
+    """So many peers that have said hello and had their welcome."""
+    async with contextlib.AsyncExitStack() as stack:
+        house = await stack.enter_async_context(serving(pulse=pulse))
+        peers = [await stack.enter_async_context(RawPeer(house.port)) for _ in range(number)]
+        for peer in peers:
+            peer.send(masked(TEXT, b'{"type":"hello"}'))
+            assert b'"welcome"' in await peer.said()
+        yield house, peers
+
+
+async def test_a_ping_that_is_due_with_a_heartbeat_goes_out_with_it() -> None:
+    pulse = Pulse(heartbeat_seconds=0.05, liveness_seconds=30)
+    async with greeted(pulse, 1) as (house, (peer,)):
+        line = await next_of(house.opened)
+        written: list[bytes] = []
+        write = line.write
+
+        def noted(wire: bytes) -> None:
+            written.append(wire)
+            write(wire)
+
+        line.write = noted
+        await pulse.start()
+        opcodes = [(await peer.next()).opcode for _ in range(8)]
+        await pulse.close()
+    assert opcodes == [TEXT, PING] * 4
+    assert all(wire.endswith(b"}\x89\x00") for wire in written)
+
+
+async def test_pings_that_are_due_more_often_go_out_by_themselves() -> None:
+    pulse = Pulse(heartbeat_seconds=60, liveness_seconds=0.3)
+    async with greeted(pulse, 1) as (_, (peer,)):
+        await pulse.start()
+        assert [(await peer.next()).opcode for _ in range(3)] == [PING] * 3
+        await pulse.beat()
+        while (received := await peer.next()).opcode == PING:
+            pass
+        assert b'"heartbeat"' in received.payload
+        await pulse.close()
+
+
+async def test_a_round_takes_its_time_and_news_of_staleness_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulses, "_AT_ONCE", 1)
+    stale = False
+    pulse = Pulse(heartbeat_seconds=120, liveness_seconds=360, stale=lambda: stale)
+    async with greeted(pulse, 3) as (house, peers):
+        lines = [await next_of(house.opened) for _ in peers]
+        beaten: list[object] = []
+        for line in lines:
+            line.write = beaten.append
+        a_round = asyncio.create_task(pulse._beat_in_a_round())
+        await until(lambda: beaten)
+        assert len(beaten) == 1
+        pulse.beat_soon()
+        async with asyncio.timeout(15):
+            await a_round
+        assert len(beaten) == 1
+        stale = True
+        await pulse.start()
+        await until(lambda: len(beaten) == 1 + len(lines))
+        assert all(b"stale" in bytes(wire) for wire in beaten[1:])  # type: ignore[call-overload]  # bytes all
+        await pulse.close()
