@@ -1,8 +1,10 @@
 """How long one server takes to say that it cannot serve, and that it can again."""
 
+import resource
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -48,3 +50,14 @@ class Probe:
 def within(torture: Torture, name: str, seconds: float, goal: float, n: int = 1) -> None:
     """A figure that is a time and has a goal."""
     torture.figure(name, f"{seconds:.2f} s", f"≤ {goal:g} s", reached=seconds <= goal, n=n)
+
+
+def cpu(pid: int) -> float:
+    """Seconds of processor that a process has used, to the nanosecond: of all its threads."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+
+def memory(pid: int) -> int:
+    """Bytes of memory that a process has."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()

@@ -215,4 +215,5 @@ async def _still_running(stage: Stage) -> None:
 
 async def _serves(address: str) -> bool:
     async with visiting(address) as somebody:
-        return somebody.tab.welcome != {}
+        await somebody.watches(HALL)
+    return True

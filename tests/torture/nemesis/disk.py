@@ -16,6 +16,7 @@ from typing import Final, Self
 
 from tests.torture.nemesis.debts import Debt, owe
 from tests.torture.nemesis.machine import NotHere, no_mounts, tried
+from tests.torture.nemesis.processes import Revive
 
 MEGABYTE: Final = 1024 * 1024
 FILL: Final = "filler"
@@ -64,11 +65,15 @@ class SmallDisk:
 
 
 class DiskFull:
-    """All space is taken; healing makes the disk larger, as its owner would, and frees what was taken."""
+    """All space is taken; healing makes the disk larger, as its owner would, and frees what was taken.
 
-    def __init__(self, disk: SmallDisk, *, name: str = "disk full") -> None:
+    A server that died of it is started again then, if `revive` has it.
+    """
+
+    def __init__(self, disk: SmallDisk, *, name: str = "disk full", revive: Revive | None = None) -> None:
         self.name = name
         self._disk = disk
+        self._revive = revive
 
     async def strike(self, _chance: random.Random) -> str:
         before = self._disk.free
@@ -79,6 +84,8 @@ class DiskFull:
     async def heal(self) -> None:
         self._disk.resize(self._disk.megabytes * 2)
         (self._disk.path / FILL).unlink(missing_ok=True)
+        if self._revive is not None:
+            await self._revive.now()
 
 
 def _fill(file: int) -> None:

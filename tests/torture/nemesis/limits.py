@@ -13,7 +13,7 @@ from typing import Final
 from tests.torture.nemesis.bailiff import disband, start_of
 from tests.torture.nemesis.debts import Debt, owe
 from tests.torture.nemesis.machine import cgroup, no_cgroup
-from tests.torture.nemesis.processes import Mortal
+from tests.torture.nemesis.processes import Mortal, Revive
 
 PERIOD: Final = 100_000
 """Microseconds of a cgroup's period, and of a duty cycle's."""
@@ -95,7 +95,10 @@ class Throttle:
 
 
 class Memory:
-    """A process may take so many more megabytes: then the kernel kills it (cgroup), or refuses (rlimit)."""
+    """A process may take so many more megabytes: then the kernel kills it (cgroup), or refuses (rlimit).
+
+    Healing starts it again, if it was killed.
+    """
 
     def __init__(self, mortal: Mortal, megabytes: int) -> None:
         self.name = f"{megabytes} MB more memory"
@@ -122,7 +125,8 @@ class Memory:
         self._limit = None
         if self._group is not None:
             self._group.close()
-        self._group = None
+            self._group = None
+            await Revive(self._mortal).now()
 
 
 class Limit:

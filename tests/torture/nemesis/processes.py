@@ -116,6 +116,19 @@ class Stop:
             _send(pid, signal.SIGSTOP)
 
 
+class Revive:
+    """Starts a process again that has died of what was done to it; one that lives is left alone."""
+
+    def __init__(self, mortal: Mortal) -> None:
+        self._mortal = mortal
+
+    async def now(self) -> None:
+        """See to it that it runs."""
+        if states([self._mortal.pid])[0] in {"Z", "gone"}:
+            await _done(self._mortal.kill())  # buries it
+            await _done(self._mortal.start())
+
+
 def states(pids: Sequence[int]) -> list[str]:
     """What the kernel says of each: R, S, T (stopped), Z; `gone` where there is none."""
     return [_state(pid) for pid in pids]
