@@ -119,7 +119,7 @@ async def test_a_handshake_that_is_not_out_yet_is_waited_for() -> None:
         answer = handshake.switching
 
         def long_answer(*arguments: Any, more: Any, **named: Any) -> bytes:
-            return answer(*arguments, more=[*more, (b"x-long", b"x" * 3_000_000)], **named)
+            return answer(*arguments, more=[*more, (b"x-long", b"x" * 1_000_000)], **named)
 
         patched.setattr(handshake, "switching", long_answer)
         async with street() as here:
