@@ -16,5 +16,5 @@ async def test_a_command_is_not_repeated_when_nobody_answers(spare_redis: Redis)
     with pytest.raises(RedisTimeoutError):
         await client.incr("count")
     thaw(spare_redis)
-    assert int(await client.get("count")) <= 1
+    assert await client.get("count") in {b"0", b"1"}
     await client.aclose()

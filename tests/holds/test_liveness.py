@@ -100,6 +100,7 @@ async def test_another_tab_keeps_the_hold(world: World, one: Process) -> None:
     await world.buyer("ann").holds("A-1", connected=True)
     await one.closes("ann", "first")
     world.time_passes(GRACE + 1)
+    assert await is_held(world)
     await one.renews()
     world.time_passes(LIVENESS - 1)
     assert await is_held(world)

@@ -228,8 +228,8 @@ HOLDING: Final = (
         patches=(
             Patch(
                 "server/bookings/booked.py",
-                "return Booked(epoch, layout, confirmed, pending)",
-                "return Booked(epoch, layout, {}, pending)",
+                "confirmed = await store.confirmed_counts(",
+                "confirmed = {} and await store.confirmed_counts(",
             ),
         ),
         checks=(

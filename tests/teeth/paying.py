@@ -74,8 +74,8 @@ PAYING: Final = (
         patches=(
             Patch(
                 "server/payments/rules.py",
-                "        return self.step is seen.step and not (accepts and self.payment.stopping_until != since)",
-                "        return True or (accepts, since)",
+                "        return self.step is seen.step and not (accepts and self.payment.",
+                "        return True or (accepts and since and self.payment.",
             ),
         ),
         checks=(f"{_LATE}::test_what_one_process_has_decided_to_give_back_another_does_not_accept",),

@@ -91,7 +91,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         _reports.append(
             {
                 "test": report.nodeid,
-                "when": report.when or "",
+                "when": report.when,
                 "outcome": report.outcome,
                 "text": report.longreprtext if report.failed else "",
             }
