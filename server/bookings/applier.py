@@ -219,8 +219,8 @@ class Applier:
                 await self._holds.end(holds, name, "expired", "deadline")
             case "released":
                 await self._holds.end(holds, name, "released", "cancelled")
-            case _:
-                pass  # hold_expired: none of them was ever paying
+            case _:  # hold_expired: none was ever paying, unless a rebuild found the booking still pending
+                await self._holds.end(holds, name, "expired", "deadline")
 
     async def _unbook(self, booking: Booking, holds: list[Hold], current: dict[str, str]) -> None:
         """Out of what is booked; what Redis never heard was confirmed, it hears first."""

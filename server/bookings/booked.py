@@ -37,9 +37,10 @@ class PostgresBooked:
             layout, first = bumped
             confirmed = await store.confirmed_counts(connection, resource_id, first)
             bookings = await store.pending_bookings(connection, resource_id)
+            unheard = await store.unheard_holds(connection, resource_id)
             await store.mark_resource_lines(connection, resource_id)
         pending = [hold for booking in bookings for hold in _pending(booking, resource_id)]
-        return Booked(epoch, layout, confirmed, pending)
+        return Booked(epoch, layout, confirmed, pending, unheard)
 
 
 def _pending(booking: Booking, resource_id: str) -> list[Hold]:

@@ -336,6 +336,11 @@ async def pending_bookings(connection: Connection, resource: str) -> list[Bookin
     return await read_all(connection, [row["id"] for row in rows])
 
 
+async def unheard_holds(connection: Connection, resource: str) -> list[str]:
+    """Holds that are confirmed here and of which Redis does not know it."""
+    return [row["hold_id"] for row in await connection.fetch(_queries.unheard_holds, resource)]
+
+
 async def mark_resource_lines(connection: Connection, resource: str) -> None:
     """Redis is about to be written from the resource's lines."""
     await connection.execute(_queries.mark_resource_lines, resource)

@@ -143,8 +143,18 @@ class Loader:
         await self._load_under(resource, token)
 
     async def load(self, resource: str) -> None:
-        """Rebuild the resource in any case, under a new epoch; one that is gone is forgotten."""
-        await self._load_under(resource, await self._lease(resource))
+        """Rebuild the resource under a new epoch; one that is gone is forgotten.
+
+        Who waited while somebody else did so leaves it at that: many ask at once, and one epoch more than is
+        needed would make the others' work look behind again.
+        """
+        before = await self.store.meta(resource)
+        token = await self._lease(resource)
+        now = await self.store.meta(resource)
+        if now is not None and (before is None or now.epoch != before.epoch):
+            await self.store.give_lease_back(resource, token)
+            return
+        await self._load_under(resource, token)
 
     async def _lease(self, resource: str) -> str:
         token, until = secrets.token_hex(8), time.monotonic() + PATIENCE_SECONDS
@@ -176,12 +186,12 @@ class Loader:
         run_id, calendar = await self.store.run_id(resource), loaded.calendar
         if calendar is None:
             packed = await asyncio.to_thread(pack, loaded, booked.lines, epoch=booked.epoch, run_id=run_id)
-            return (await self.store.load(resource, token, packed, booked.pending)).status == "loaded"
+            return (await self.store.load(resource, token, packed, booked)).status == "loaded"
         needed: set[int] = set()
         while True:
             now = await self.store.now()
             packed = pack_grid(loaded, calendar, booked, now=now, run_id=run_id, needed=needed)
-            answer = await self.store.load(resource, token, packed, booked.pending)
+            answer = await self.store.load(resource, token, packed, booked)
             if answer.status != "needs":
                 return answer.status == "loaded"
             needed.update(answer.days)

@@ -38,13 +38,15 @@ class Booked:
     """What PostgreSQL knows of a resource, under the epoch it has just been given.
 
     `lines` maps slot index → places of confirmed lines; `pending` are the holds of pending ones, each
-    `paying`, with its booking's id and with `expires_at` at the end of its payment.
+    `paying`, with its booking's id and with `expires_at` at the end of its payment. `confirmed` are the holds
+    of confirmed ones that Redis has not been told of.
     """
 
     epoch: str
     layout: int
     lines: Mapping[int, int]
     pending: Sequence[Hold]
+    confirmed: Sequence[str] = ()
 
 
 class BookedSource(Protocol):

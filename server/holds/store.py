@@ -18,6 +18,7 @@ from server.holds.index import Joined
 from server.holds.packing import Packed
 from server.holds.rules import Hold
 from server.holds.scripts import Scripts, or_unavailable
+from server.holds.sources import Booked
 
 _META = ["epoch", "version", "layout", "width", "run_id", "chunk"]
 _PASSED = ["width", "passed", "layout"]
@@ -169,9 +170,14 @@ class HoldStore:
         """Give back one batch of what is due."""
         return await self.run("expire", resource, limit=BATCH, liveness=liveness, reference=reference)
 
-    async def load(self, resource: str, token: str, packed: Packed, pending: Sequence[Hold]) -> Answer:
+    async def load(self, resource: str, token: str, packed: Packed, booked: Booked) -> Answer:
         """Build the resource anew under the lease `token`: loaded, lease_lost, or needs (further `days`)."""
-        content = {"token": token, "pending": pending, **packed.content()}
+        content = {
+            "token": token,
+            "pending": booked.pending,
+            "confirmed": booked.confirmed,
+            **packed.content(),
+        }
         return await self._run("load", resource, content, packed.slots, packed.prices)
 
     async def forget(self, resource: str) -> None:

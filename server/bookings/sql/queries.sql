@@ -351,6 +351,11 @@ where resource_id = $1 and slot_index >= $2 and state = 'confirmed' group by slo
 -- $1 resource → ids of bookings with pending lines in it.
 select distinct booking_id as id from booking_line where resource_id = $1 and state = 'pending';
 
+-- name: unheard_holds
+-- $1 resource → holds whose lines are confirmed, which Redis has not been told.
+select distinct hold_id from booking_line
+where resource_id = $1 and applied is distinct from state and state = 'confirmed';
+
 -- name: mark_resource_lines
 -- $1 resource: Redis is about to be written from these lines. A booking that somebody is applying is left to them.
 with free as (

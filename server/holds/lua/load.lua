@@ -3,6 +3,7 @@
 --
 -- In:  token (the lease), resource, epoch, layout, width, count, currency, run_id
 --      best [[category, candidates], …], pending: the holds of pending bookings, whole
+--      confirmed: ids of holds that were paying when Redis last heard of them, and are booked by now
 --      ARGV[2]: the records, nothing held · ARGV[3]: prices, 4 bytes each
 --      of a grid besides: chunk, first, origin, step_ms, days; ARGV[2]: these days' records (days.lua)
 -- Out: status loaded: version · lease_lost: somebody else is at it, nothing changed
@@ -76,9 +77,11 @@ end
 
 -- PostgreSQL no longer counts it as pending: it is booked by now, or its booking is over.
 local function drop_paid(pending, paying)
+  local confirmed = {}
+  for _, id in ipairs(input.confirmed or {}) do confirmed[id] = true end
   for _, hold in ipairs(paying) do
     if not pending[hold.id] then
-      bury(hold, 'released', 'cancelled')
+      if confirmed[hold.id] then bury(hold, 'confirmed', 'confirmed') else bury(hold, 'released', 'cancelled') end
       redis.call('DEL', key('hold', hold.id))
     end
   end

@@ -1,0 +1,86 @@
+"""A resource that is built anew just while bookings are on their way to Redis: found by `make torture`."""
+
+import asyncio
+
+import pytest
+
+from server.bookings.booked import PostgresBooked
+from server.errors import HoldExpired, Unavailable
+from server.holds.events import SESSIONS_CHANNEL, decode_events
+from tests.payments.house import HALL, House
+
+
+async def test_a_booking_that_came_too_late_keeps_nothing_that_a_rebuild_made_of_it(house: House) -> None:
+    """Its hold has ended; before that is written down, a rebuild reads it as pending, and so as paying."""
+    ann = house.buyer("ann")
+    hold = await ann.holds("A-1")
+    applier, holds = house.office.bookings._applier, house.office.holds
+    standing, cancel = await holds.standing(ann.caller.session), applier._cancel
+    await holds.store.run("move", HALL, session=hold.session, holds=[hold.id], expires_at=1, op=None)
+    await holds.expire()
+
+    async def as_it_was(_session: str) -> object:
+        return standing
+
+    async def cancels_late(booking: object) -> None:
+        await holds.load(HALL)
+        await cancel(booking)  # type: ignore[arg-type]  # handed on as it came
+
+    holds.standing = as_it_was  # type: ignore[method-assign,assignment]  # the cart was read too early
+    applier._cancel = cancels_late  # type: ignore[method-assign,assignment]
+    with pytest.raises(HoldExpired):
+        await ann.books()
+    assert await house.booked_and_free("A-1") == (0, 1)
+    await house.is_whole()
+
+
+async def test_many_bookings_that_find_redis_behind_build_it_anew_once(house: House) -> None:
+    """Each rebuild takes a new epoch, so that one too many makes the others look behind again."""
+    names = [f"R-{number}" for number in range(12)]
+    await house.sells(names, resource="behind")
+    buyers = [house.buyer(name) for name in names]
+    for buyer, name in zip(buyers, names, strict=True):
+        await buyer.holds(name, resource="behind")
+        await buyer.books()
+    source, built = house.office.holds.loader._booked, []
+    read = source.bump_epoch_and_read
+
+    async def counts(resource: str) -> object:
+        built.append(resource)
+        return await read(resource)
+
+    source.bump_epoch_and_read = counts  # type: ignore[method-assign,assignment]
+    await PostgresBooked(house.database).bump_epoch_and_read("behind")  # and its process died
+    await asyncio.gather(*(buyer.pays() for buyer in buyers))
+    for _ in range(3):
+        house.clock.passes(2)
+        await house.office.loops_run(1)
+    assert await house.value("select count(*) from booking where applied_version < version") == 0
+    assert built == ["behind"]
+    await house.is_whole(resources=["behind"])
+
+
+async def test_whose_hold_was_paid_when_a_resource_is_built_anew_is_told_that_it_is_confirmed(
+    house: House,
+) -> None:
+    """PostgreSQL confirmed it, Redis has not been told yet: the rebuild is what tells."""
+    ann = house.buyer("ann")
+    hold = await ann.holds("A-1")
+    await ann.books()
+    applier = house.office.bookings._applier
+
+    async def is_away(_holds: object, _booking: str) -> None:
+        raise Unavailable
+
+    applier._holds.confirm = is_away  # type: ignore[method-assign,assignment]
+    await ann.pays()
+    assert await ann.status() == ("confirmed", "paid")
+    async with house.redis.pubsub() as listener:
+        await listener.subscribe(SESSIONS_CHANNEL)
+        await listener.get_message(timeout=1)
+        await house.office.holds.load(HALL)
+        heard = await listener.get_message(ignore_subscribe_messages=True, timeout=2)
+    told = [(event.hold.id, event.hold.status, event.reason) for event in decode_events(heard["data"])]
+    assert told == [(hold.id, "confirmed", "confirmed")]
+    assert await house.booked_and_free("A-1") == (1, 0)
+    await house.is_whole()
