@@ -212,6 +212,8 @@ class Ledger:
         stands, back = status_of(payment, intent), went_back(intent)
         status = stands if way_to(payment.status, stands) else payment.status
         await store.set_status(connection, payment.id, status, self._clock(), refunded=back)
+        if payment.unwanted:  # not known to be owed yet: until it is, somebody looks at it
+            await store.check_now(connection, [payment.id], self._clock())
         await self._tell_of_money(connection, case, status)
         if back < payment.refunded:
             _log.error("refund_came_back", payment=str(payment.id), refunded=payment.refunded, now=back)

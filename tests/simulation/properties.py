@@ -46,6 +46,10 @@ class LiveProperties:
             self._replica_follows(turn)
         for event in turn.events:
             self._ends_rightly(turn, event["hold"], event["reason"])
+        if turn.name == "load":  # what is paid for stands as PostgreSQL says, and nobody is told of that
+            for name in turn.live.paying:
+                hold = turn.live.holds[name][0]
+                self._holds[turn.resource, name] = (hold["status"], hold["expires_at"])
 
     @staticmethod
     def _places_add_up(resource: str, live: Live) -> None:
