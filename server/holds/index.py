@@ -96,6 +96,10 @@ class Index:
         content = {"id": hold, "resource": resource, **_joining(cart, lasts_ms)}
         return _joined.decode(await self._scripts.run("join", _key(session, "cart"), content))
 
+    def key(self, session: str) -> str:
+        """The key of all that a session's index has but for what ended."""
+        return _key(session, "cart")
+
     def joining(self, session: str, cart: OpenCart, *, lasts_ms: int) -> dict[str, Any]:
         """What a resource's script is told that joins, too, and the key beside the resource's own."""
         return {"beside": _key(session, "cart"), **_joining(cart, lasts_ms)}

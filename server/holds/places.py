@@ -1,7 +1,7 @@
 """What somebody asked to take, the cart that it joins, and what came of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from server.holds import requests
 from server.holds.index import ON_ITS_WAY_MS, Joined
@@ -12,12 +12,16 @@ from server.holds.store import Answer
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a request for a hold came to; `created` is False if the session had just that already."""
+    """What a request for a hold came to; `created` is False if the session had just that already.
+
+    `is_news` unless nothing was changed: the session had it, or this is the answer to a repeat.
+    """
 
     hold: Hold
     cart: Cart
     version: int
     created: bool
+    is_news: bool = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +69,4 @@ def held(answer: Answer, hold: Hold, together: Sequence[Hold], loaded: Loaded) -
     in_cart = [each for each in together if each.status == "held"]
     cart = cart_of(in_cart or [hold], owner=loaded.resource.owner)
     assert cart is not None, "there is a hold"
-    return Held(hold, cart, answer.version, answer.created)
+    return Held(hold, cart, answer.version, answer.created, answer.created and not answer.replayed)

@@ -12,14 +12,13 @@ from redis.asyncio import Redis
 from channels.replica import Change, State
 from server.accounts.rules import Caller
 from server.errors import (
-    BadRequest,
     Conflict,
     HoldExpired,
     NotFound,
     SelfBooking,
     Unauthorized,
 )
-from server.holds import finding, live_state, requests
+from server.holds import finding, live_state
 from server.holds.carts import Carts, Standing, by_resource, ids
 from server.holds.index import Index
 from server.holds.live_state import Choose, whole_horizon
@@ -27,6 +26,7 @@ from server.holds.loading import Loader
 from server.holds.paying import Paying
 from server.holds.places import Held
 from server.holds.policies import Policies
+from server.holds.releasing import Released, Releasing
 from server.holds.rules import (
     Cart,
     EndReason,
@@ -36,7 +36,7 @@ from server.holds.rules import (
 )
 from server.holds.scripts import Scripts
 from server.holds.sources import BookedSource, Resources
-from server.holds.store import Answer, HoldStore
+from server.holds.store import HoldStore
 from server.holds.taking import Taking
 from server.holds.trust import LivenessTrust
 from server.http.times import now_milliseconds
@@ -76,6 +76,7 @@ class Holds:
         self._taking = Taking(
             self.loader, self.index, self.carts, inventory, self.policies, trust=self.trust, clock=clock
         )
+        self._releasing = Releasing(self.loader, self.index, inventory)
         self._paying = Paying(self.loader, self.index, self.carts, self.policies)
 
     def on_taken(self, listener: Callable[[str, list[str]], object]) -> None:
@@ -109,24 +110,22 @@ class Holds:
         self, caller: Caller, hold: str, items: Sequence[tuple[str, int]] | None = None, *, op: str | None
     ) -> Hold:
         """Give a hold back, or `items` (slot id, quantity) of it; one that has ended is answered as it is."""
+        return (await self.give(caller, hold, items, op=op)).hold
+
+    async def give(
+        self,
+        caller: Caller,
+        hold: str,
+        items: Sequence[tuple[str, int]] | None = None,
+        *,
+        op: str | None,
+        resource: str | None = None,
+    ) -> Released:
+        """As release; it is one call where the caller knows in which `resource` the hold is."""
         session = _session_of(caller)
-        resource = await self.index.resource_of(session, hold)
-        if resource is None:
-            raise NotFound
-        indices = None
-        if items is not None:
-            loaded = await self._inventory.get(resource)
-            requests.refuse_parts(loaded)
-            indices = requests.indices(loaded, items)
-        answer = await self.loader.run(
-            "release", resource, session=session, holds=[hold], items=indices, op=_of(f"release {hold}", op)
+        return await self._releasing.release(
+            session, hold, items, op=_of(f"release {hold}", op), resource=resource
         )
-        _refuse_unreleased(answer)
-        if not answer.holds:
-            raise NotFound
-        if answer.holds[0].status != "held":
-            await self.index.write(session, drop=[hold])
-        return answer.holds[0]
 
     async def extend(self, caller: Caller, *, op: str | None) -> Cart:
         """Move the cart's deadline to now + its hold's length, below its ceiling."""
@@ -161,11 +160,7 @@ class Holds:
         """Give all of the cart back at once; without a cart there is nothing to do."""
         session = _session_of(caller)
         standing = await self.carts.read(session)
-        for resource, holds in by_resource(standing.held).items():
-            answer = await self.loader.run(
-                "release", resource, session=session, holds=ids(holds), op=_of("release cart", op)
-            )
-            _refuse_unreleased(answer)
+        await self._releasing.release_all(session, standing.held, op=_of("release cart", op))
         if standing.listing.cart is not None:
             dropped = [entry.hold for entry in standing.listing.of_cart()]
             await self.index.write(session, drop=dropped)
@@ -300,13 +295,6 @@ def _session_of(caller: Caller) -> str:
 def _of(change: str, op: str | None) -> str | None:
     """The op as this change's alone: CONTRACT scopes an Idempotency-Key, which is an op, to its route."""
     return None if op is None else f"{change} {op}"
-
-
-def _refuse_unreleased(answer: Answer) -> None:
-    if answer.status == "paying":
-        raise Conflict("This is being paid: cancel its booking instead")
-    if answer.status == "excess":
-        raise BadRequest("The hold has less than that")
 
 
 def _nothing_to_extend(standing: Standing) -> Exception:

@@ -328,18 +328,19 @@ class Conversation:
             else Best(quantity=best.quantity, category=best.category, adjacent=best.adjacent),
         )
         held = await self._parts.holds.hold(self._tab.caller, request, op=message.op, connected=True)
-        self._peer.answer(
-            protocol.Held(
-                ref=_ref(message.ref),
-                hold=await self._live.news.view(held.hold),
-                cart=cart_view(held.cart),
-                version=held.version,
-            )
-        )
+        await self._live.news.answer_held(self._tab, held, _ref(message.ref))
 
     async def _release(self, message: protocol.Release) -> None:
-        await self._parts.holds.release(self._tab.caller, message.hold, message.items, op=message.op)
-        self._peer.answer(protocol.Ok(ref=_ref(message.ref)))
+        session = self._live.table.session(self._tab.caller.session)
+        known = None if session is None else session.holds.get(message.hold)
+        given = await self._parts.holds.give(
+            self._tab.caller,
+            message.hold,
+            message.items,
+            op=message.op,
+            resource=None if known is None else known.resource,
+        )
+        await self._live.news.answer_released(self._tab, given, _ref(message.ref))
 
     async def _extend(self, message: protocol.Extend) -> None:
         cart = await self._parts.holds.extend(self._tab.caller, op=message.op)

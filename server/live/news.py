@@ -8,24 +8,31 @@ rebuilt.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, Protocol
 
 import msgspec
 import structlog
 
-from channels.protocol import HoldView, ServerMessage
+from channels import protocol
+from channels.protocol import CartChanged, HoldChanged, HoldView, ServerMessage
 from server.errors import HoldfastError
 from server.holds.events import decode_events
+from server.holds.places import Held
+from server.holds.releasing import Released
 from server.holds.rules import Cart, Hold, HoldEvent
 from server.holds.sources import Resources
-from server.live.table import Session, Table
-from server.live.views import cart_changed, hold_changed, hold_view
+from server.live.table import Position, Session, Tab, Table
+from server.live.views import cart_changed, cart_view, hold_changed, hold_view
 
 QUEUE_LIMIT: Final = 100_000
 """Changes waiting to be told; when there are so many, all sessions are read anew instead."""
 
 YIELD_EVERY: Final = 100
 """Changes told one after the other: when thousands of holds end at once, everybody else goes on, too."""
+
+SETTLE_SECONDS: Final = 0.002
+"""How long changes wait to be told: what was done here is known by its answer then, and more come along."""
 
 AGAIN_SECONDS: Final = 1.0
 CHECK_SECONDS: Final = 1.0
@@ -83,10 +90,20 @@ class News:
         if len(self._queue) >= QUEUE_LIMIT:
             self.read_all_anew()
             return
-        events = [event for event in self._decoded(data) if self._table.session(event.hold.session)]
+        events = [event for event in self._decoded(data) if self._is_news(event)]
         if events:
             self._queue.extend(events)
             self._woken.set()
+
+    def _is_news(self, event: HoldEvent) -> bool:
+        session = self._table.session(event.hold.session)
+        if session is None:
+            return False
+        resource, epoch = event.hold.resource, event.epoch
+        if epoch and self._epochs.setdefault(resource, epoch) != epoch:
+            self._epochs[resource] = epoch
+            self._read_holders_anew({resource})
+        return not session.knows(event.hold.id, (epoch, event.version))
 
     def read_all_anew(self) -> None:
         """Something may have been missed: look at every session again."""
@@ -101,6 +118,7 @@ class News:
         """Tell for ever; to be supervised."""
         while True:
             await self._woken.wait()
+            await asyncio.sleep(SETTLE_SECONDS)
             self._woken.clear()
             await self.tell_queued()
             await self.tell_missed()
@@ -122,10 +140,14 @@ class News:
         epochs |= {name: position[0] for name, position in positions.items() if position is not None}
         moved = {name for name in followed if epochs.get(name) != self._epochs.get(name)}
         self._epochs = epochs
+        if moved:
+            self._read_holders_anew(moved)
+
+    def _read_holders_anew(self, resources: AbstractSet[str]) -> None:
         self.read_anew(
             session.id
             for session in self._table
-            if any(hold.resource in moved for hold in session.holds.values())
+            if any(hold.resource in resources for hold in session.holds.values())
         )
 
     async def view(self, hold: Hold) -> HoldView:
@@ -145,8 +167,8 @@ class News:
         while self._queue:
             event = self._queue.popleft()
             session = self._table.session(event.hold.session)
-            if session is not None:
-                await self._tell(session, event.hold, event.reason)
+            position = (event.epoch, event.version)
+            if session is not None and await self._tell(session, event.hold, event.reason, position):
                 changed[session.id] = session
             count += 1
             if count % YIELD_EVERY == 0:
@@ -161,31 +183,82 @@ class News:
             _log.error("a message about holds is not one", why=str(error))
             return ()
 
-    async def _tell(self, session: Session, hold: Hold, reason: str) -> None:
-        if not session.learns(hold):
-            return
+    async def _tell(
+        self, session: Session, hold: Hold, reason: str, position: Position | None = None
+    ) -> bool:
+        """Tell of one hold; False if that was known."""
+        changed = await self._learned(session, hold, reason, position)
+        if changed is not None:
+            tell_greeted(session, changed)
+        return changed is not None
+
+    async def _learned(
+        self, session: Session, hold: Hold, reason: str, position: Position | None
+    ) -> HoldChanged | None:
+        if not session.learns(hold, position):
+            return None
         for tab in session.tabs:
             tab.missed += not tab.greeted
         try:
-            view = await self.view(hold)
+            return hold_changed(await self.view(hold), reason)
         except HoldfastError as error:
             _log.warning("a hold's slots have no names now", resource=hold.resource, why=error.detail)
-            return
-        tell_greeted(session, hold_changed(view, reason))
+            return None
 
     async def tell_cart(self, session: Session) -> None:
         """The cart as it follows from the holds that are known, if it is not what was told last."""
-        held = sorted(
-            (hold for hold in session.holds.values() if hold.status == "held"),
-            key=lambda hold: (hold.created_at, hold.id),
-        )
+        message = await self._new_cart(session)
+        if message is not None:
+            tell_greeted(session, message)
+
+    async def _new_cart(self, session: Session) -> CartChanged | None:
+        held = [hold for hold in session.holds.values() if hold.status == "held"]
+        if len(held) > 1:
+            held.sort(key=lambda hold: (hold.created_at, hold.id))
         try:
             message = cart_changed(held, [await self.view(hold) for hold in held])
         except HoldfastError:
-            return
-        if message != session.told_cart:
-            session.told_cart = message
-            tell_greeted(session, message)
+            return None
+        if message == session.told_cart:
+            return None
+        session.told_cart = message
+        return message
+
+    # What was done by a tab here: its answer, and what all tabs hear of it, in one write.
+
+    async def answer_held(self, asker: Tab, held: Held, ref: Any) -> None:
+        """What came of a request for a hold; where the cart is in other resources, too, they tell of it."""
+        hold, cart = held.hold, held.cart
+        answer = protocol.Held(
+            ref=ref, hold=await self.view(hold), cart=cart_view(cart), version=held.version
+        )
+        is_here = all(each.resource == hold.resource for each in cart.holds)
+        await self.answer(asker, answer, cart.holds if held.is_news and is_here else (), "", held.version)
+
+    async def answer_released(self, asker: Tab, released: Released, ref: Any) -> None:
+        """What was given back."""
+        hold, version = released.hold, released.version
+        reason = "" if hold.status == "held" else "released"
+        await self.answer(asker, protocol.Ok(ref=ref), [hold] if released.is_news else (), reason, version)
+
+    async def answer(
+        self, asker: Tab, answer: ServerMessage, changed: Sequence[Hold], reason: str, version: int
+    ) -> None:
+        """Answer a tab, and tell its session at once of holds that are all of one resource at `version`.
+
+        Redis tells every process of them, this one, too: by then it is known here.
+        """
+        session = self._table.session(asker.caller.session)
+        messages: list[ServerMessage] = []
+        if session is not None:
+            found = [await self._learned(session, hold, reason, ("", version)) for hold in changed]
+            messages += [each for each in found if each is not None]
+            cart = await self._new_cart(session) if messages else None
+            messages += [] if cart is None else [cart]
+        asker.peer.answer_all([answer, *messages] if asker.greeted else [answer])
+        for tab in () if session is None else session.tabs:
+            if tab is not asker and tab.greeted:
+                tab.peer.answer_all(messages)
 
     async def tell_missed(self) -> None:
         """Read the stale sessions; those that cannot be read now are tried again."""

@@ -288,7 +288,8 @@ class Buyer:
 
     async def releases(self, hold: Hold | Held, *slots: str, op: str | None = None) -> Hold:
         items = [_item(slot) for slot in slots] or None
-        return await self.process.release(self.caller, _hold(hold).id, items, op=op)
+        given = _hold(hold)
+        return (await self.process.give(self.caller, given.id, items, op=op, resource=given.resource)).hold
 
     async def releases_all(self, *, op: str | None = None) -> None:
         await self.process.release_cart(self.caller, op=op)

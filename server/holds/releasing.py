@@ -1,0 +1,112 @@
+"""Giving back: one call where one server has all of Redis and the caller knows where the hold is, else three.
+
+The resource's script decides; the session's index only says where to look, and forgets what has ended.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.exceptions import ClusterCrossSlotError
+
+from server.errors import BadRequest, Conflict, NotFound
+from server.holds import requests
+from server.holds.carts import by_resource, ids
+from server.holds.index import Index
+from server.holds.loading import Loader
+from server.holds.rules import Hold
+from server.holds.sources import Resources
+from server.holds.store import Answer
+
+Items = Sequence[tuple[str, int]]
+"""Slot ids and quantities."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A hold as it is now, at its resource's `version`; `is_news` unless this is the answer to a repeat."""
+
+    hold: Hold
+    version: int
+    is_news: bool
+
+
+class Releasing:
+    """What buyers give back."""
+
+    def __init__(self, loader: Loader, index: Index, inventory: Resources) -> None:
+        self._loader = loader
+        self._index = index
+        self._inventory = inventory
+
+    async def release(
+        self,
+        session: str,
+        hold: str,
+        items: Items | None,
+        *,
+        op: str | None,
+        resource: str | None,
+    ) -> Released:
+        """Give a hold back, or a part of it; `resource` is where the caller thinks it is."""
+        answer = None
+        if resource is not None and self._index.is_beside_resources:
+            answer = await self._at_once(session, hold, items, op, resource)
+        if answer is None:
+            answer = await self._in_turn(session, hold, items, op)
+        refuse_unreleased(answer)
+        if not answer.holds:
+            raise NotFound
+        return Released(answer.holds[0], answer.version, is_news=not answer.replayed)
+
+    async def _at_once(
+        self, session: str, hold: str, items: Items | None, op: str | None, resource: str
+    ) -> Answer | None:
+        """Release and forget in one call; None where it is not there, or has to be done in turn."""
+        try:
+            answer = await self._loader.run(
+                "give",
+                resource,
+                beside=self._index.key(session),
+                resource=resource,
+                **await self._content(session, hold, items, op, resource),
+            )
+        except ClusterCrossSlotError:
+            self._index.is_beside_resources = False
+            return None
+        return None if answer.status == "apart" or answer.replayed else answer
+
+    async def _in_turn(self, session: str, hold: str, items: Items | None, op: str | None) -> Answer:
+        resource = await self._index.resource_of(session, hold)
+        if resource is None:
+            raise NotFound
+        content = await self._content(session, hold, items, op, resource)
+        answer = await self._loader.run("release", resource, **content)
+        if answer.holds and answer.holds[0].status != "held":
+            await self._index.write(session, drop=[hold])
+        return answer
+
+    async def _content(
+        self, session: str, hold: str, items: Items | None, op: str | None, resource: str
+    ) -> dict[str, Any]:
+        """What both scripts that release are told."""
+        indices = None
+        if items is not None:
+            loaded = await self._inventory.get(resource)
+            requests.refuse_parts(loaded)
+            indices = requests.indices(loaded, items)
+        return {"session": session, "holds": [hold], "items": indices, "op": op}
+
+    async def release_all(self, session: str, holds: Sequence[Hold], *, op: str | None) -> None:
+        """Give all of these back; their entries stay."""
+        for resource, some in by_resource(holds).items():
+            answer = await self._loader.run("release", resource, session=session, holds=ids(some), op=op)
+            refuse_unreleased(answer)
+
+
+def refuse_unreleased(answer: Answer) -> None:
+    """What was not given back, and why."""
+    if answer.status == "paying":
+        raise Conflict("This is being paid: cancel its booking instead")
+    if answer.status == "excess":
+        raise BadRequest("The hold has less than that")
