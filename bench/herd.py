@@ -4,9 +4,10 @@
 
 The seats are half sold at random, which compresses worst; viewers offer permessage-deflate as browsers do.
 The dropped come back at the same moment, without the random pause of a real client, each with the position at
-which it began, while seats go on changing. One is back with its first frame of the map, and right if in the
-end its map, worked out from the frames it got before and after, is that of a fresh snapshot. Redis' commands
-and transactions of PostgreSQL are those that their own statistics count.
+which it began, while seats go on changing; with `--tokens` each to its own session, which Redis is asked
+about. One is back with its first frame of the map, and right if in the end its map, worked out from the
+frames it got before and after, is that of a fresh snapshot. Redis' commands and transactions of PostgreSQL
+are those that their own statistics count.
 """
 
 import asyncio
@@ -128,6 +129,7 @@ def main() -> None:
     parser = report.parser(__doc__)
     parser.add_argument("--viewers", type=int, default=10_000)
     parser.add_argument("--seats", type=int, default=50_000)
+    parser.add_argument("--tokens", action="store_true", help="the dropped come back to their sessions")
     options = parser.parse_args()
     if options.quick:
         options.viewers, options.seats = 100, 2000
@@ -149,7 +151,8 @@ def main() -> None:
             start = first.replica(0)
             sale = Sale(server.port, "hall", options.seats, buyers=10, only=free_seats(start))
             sale.opens()
-            watchers.says(viewers.joins("hall", (start.epoch, start.version)))
+            token = viewers.TOKEN if options.tokens else None
+            watchers.says(viewers.joins("hall", (start.epoch, start.version), token=token))
             found = coming_back(stand, watchers, server, sale, number)
             watchers.settles()
             watchers.says(viewers.joins("hall"))

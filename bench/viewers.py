@@ -23,14 +23,21 @@ def says(message: dict[str, Any]) -> bytes:
     return client_frame(msgpack.packb(message))
 
 
-def joins(resource: str, position: tuple[str, int] | None = None, view: Any = None) -> bytes:
+TOKEN = " " * 98
+"""Stands for the token that a watcher got with its first welcome, which is as long (bench/c/watchers.c)."""
+
+
+def joins(
+    resource: str, position: tuple[str, int] | None = None, view: Any = None, *, token: str | None = None
+) -> bytes:
     """Hello, and the map of a resource."""
+    hello = {"type": "hello"} if token is None else {"type": "hello", "token": token}
     subscribe: dict[str, Any] = {"type": "subscribe", "ref": 1, "channel": f"availability:{resource}"}
     if position is not None:
         subscribe["position"] = list(position)
     if view is not None:
         subscribe["view"] = view
-    return says({"type": "hello"}) + says(subscribe)
+    return says(hello) + says(subscribe)
 
 
 JOINED = 3

@@ -138,3 +138,38 @@ async def test_watchers_join_count_log_are_dropped_and_come_back(tmp_path: Path)
         finally:
             await asyncio.to_thread(watchers.quit)
     assert heard == [b"hello"] * 25
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the load client needs Linux")
+async def test_a_watcher_that_comes_back_shows_the_token_that_it_got(tmp_path: Path) -> None:
+    try:
+        compiled("watchers")
+    except Missing as reason:
+        pytest.skip(str(reason))
+    shown: list[str | None] = []
+    given = [f"{number}".rjust(len(viewers.TOKEN), "t") for number in range(6)]
+
+    async def greets(connection: ServerConnection) -> None:
+        hello = msgpack.unpackb(await connection.recv(decode=False))
+        shown.append(hello.get("token"))
+        await connection.recv()
+        await connection.send(msgpack.packb({"type": "welcome", "token": given[len(shown) - 1]}))
+        await connection.wait_closed()
+
+    async with serve(
+        greets, "127.0.0.1", 0, subprotocols=[Subprotocol(viewers.PROTOCOL)], compression=None
+    ) as server:
+        port = server.sockets[0].getsockname()[1]
+        watchers = await asyncio.to_thread(Watchers, port, viewers.request(port), tmp_path)
+        try:
+            watchers.says(viewers.joins("hall"))
+            watchers.opens(3)
+            await asyncio.to_thread(watchers.wait, 1, 20)
+            watchers.says(viewers.joins("hall", ("e", 1), token=viewers.TOKEN))
+            watchers.drop(0, 3)
+            watchers.opens(3)
+            assert (await asyncio.to_thread(watchers.wait, 1, 20)).in_time
+        finally:
+            await asyncio.to_thread(watchers.quit)
+    assert shown[:3] == [None] * 3
+    assert sorted(shown[3:]) == given[:3]
