@@ -58,6 +58,18 @@ async def test_what_is_sold_after_all_keeps_no_other_from_being_booked(house: Ho
     await house.is_whole()
 
 
+async def test_of_two_who_have_room_each_but_not_together_one_is_booked(house: House) -> None:
+    await house.sells(["B-1"], resource="opera", capacity=2)
+    buyers = [house.buyer("ann"), house.buyer("ben")]
+    for buyer in buyers:
+        await buyer.holds("B-1", resource="opera")
+    await house.execute("update slot set capacity = 1 where id = 'B-1'")
+    answers = await asyncio.gather(*(buyer.books() for buyer in buyers), return_exceptions=True)
+    assert sorted(isinstance(answer, SlotTaken) for answer in answers) == [False, True]
+    assert await house.value("select taken from slot where id = 'B-1'") == 1
+    assert await house.value("select count(*) from booking_line") == 1
+
+
 async def test_a_cart_in_two_tabs_is_one_booking_beside_others(house: House) -> None:
     ann, ben = await carts(house, "A-1", "A-2")
     first, _, again = await asyncio.gather(ann.books(), ben.books(), ann.books())
@@ -72,7 +84,7 @@ async def test_what_nobody_can_be_paid_by_is_refused_alone(
     ann, ben = await carts(house, "A-1", "A-2")
     await ben.holds("A-3")
     monkeypatch.setattr(
-        house.office.sandbox, "refuses", lambda amount, _: "too much" if amount > 2500 else None
+        house.office.sandbox, "refuses", lambda amount, _: "too much" if amount > PRICE else None
     )
     answers = await asyncio.gather(ann.books(), ben.books(), return_exceptions=True)
     assert isinstance(answers[1], InvalidFields)

@@ -22,6 +22,7 @@ ROUTES = [
     Route("/api/seats/{id}", named),
     Route("/api/seats/{id}", named, methods=["DELETE"]),
     Route("/api/{anything}", named),
+    Route("/api/{anything}", named, methods=["PUT"]),
     Route("/shown/{path:path}", named),
     Mount("/mounted", routes=[Route("/deep/er", named)]),
     Route("/{page}", named),
