@@ -2,7 +2,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench teeth lock clean
+.PHONY: help demo test check bench torture teeth lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ check: ## style, types and import rules
 bench: ## every figure of docs/performance.md, in ten minutes (one of them: make bench-herd; ARGS=--quick)
 	@$(PYTHON) scripts/bootstrap.py dev
 	@.venv/bin/python -m bench $(ARGS)
+
+torture: ## kill, freeze, cut and flush everything while people buy, in minutes (ARGS=--long: a night)
+	@$(PYTHON) scripts/bootstrap.py dev
+	@.venv/bin/python -m tests.torture $(ARGS)
 
 bench-%:
 	@$(PYTHON) scripts/bootstrap.py dev

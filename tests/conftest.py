@@ -35,6 +35,7 @@ UNMEASURED = (
     "payments/test_permutations.py",
     "payments/test_stripe_faults.py",
     "payments/webhooks/test_storm.py",
+    "torture/test_tier.py",
     "simulation",
     "whole",
 )
