@@ -285,6 +285,19 @@ async def test_slots_that_are_gone_are_not_retaken(world: World) -> None:
     assert not await world.main.retake([beyond], "booking", hold.expires_at)
 
 
+async def test_what_was_freed_and_never_booked_is_not_unbooked(world: World) -> None:
+    """The answer to `end` was lost; the booking was then paid too late and refunded, which unbooks it."""
+    ann = world.buyer("ann")
+    await ann.holds("A-1")
+    holds = await ann.pays("booking")
+    epoch = await world.main.epoch("hall")
+    assert epoch is not None
+    await world.main.end(holds, "booking", "released", "cancelled")
+    await world.main.confirm(holds, "booking")
+    await world.main.unbook(holds, "booking", epoch)
+    assert await world.of("A-1") == (1, 0, 0)
+
+
 async def test_a_cancelled_confirmation_is_unbooked_once_and_only_in_its_epoch(world: World) -> None:
     ann = world.buyer("ann")
     first, second = await ann.holds("A-1"), await ann.holds("A-2")

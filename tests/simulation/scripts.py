@@ -311,7 +311,9 @@ def unbook(turn: Turn, _: tuple[bytes, ...]) -> bytes:
     given = turn.given
     for each in given["holds"] if turn.meta.epoch == given["epoch"] else ():
         name = f"{given['booking']}:{each['id']}"
-        if turn.live.unbooked.get(name, 0) <= turn.now:
+        known = turn.read(each["id"])
+        was_booked = known is None or known["status"] == "confirmed"
+        if was_booked and turn.live.unbooked.get(name, 0) <= turn.now:
             turn.live.unbooked[name] = turn.now + REMEMBERED
             for index, quantity, *_price in each["items"]:
                 turn.change(index, 0, -quantity)
