@@ -1,5 +1,7 @@
 """Bad histories made by hand: each checker says what is wrong, and only that."""
 
+from typing import Any
+
 import pytest
 
 from tests.torture.checkers import Intent, Ledger, Terms, Violation, bookings, check_all, deadlines, money
@@ -181,6 +183,24 @@ def test_the_same_hold_answered_again_is_one_effect(scribe: Scribe) -> None:
     scribe.holds("ben", "h2", "A-2", at=(20, 30), version=8)
     scribe.holds("ann", "h1", "A-1", at=(40, 50), version=8)
     assert found(scribe) == []
+
+
+def test_who_insists_by_a_key_is_answered_as_the_first_time(scribe: Scribe) -> None:
+    """The answer may be old by then: so is its version, and its hold may have ended."""
+    asked: dict[str, Any] = {"resource": "hall", "items": [["A-1", 1]], "key": "k"}
+    answer: dict[str, Any] = {
+        "hold": "h1",
+        "items": [["A-1", 1]],
+        "expires_at": 30,
+        "reference": "BK-ann",
+        "version": 7,
+    }
+    scribe.did("ann", "hold", (0, None), asked)
+    scribe.holds("ben", "h2", "A-1", at=(35, 38), version=9)
+    scribe.did("ann", "hold", (40, 50), asked, **answer)
+    assert found(scribe) == []
+    scribe.did("cy", "hold", (60, 70), {**asked, "key": "another"}, **answer | {"hold": "h3"})
+    assert found(scribe) == ["I10  hall: h3 got version 7 after h2 had 9"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,6 +15,21 @@ ENDED: Final = frozenset({"released", "expired", "lost"})
 
 _HARMLESS: Final = frozenset({"pay", "read", "confirm", "book", "hold", "extend", "connect"})
 _GONE: Final = frozenset({"hold_expired", "conflict", "not_found"})
+
+
+def first_asked(operations: Iterable[Operation]) -> Callable[[Operation], int]:
+    """When an operation was asked for first: one that repeats a key may be answered as that one was."""
+    first: dict[tuple[str, str, str], int] = {}
+    for operation in operations:
+        key = operation.arguments.get("key")
+        if key is not None:
+            first.setdefault((operation.client, operation.kind, key), operation.invoked)
+
+    def of(operation: Operation) -> int:
+        key = operation.arguments.get("key")
+        return operation.invoked if key is None else first[operation.client, operation.kind, key]
+
+    return of
 
 
 @dataclass(slots=True)
@@ -50,6 +65,7 @@ class Stories:
         self.holds: dict[str, Story] = {}
         self.booked: dict[tuple[str, str], Story] = {}
         self._history = history
+        self._asked = first_asked(history.operations)
         self._carts: dict[tuple[str, str], list[Story]] = defaultdict(list)
         self._of_client: dict[str, list[Story]] = defaultdict(list)
         self._holds_of: dict[str, list[str]] = {}
@@ -127,12 +143,12 @@ class Stories:
                 result.get("reference", ""),
                 result.get("items", ()),
                 tuple(result["range"]) if result.get("range") else None,
-                operation.invoked,
+                self._asked(operation),
             )
             self.holds[story.id] = story
             self._carts[story.client, story.reference].append(story)
             self._of_client[story.client].append(story)
-        story.proofs.append(Proof(ended_by(operation)[1], operation.invoked, self._deadline(result)))
+        story.proofs.append(Proof(ended_by(operation)[1], self._asked(operation), self._deadline(result)))
 
     def _moved(self, operation: Operation) -> None:
         """The other holds of its cart got its deadline."""
@@ -142,7 +158,7 @@ class Stories:
         if operation.kind == "hold" and len(stories) < 2:
             return
         proof = Proof(
-            ended_by(operation)[1], operation.invoked, self._deadline(operation.result), shared=True
+            ended_by(operation)[1], self._asked(operation), self._deadline(operation.result), shared=True
         )
         for story in stories:
             if story.asked < operation.invoked:
@@ -176,7 +192,7 @@ class Stories:
         for hold in result.get("holds", ()):
             if hold in self.holds and result.get("status", "pending") != "cancelled":
                 self.holds[hold].booking = result["booking"]
-                self.holds[hold].proofs.append(Proof(known, operation.invoked, until, resets=True))
+                self.holds[hold].proofs.append(Proof(known, self._asked(operation), until, resets=True))
 
     def _stands(self, client: str, told: Mapping[str, Any], proof: Proof) -> None:
         """Confirmed: its holds are booked, and so is each of its lines."""

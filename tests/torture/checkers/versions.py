@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from tests.torture.checkers.stories import first_asked
 from tests.torture.checkers.violation import Violation
 from tests.torture.history import History, Operation
 
@@ -28,6 +29,7 @@ def rising(history: History) -> list[Violation]:
     By (resource, epoch), where the answers tell the epoch.
     """
     given: dict[tuple[str, str], dict[str, _Given]] = defaultdict(dict)
+    asked = first_asked(history.operations)
     open_holds: dict[tuple[str, str], int] = {}
     for operation in history.operations:
         resource = _resource(operation)
@@ -35,7 +37,7 @@ def rising(history: History) -> list[Violation]:
             open_holds.setdefault((operation.client, resource), operation.invoked)
         if operation.outcome == "ok" and "version" in operation.result and operation.returned is not None:
             again = (operation.client, resource) in open_holds or bool(operation.result.get("existing"))
-            one = _given(operation, again)
+            one = _given(operation, asked(operation), again)
             effects = given[resource, operation.result.get("epoch", "")]
             before = effects.get(one.effect)
             effects[one.effect] = one if before is None else min(before, one, key=lambda each: each.version)
@@ -51,13 +53,11 @@ def _resource(operation: Operation) -> str:
     return str(found)
 
 
-def _given(operation: Operation, again: bool) -> _Given:
+def _given(operation: Operation, asked: int, again: bool) -> _Given:
     assert operation.returned is not None
     hold = operation.result.get("hold") if operation.kind == "hold" else None
     effect = hold or f"{operation.kind} {operation.client} {operation.invoked}"
-    return _Given(
-        operation.invoked, operation.returned, operation.result["version"], effect, operation.client, again
-    )
+    return _Given(asked, operation.returned, operation.result["version"], effect, operation.client, again)
 
 
 def _fallen(resource: str, given: Sequence[_Given]) -> Iterator[Violation]:
