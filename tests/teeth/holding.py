@@ -169,8 +169,7 @@ HOLDING: Final = (
         says=r">\s+assert await is_held\(world\)",
     ),
     Bug(
-        name="the grace goes by the process' clock",
-        after="M18",
+        name="who leaves has no grace",
         breaks=("I7",),
         patches=(
             Patch(

@@ -111,3 +111,12 @@ def test_what_is_planted_runs_and_nothing_is_written() -> None:
     assert (planted, lua, name) == ("planted", "True", "currencies.py")
     assert early.startswith("imported before anything could be planted")
     assert '"planted"' not in (ROOT / "server/currencies.py").read_text(encoding="utf-8")
+
+
+def test_the_docs_list_every_bug_with_what_it_breaks_and_what_catches_it() -> None:
+    page = (ROOT / "docs/teeth.md").read_text(encoding="utf-8")
+    table = page.partition("## The bugs")[2].partition("## What survived")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")][1:]
+    listed = [(row[0], row[1], row[2].strip("`")) for row in rows]
+    expected = [(bug.name, ", ".join(bug.breaks), bug.checks[0].removeprefix("tests/")) for bug in BUGS]
+    assert listed == expected
