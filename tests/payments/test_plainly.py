@@ -144,3 +144,16 @@ async def test_two_payments_of_one_booking_confirm_it_once(house: House) -> None
     assert await ann.status() == ("confirmed", "paid")
     assert await house.value("select count(*) from outbox where kind = 'booking_confirmed'") == 1
     await house.is_whole()
+
+
+async def test_of_two_payments_in_one_transaction_one_confirms_and_the_other_goes_back(house: House) -> None:
+    (ann,) = await open_bookings(house, ("ann",))
+    await ann.acts("succeed", twice=True)
+    second = await house.value("select id from sandbox.intent where id <> $1", ann.attempt.intent)
+    extra = await house.office.payments._adoption.payment_of("sandbox", second)
+    assert extra is not None
+    await asyncio.gather(settled(house, ann), house.office.payments.settle(extra))
+    await house.office.loops_run(4)
+    assert await house.value("select count(*) from payment where accepted") == 1
+    assert await house.value("select count(*) from payment where status = 'refunded'") == 1
+    await house.is_whole()
