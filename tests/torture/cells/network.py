@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from tests.fake_stripe.rim import faults
 from tests.support.buyer import visiting
 from tests.torture.islands import Island, detour, island
 from tests.torture.matrix import Size, Torture, cell
@@ -20,6 +21,10 @@ NOT_READY_SECONDS = 3.0
 TOLD_SECONDS = 5.0
 WAYS: tuple[Way, ...] = ("both", "requests", "answers")
 CUT_SHARE = 0.05
+STRIPE_FAULTS: tuple[faults.Name, ...] = (
+    "500_before", "500_after", "502_after", "503_before", "429", "409", "half_body", "html", "html_after",
+    "cut_before_effect", "cut_after_effect",
+)  # fmt: skip
 CONNECTS_A_SECOND = 5.0
 
 
@@ -152,6 +157,22 @@ EFFECTS: dict[str, Callable[[bytes], bool]] = {
     "postgresql": commits,
     "stripe": posts,
 }
+
+
+@cell(18, fault="Stripe fails in every way, before and after the effect, one call in ten", workload="W1")
+async def stripe_fails(torture: Torture, size: Size) -> None:
+    """Every hold ends in one state, and nothing is taken twice."""
+    async with open_stage(torture, size, stripe=True) as stage:
+        stripe = stage.street.stripe
+        assert stripe is not None
+        await stage.arrive()
+        stripe.faults.at_random(dict.fromkeys(STRIPE_FAULTS, 0.1 / len(STRIPE_FAULTS)), seed=torture.seed)
+        await stage.sale()
+        torture.claims("faults of Stripe met", len(stripe.faults.met))
+        stripe.faults.clear()
+        began = time.monotonic()
+        await stage.quietens()
+        within(torture, "all is settled after Stripe is well", time.monotonic() - began, 120.0)
 
 
 @cell(30, fault="Redis' password is another one for 10 s", workload="W1")

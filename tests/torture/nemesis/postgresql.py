@@ -13,7 +13,7 @@ BACKENDS = """
 select pid from pg_stat_activity
 where backend_type = 'client backend' and datname = current_database() and pid <> pg_backend_pid()
 """
-LOCK_SECONDS = 5
+LOCK_SECONDS = 15
 MOST = 500
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -60,11 +60,20 @@ class LockTable:
     async def strike(self, _chance: random.Random) -> str:
         if self._connection is not None:
             return "is locked already"
-        self._connection = await asyncpg.connect(self._url)
-        await self._connection.execute("begin")
+        self._connection = connection = await asyncpg.connect(self._url)
         async with asyncio.timeout(LOCK_SECONDS):
-            await self._connection.execute(f"lock table {self._tables} in access exclusive mode")
+            while not await self._locks(connection):
+                pass
         return f"locked {self._tables}"
+
+    async def _locks(self, connection: Connection) -> bool:
+        """Whether it came to that; who works in another order may have been in the way."""
+        try:
+            await connection.execute(f"begin; lock table {self._tables} in access exclusive mode")
+        except asyncpg.DeadlockDetectedError:
+            await connection.execute("rollback")
+            return False
+        return True
 
     async def heal(self) -> None:
         connection, self._connection = self._connection, None
