@@ -8,6 +8,8 @@ from server.holds.sources import Loaded, Resources
 from server.inventory.rules import HoldPolicy
 from server.settings import Settings
 
+TERMS_KEPT = 1000
+
 
 class Policies:
     """Durations in ms."""
@@ -15,10 +17,17 @@ class Policies:
     def __init__(self, inventory: Resources, settings: Settings) -> None:
         self._inventory = inventory
         self._settings = settings
+        self._terms: dict[HoldPolicy, Terms] = {}
 
     def terms(self, loaded: Loaded) -> Terms:
         """The terms of a resource."""
-        return terms_of(loaded.resource.policy, self._settings)
+        policy = loaded.resource.policy
+        known = self._terms.get(policy)
+        if known is None:
+            if len(self._terms) >= TERMS_KEPT:
+                self._terms.clear()
+            known = self._terms[policy] = terms_of(policy, self._settings)
+        return known
 
     async def of(self, resource: str) -> Terms:
         """The terms of a resource by its id; the process's own for one that is gone from the catalogue."""

@@ -80,8 +80,8 @@ def indices(loaded: Loaded, items: Sequence[tuple[str, int]]) -> Items:
     if len(items) > MOST_ITEMS:
         raise LimitExceeded(f"At most {MOST_ITEMS} items are taken in one request")
     _refuse_bad_quantities([quantity for _, quantity in items])
-    twice = [slot for slot, times in Counter(slot for slot, _ in items).items() if times > 1]
-    if twice:
+    if len({slot for slot, _ in items}) < len(items):
+        twice = [slot for slot, times in Counter(slot for slot, _ in items).items() if times > 1]
         raise _about(BadRequest, "A slot may be named once in a request; {} is named twice", twice)
     unknown = [slot for slot, _ in items if slot not in loaded.by_id]
     if unknown:
@@ -132,6 +132,8 @@ def _is_quantity(quantity: object) -> bool:
 
 
 def _refuse_bad_quantities(quantities: Sequence[object]) -> None:
+    if all(map(_is_quantity, quantities)):
+        return
     errors = [
         FieldError(f"items[{place}][1]", "is a whole number, 1 or more")
         for place, quantity in enumerate(quantities)

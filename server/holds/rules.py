@@ -127,7 +127,7 @@ def cart_of(holds: Sequence[Hold], *, owner: str) -> Cart | None:
     """The cart that `held` holds make up, None without any."""
     if not holds:
         return None
-    ordered = sorted(holds, key=lambda hold: (hold.created_at, hold.id))
+    ordered = holds if len(holds) == 1 else sorted(holds, key=lambda hold: (hold.created_at, hold.id))
     return Cart(
         reference=ordered[0].reference,
         session=ordered[0].session,
@@ -145,11 +145,13 @@ def opened_at(holds: Sequence[Hold]) -> int:
 
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: nothing that is misread
+_PAIRS: Final = [one + other for one in _ALPHABET for other in _ALPHABET]
 
 
 def new_reference() -> str:
     """A cart's reference, to be read aloud: 50 random bits."""
-    return "BK-" + "".join(_ALPHABET[byte % 32] for byte in secrets.token_bytes(10))
+    bits = secrets.randbits(50)
+    return "BK-" + "".join([_PAIRS[bits >> shift & 1023] for shift in (40, 30, 20, 10, 0)])
 
 
 def hold_id(session: str, op: str | None) -> str:

@@ -117,15 +117,15 @@ class Taking:
         """Note the intent and take, in one call; no answer where what the cart has elsewhere comes first."""
         if not self._index.is_beside_resources:
             return None, await self._join(asked)
-        terms = self._policies.terms(asked.loaded)
+        terms, opening = self._policies.terms(asked.loaded), self._opening(asked)
         try:
             answer = await self._loader.run(
                 "take",
                 asked.resource,
                 *asked.wanted.blobs,
-                **self._index.joining(asked.session, self._opening(asked), lasts_ms=terms.max_ms),
+                **self._index.joining(asked.session, opening, lasts_ms=terms.max_ms),
                 **self._content(asked, terms.hold_ms, terms.max_ms),
-                other=new_reference(),
+                other=opening.reference,  # of the two, one is used
                 is_new=asked.op is None,
                 on_its_way_ms=ON_ITS_WAY_MS,
             )

@@ -34,6 +34,7 @@ YIELD_EVERY: Final = 100
 SETTLE_SECONDS: Final = 0.002
 """How long changes wait to be told: what was done here is known by its answer then, and more come along."""
 
+VIEWS_KEPT: Final = 1_000
 AGAIN_SECONDS: Final = 1.0
 CHECK_SECONDS: Final = 1.0
 READERS: Final = 32
@@ -84,6 +85,7 @@ class News:
         self._stale: dict[str, None] = {}
         self._woken = asyncio.Event()
         self._epochs: dict[str, str] = {}
+        self._views: dict[str, tuple[Hold, HoldView]] = {}
 
     def hear(self, data: bytes) -> None:
         """A message of `holdfast:sessions`; never blocks. Who is not connected here is not told."""
@@ -153,8 +155,18 @@ class News:
     async def view(self, hold: Hold) -> HoldView:
         """The hold with its slots' names, of which any layout in memory will do: an index keeps its slot.
 
-        Raises UnknownResource or Unavailable.
+        The same one is wanted for an answer, a change and a cart. Raises UnknownResource or Unavailable.
         """
+        known = self._views.get(hold.id)
+        if known is not None and known[0] is hold:
+            return known[1]
+        if len(self._views) >= VIEWS_KEPT:
+            self._views.clear()
+        view = await self._view(hold)
+        self._views[hold.id] = (hold, view)
+        return view
+
+    async def _view(self, hold: Hold) -> HoldView:
         loaded = await self._inventory.get(hold.resource, 0)
         if loaded.calendar is None and any(item.index >= len(loaded.slots) for item in hold.items):
             loaded = await self._inventory.get(hold.resource, loaded.resource.layout + 1)
