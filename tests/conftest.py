@@ -35,6 +35,8 @@ UNMEASURED = (
     "payments/test_permutations.py",
     "payments/test_stripe_faults.py",
     "payments/webhooks/test_storm.py",
+    "torture/test_checkers_oracles.py",
+    "torture/test_checkers_shop.py",
     "torture/test_tier.py",
     "simulation",
     "whole",

@@ -13,7 +13,7 @@ from tests.torture.oracles import can_be_ordered, certain_span, events_of, versi
 from tests.torture.scribe import Scribe
 
 TIMES = st.integers(0, 12)
-many = settings(max_examples=400, deadline=None, derandomize=True)
+many = settings(max_examples=200, deadline=None, derandomize=True)
 Draw = Callable[[st.SearchStrategy[int]], int]
 
 HORIZON = 20

@@ -16,7 +16,7 @@ def accusations(shop: Shop) -> set[str]:
     return {violation.promise for violation in found}
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=120, deadline=None, derandomize=True)
 @given(st.integers(0, 1 << 30), st.integers(1, 3))
 def test_a_right_shop_is_never_accused(seed: int, capacity: int) -> None:
     shop = Shop(seed, capacity=capacity)
