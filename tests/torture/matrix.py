@@ -40,7 +40,7 @@ class Size:
     """How often a fault strikes that does so more than once."""
 
 
-TIER: Final = Size(name="tier", people=120, seats=60, processes=2, crowds=1, seconds=9, strikes=3)
+TIER: Final = Size(name="tier", people=120, seats=60, processes=2, crowds=1, seconds=20, strikes=3)
 FULL: Final = Size(name="full", people=1_000, seats=100, processes=3, crowds=1, seconds=30, strikes=6)
 LONG: Final = Size(name="long", people=10_000, seats=1_000, processes=3, crowds=2, seconds=120, strikes=30)
 SIZES: Final[Mapping[SizeName, Size]] = {size.name: size for size in (TIER, FULL, LONG)}

@@ -34,8 +34,8 @@ from tests.torture.street import Street, open_street
 Result = TypeVar("Result")
 
 HALL: Final = "hall"
-HOLD_SECONDS: Final = 5
-PAYMENT_SECONDS: Final = 8
+HOLD_SECONDS: Final = 15
+PAYMENT_SECONDS: Final = 20
 QUIET_SECONDS: Final = 40.0
 CONVERGED_SECONDS: Final = 2.0
 ASK_SECONDS: Final = 0.05

@@ -35,7 +35,7 @@ async def all_servers_killed(torture: Torture, size: Size) -> None:
 @cell(4, fault="SIGSTOP of one server for longer than a hold lasts", workload="W1")
 async def one_server_frozen(torture: Torture, size: Size) -> None:
     """It wakes up believing that it is earlier than it is, and may not act on it."""
-    async with open_stage(torture, size) as stage:
+    async with open_stage(torture, size, hall={"hold_seconds": 4}) as stage:
         await stage.arrive()
         lasts = (1.0, 7.0) if size.name == "tier" else (1.0, 25.0)
         async with stage.nemesis([Stop(*stage.street.servers)], every=8.0, lasts=lasts):

@@ -10,7 +10,7 @@ from typing import Final
 
 from tests.torture.people.line import Unanswered
 from tests.torture.people.person import Person, insists, new_op
-from tests.torture.people.presence import Json, Refused
+from tests.torture.people.presence import Json, Refused, of_booking
 
 LOOK_SECONDS: Final = 0.01
 
@@ -81,18 +81,11 @@ async def _races(person: Person, seat: int, offset: float) -> str:
     await person.holds((f"A-{seat}", 1))
     booked = await insists(partial(person.books, new_op()), time.monotonic() + 20, person.chance)
     booking = booked["booking"]["id"]
-    while person.bookings[booking].get("status") != "pending" or not _deadline(person, booking):
-        await person.waits(0.1)
-    await asyncio.sleep(max(0.0, _deadline(person, booking) / 1000 + offset - time.time()))
+    deadline = of_booking(booked["booking"])["expires_at"] / 1000
+    await asyncio.sleep(max(0.0, deadline + offset - time.time()))
     with suppress(Refused, Unanswered):
         await person.pays(booked)
     return await _ends(person, booking, time.monotonic() + 30)
-
-
-def _deadline(person: Person, booking: str) -> int:
-    """In milliseconds, as the socket tells it; 0 where it has not yet."""
-    known = person.bookings[booking]["expires_at"]
-    return known if isinstance(known, int) else 0
 
 
 async def _ends(person: Person, booking: str, until: float) -> str:
