@@ -7,7 +7,6 @@ import pytest
 
 from channels import pulse
 from server.errors import Unavailable
-from server.live.conversation import Conversation
 from server.settings import Settings
 from tests.live.conftest import eventually, hall, open_hall
 from tests.support.buyer import CODECS, CodecName, Refused, visiting
@@ -446,20 +445,6 @@ async def test_who_goes_in_the_middle_of_a_command_leaves_nothing(
         await eventually(lambda: not house.parts.live.addresses)
     await asyncio.sleep(0.2)
     assert house.parts.live.table.tabs == []
-
-
-async def test_who_shows_nothing_and_looks_at_what_is_here_costs_no_task(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with visiting(house.base_url) as ann, visiting(house.base_url) as ben:
-        known = await ann.watches("hall")
-        works: list[Conversation] = []
-        monkeypatch.setattr(Conversation, "_work", works.append)
-        tab = await ben.connects()
-        assert (await tab.says_hello())["session"] not in {"", ann.session}
-        seen = await tab.watches("hall")
-        assert sum(seen.available) == sum(known.available) > 0
-        assert works == []
 
 
 async def test_a_fault_of_ours_at_once_ends_one_command_and_not_the_conversation(
