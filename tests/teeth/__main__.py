@@ -32,7 +32,7 @@ def main() -> int:
         return 0
     began = time.monotonic()
     say(f"{len(bugs)} bugs; first every check without one")
-    for report in (broken := clean(bugs)):
+    for report in (broken := clean(bugs, asked.jobs, say)):
         say(f"{report.test} fails without any bug, at its {report.when}:\n{report.text}")
     if broken:
         return 1

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -19,6 +20,8 @@ AT_MOST_SECONDS: Final = 180
 CLEAN_SECONDS: Final = 900
 
 Say = Callable[[str], None]
+
+_TEST: Final = re.compile(r"(tests/\S+::.*) (PASSED|FAILED|ERROR)\b")
 
 
 @dataclass(frozen=True)
@@ -41,14 +44,20 @@ class Verdict:
     seconds: float
 
 
-def clean(bugs: Sequence[Bug]) -> list[Report]:
-    """Every check once without a bug; what failed."""
-    checks = list(dict.fromkeys(check for bug in bugs for check in bug.checks))
-    reports, code = _pytest(checks, "", CLEAN_SECONDS)
-    failed = [report for report in reports if report.outcome != "passed"]
+def clean(bugs: Sequence[Bug], jobs: int, say: Say) -> list[Report]:
+    """Every check once without a bug; what failed. `say` is told of each test."""
+    checks = sorted({check for bug in bugs for check in bug.checks})
+    shares = [share for number in range(jobs) if (share := checks[number::jobs])]
+    with ThreadPoolExecutor(jobs) as pool:
+        runs = pool.map(lambda share: _pytest(share, "", CLEAN_SECONDS, say), shares)
+        return [report for share, run in zip(shares, runs, strict=True) for report in _unclean(share, *run)]
+
+
+def _unclean(checks: Sequence[str], reports: Sequence[Report], code: int | None) -> list[Report]:
+    failed = [report for report in reports if report.outcome == "failed"]
     if code == 0 and not failed:
         return []
-    return failed or [Report(" ".join(checks), "collect", "failed", f"pytest ended with {code}")]
+    return failed or [Report(" ".join(checks), "run", "failed", f"pytest ended with {code}")]
 
 
 def hunt(bugs: Sequence[Bug], jobs: int, say: Say) -> list[Verdict]:
@@ -119,24 +128,40 @@ def table(verdicts: Sequence[Verdict]) -> str:
     )
 
 
-def _pytest(checks: Sequence[str], plant: str, seconds: float) -> tuple[list[Report], int | None]:
+def _pytest(
+    checks: Sequence[str], plant: str, seconds: float, say: Say = lambda _line: None
+) -> tuple[list[Report], int | None]:
     """What the tests said, and how pytest ended (None: it did not)."""
     with tempfile.TemporaryDirectory(prefix="holdfast-teeth-") as folder:
         report = Path(folder) / "report.json"
-        command = [sys.executable, "-m", "pytest", *checks, "-p", "tests.teeth.plugin", "-n", "0", "-q", "-x"]
+        command = [sys.executable, "-m", "pytest", *checks, "-p", "tests.teeth.plugin", "-n", "0", "-v", "-x"]
         command += ["-p", "no:cacheprovider", "--plant", plant, "--teeth-report", str(report)]
         command += ["--basetemp", str(Path(folder) / "work")]
-        # What one run has compiled the next need not, though some machines forbid it by default.
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        try:
-            code: int | None = process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.terminate()
-            process.wait()
-            code = None
+        code = _run(command, seconds, say)
         if not report.exists():
             return [], code
         return [Report(**each) for each in json.loads(report.read_text(encoding="utf-8"))], code
+
+
+def _run(command: Sequence[str], seconds: float, say: Say) -> int | None:
+    """Its exit code; None if it had to be ended."""
+    # What one run has compiled the next need not, though some machines forbid it by default.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    ended = threading.Event()
+
+    def end() -> None:
+        ended.set()
+        process.terminate()
+
+    bound = threading.Timer(seconds, end)
+    bound.start()
+    assert process.stdout is not None, "it is a pipe"
+    for line in process.stdout:
+        if found := _TEST.match(line):
+            say(f"{found[2].lower()}  {found[1]}")
+    code = process.wait()
+    bound.cancel()
+    return None if ended.is_set() else code

@@ -13,7 +13,9 @@ from tests.torture.history import History, Operation
 
 
 class _Given(NamedTuple):
-    """A version that an effect got; `again`: the answer may tell a later one, of what there was already."""
+    """A version that an effect got. `again`: the answer may tell a later one, for perhaps it changed nothing:
+    it is no release of what was held, or a hold that one had already.
+    """
 
     invoked: int
     returned: int
@@ -36,7 +38,7 @@ def rising(history: History) -> list[Violation]:
         if operation.outcome == "unknown" and operation.kind == "hold":
             open_holds.setdefault((operation.client, resource), operation.invoked)
         if operation.outcome == "ok" and "version" in operation.result and operation.returned is not None:
-            again = (operation.client, resource) in open_holds or bool(operation.result.get("existing"))
+            again = operation.kind != "hold" or (operation.client, resource) in open_holds
             one = _given(operation, asked(operation), again)
             effects = given[resource, operation.result.get("epoch", "")]
             before = effects.get(one.effect)
