@@ -146,14 +146,14 @@ class Fanout:
         What a descriptor does not take, or refuses, its transport is given, and sees to it as to its own.
         """
         size, write = len(wire), os.write
-        for each in served:
-            descriptor = each.subscriber.descriptor
+        descriptors = [each.subscriber.descriptor for each in served]
+        for place, descriptor in enumerate(descriptors):  # whose they are has left the caches by then
             try:
                 sent = 0 if descriptor is None else write(descriptor, wire)
             except OSError:
                 sent = 0
             if sent != size:
-                self._give((each,), memoryview(wire)[sent:] if sent else wire)
+                self._give((served[place],), memoryview(wire)[sent:] if sent else wire)
 
     def _give(self, served: Sequence[Subscription], parcel: Any) -> None:
         for each in served:
