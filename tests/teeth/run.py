@@ -16,7 +16,7 @@ from typing import Final
 
 from tests.teeth.bug import ROOT, Bug, DoesNotApply, patched
 
-AT_MOST_SECONDS: Final = 180
+AT_MOST_SECONDS: Final = 300
 CLEAN_SECONDS: Final = 900
 
 Say = Callable[[str], None]

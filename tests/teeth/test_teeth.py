@@ -63,7 +63,7 @@ def report(**changed: str) -> Report:
         ([report()], 1, (True, "test_it")),
         ([report(outcome="passed", text="")], 0, (False, "survives: its check passes")),
         ([], 4, (False, "pytest ended with 4")),
-        ([report()], None, (False, "its check does not end within 180 s")),
+        ([report()], None, (False, "its check does not end within 300 s")),
         (
             [report(text="E   ImportError: no")],
             1,
