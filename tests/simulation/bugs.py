@@ -3,15 +3,25 @@
 `with BUGS[name](): tell(seed)` runs a seed on a product that has the mistake.
 """
 
+import asyncio
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 from unittest.mock import patch
 
+from server.bookings.applier import Applier
+from server.bookings.rules import Booking
 from server.holds.sweeper import Sweeper
 from server.holds.trust import LivenessTrust
+from server.payments import rules, store
+from server.payments.closing import Closing
+from server.payments.reconcile import Reconciler
+from server.payments.rules import Case, Step
+from server.payments.settle import Settle
 from tests.simulation import scripts
 from tests.simulation.live import Hold, Turn
+from tests.simulation.provider import ProviderClient
 
 Bug = Callable[[], AbstractContextManager[None]]
 
@@ -75,6 +85,115 @@ def release_untold() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def confirm_ignores_ownership() -> Iterator[None]:
+    """A hold that is another booking's is booked for this one as well."""
+
+    def careless(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+        for each in map(turn.read, turn.given["holds"]):
+            if each is not None:
+                each["booking"] = turn.given["booking"]
+                turn.finish(each, "confirmed", "confirmed")
+        turn.commit()
+        return turn.answer({"status": "confirmed", "version": turn.meta.version})
+
+    with patch.dict(scripts.SCRIPTS, {"confirm": careless}):
+        yield
+
+
+@contextmanager
+def capture_before_commit() -> Iterator[None]:
+    """The money is taken first, and only then is the booking written as confirmed."""
+    write = Settle._write
+
+    async def hasty(settle: Settle, case: Case) -> Any:
+        if case.step is Step.CONFIRM:
+            await settle._providers.capture(case.payment)
+        return await write(settle, case)
+
+    with patch.object(Settle, "_write", hasty):
+        yield
+
+
+@contextmanager
+def old_answers_believed() -> Iterator[None]:
+    """What the provider said of a payment is believed for ten seconds, whatever is reported since."""
+    fetch = ProviderClient.fetch
+    known: dict[tuple[int, str], tuple[float, Any]] = {}
+
+    async def remember(client: ProviderClient, intent_id: str) -> Any:
+        now, key = asyncio.get_running_loop().time(), (id(client), intent_id)
+        at, _ = known.get(key, (-100.0, None))
+        if not now - 10 < at <= now:
+            known[key] = (now, await fetch(client, intent_id))
+        return known[key][1]
+
+    with patch.object(ProviderClient, "fetch", remember):
+        yield
+
+
+@contextmanager
+def promise_accepted_while_it_is_stopped() -> Iterator[None]:
+    """A booking is confirmed by money that another process is just cancelling."""
+    with (
+        patch.object(rules, "is_being_stopped", lambda _payment, _now: False),
+        patch.object(Case, "bears_out", lambda case, seen: case.step is seen.step),
+    ):
+        yield
+
+
+@contextmanager
+def retry_without_its_key() -> Iterator[None]:
+    """A call to the provider that is repeated is another call."""
+    refund = ProviderClient.refund
+
+    async def another(client: ProviderClient, intent_id: str, amount: int, key: str) -> Any:
+        return await refund(client, intent_id, amount, f"{key} {secrets.token_hex(4)}")
+
+    with patch.object(ProviderClient, "refund", another):
+        yield
+
+
+@contextmanager
+def unwanted_money_forgotten() -> Iterator[None]:
+    """Seed 33's: what is noted as taken is looked at no more, though it has to go back."""
+
+    async def forget(*_: object) -> None:
+        pass
+
+    with patch.object(store, "check_now", forget):
+        yield
+
+
+@contextmanager
+def left_undone_by_a_crash() -> Iterator[None]:
+    """Nobody looks for what Redis was not told of."""
+
+    async def idle(_: Applier) -> float:
+        return 1.0
+
+    with patch.object(Applier, "work", idle):
+        yield
+
+
+@contextmanager
+def deadline_asks_nobody() -> Iterator[None]:
+    """A booking ends at its deadline, and its money, taken or not, is thought of no more."""
+
+    async def hasty(closing: Closing, booking: Booking) -> None:
+        async with closing._database.transaction() as connection:
+            locked = await closing._bookings.lock(connection, booking.id)
+            if locked.is_open:
+                await closing._bookings.cancel(connection, locked, "expired", "failed")
+        await closing._bookings.apply(booking.id)
+
+    async def nothing(_: Reconciler) -> float:
+        return 1.0
+
+    with patch.object(Closing, "_expire", hasty), patch.object(Reconciler, "work", nothing):
+        yield
+
+
 BUGS: Final[dict[str, Bug]] = {
     bug.__name__: bug
     for bug in (
@@ -83,5 +202,13 @@ BUGS: Final[dict[str, Bug]] = {
         liveness_trusted_at_once,
         sweep_of_the_followed_alone,
         release_untold,
+        confirm_ignores_ownership,
+        capture_before_commit,
+        old_answers_believed,
+        promise_accepted_while_it_is_stopped,
+        retry_without_its_key,
+        unwanted_money_forgotten,
+        left_undone_by_a_crash,
+        deadline_asks_nobody,
     )
 }

@@ -68,6 +68,12 @@ class MoneyProperties:
             if intent is None or not intent.has_money:
                 raise Broken(f"I4: {booking} is confirmed, and {each['provider_id']} has no money: {intent}")
 
+    def is_accepted(self, intent: str) -> None:
+        """I4: nothing is taken before a booking was confirmed by it."""
+        payments = self._tables.table("payment").values()
+        if not any(p["provider_id"] == intent and p["accepted"] for p in payments):
+            raise Broken(f"I4: {intent} is taken, and no booking was confirmed by it")
+
     def _payments(self, booking: UUID) -> list[Row]:
         table = self._tables.table("payment")
         return [table[key] for key in self._tables.keys_of("payment", booking)]

@@ -162,10 +162,10 @@ class Process:
         self.office.opens(self.holds, self.scripts, catalogue)
         self.bookings, self.payments = self.office.bookings, self.office.payments
 
-    def starts(self) -> None:
-        """What runs by itself, set going."""
+    def starts(self, *, sells: bool) -> None:
+        """What runs by itself, set going; the loops of bookings and payments only where it `sells`."""
         self.begin(self.keeper.run())
-        for worker in self.office.workers():
+        for worker in self.office.workers() if sells else ():
             self.begin(supervise(worker.name, worker.run))
 
     def begin(self, work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":

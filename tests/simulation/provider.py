@@ -56,6 +56,7 @@ class Bank(Server):
         self.changed: dict[str, int] = {}
         self.deliver: Deliver | None = None
         self.says: Callable[[str], None] = lambda _text: None
+        self.on_capture: Callable[[str], None] = lambda _intent: None
         self.tasks: list[asyncio.Task[None]] = []
         self._keys: dict[str, Any] = {}
         self._refunds: dict[str, Refund] = {}
@@ -91,6 +92,7 @@ class Bank(Server):
     def capture(self, intent: str, amount: int, _key: str) -> Intent:
         found = self.fetch(intent)
         if found.status == "authorised":
+            self.on_capture(intent)
             self._take(found, amount)
         return self.intents[intent]
 

@@ -13,11 +13,12 @@ import msgspec
 from server.holds.store import RESOURCES_KEY
 from tests.simulation.live import Live, Session, Turn
 from tests.simulation.scripts import NEEDS_LOADED, SCRIPTS, WAITS_FOR_REBUILD
-from tests.simulation.sessions import index, joined_alone, listing, take
+from tests.simulation.sessions import give, index, joined_alone, listing, take
 
 Command = tuple[Any, ...]
 
 _LISTS: Final = {"join": joined_alone, "index": index}
+_BESIDE: Final = {"take": take, "give": give}
 _WIDTHS: Final = {1: "B", 2: "H", 4: "I"}
 
 _decode = msgspec.msgpack.decode
@@ -92,13 +93,13 @@ class Redis:
         return answer
 
     def _run(self, turn: Turn, keys: tuple[str, ...], blobs: tuple[bytes, ...]) -> bytes:
-        is_take = turn.name == "take"
-        if turn.meta.epoch is None and (is_take or turn.name in NEEDS_LOADED):
+        beside = _BESIDE.get(turn.name)
+        if turn.meta.epoch is None and (beside is not None or turn.name in NEEDS_LOADED):
             return turn.answer({"status": "unloaded"})
         if turn.name in WAITS_FOR_REBUILD and turn.live.lease(turn.now) is not None:
             return turn.answer({"status": "loading"})
-        if is_take:
-            return take(self.session(_parsed(keys[1])[0]), turn)
+        if beside is not None:
+            return beside(self.session(_parsed(keys[1])[0]), turn)
         return self.scripts[turn.name](turn, blobs)
 
     def _hmget(self, key: str, *fields: str) -> list[bytes | None]:

@@ -346,7 +346,10 @@ def load(turn: Turn, blobs: tuple[bytes, ...]) -> bytes:
     pending = _put_pending(turn)
     for each in paying:
         if each["id"] not in pending:
-            turn.bury(each, "released", "cancelled")
+            if each["id"] in given.get("confirmed", ()):
+                turn.bury(each, "confirmed", "confirmed")
+            else:
+                turn.bury(each, "released", "cancelled")
             del live.holds[each["id"]]
     for each in held:
         if each["id"] not in pending:

@@ -3,7 +3,7 @@
 import msgspec
 
 from tests.simulation.live import Content, Session, Turn
-from tests.simulation.scripts import take_items
+from tests.simulation.scripts import release, take_items
 
 ENDED = 600_000
 
@@ -71,12 +71,32 @@ def index(session: Session, given: Content, now: int) -> bytes:
         session.entries[name] = (reference, resource, now)
     if given.get("cart"):
         session.cart = dict(given["cart"])
+    _close_if_empty(session, given.get("close"))
+    return _encode({"status": "indexed", "now": now})
+
+
+def give(session: Session, turn: Turn) -> bytes:
+    """give.lua: one hold, or a part of it, and its entry."""
+    name = turn.given["holds"][0]
+    entry = session.entries.get(name)
+    if entry is None or entry[1] != turn.given["resource"]:
+        return turn.answer({"status": "apart"})
+    said = release(turn, ())
+    answer = msgspec.msgpack.decode(said)
+    holds = () if answer.get("replayed") else answer.get("holds", ())
+    if holds and holds[0]["status"] != "held" and name in session.entries:
+        session.ended[name] = (session.entries.pop(name)[1], turn.now + ENDED)
+        _close_if_empty(session)
+    return said
+
+
+def _close_if_empty(session: Session, close: str | None = None) -> None:
+    """A cart ends with its last entry, or with that of the reference `close`."""
     cart = session.cart
     if cart is not None:
         stands = any(entry[0] == cart["reference"] for entry in session.entries.values())
-        if cart["reference"] == given.get("close") or not stands:
+        if cart["reference"] == close or not stands:
             session.cart = None
-    return _encode({"status": "indexed", "now": now})
 
 
 def take(session: Session, turn: Turn) -> bytes:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tests.simulation.determinism import Troubles, determined
-from tests.simulation.faults import FAULTS, trouble
+from tests.simulation.faults import FAULTS, HOLDS_FAULTS, trouble
 from tests.simulation.loop import SimulatedLoop
+from tests.simulation.people import Buyer
 from tests.simulation.process import task_factory
 from tests.simulation.properties import Broken
 from tests.simulation.shopping import Shopper
@@ -72,10 +73,11 @@ async def _story(world: World, troubles: Troubles) -> None:
     for name in PROCESSES:
         world.starts(name)
     think = world.chance.choice((0.3, 0.6, 1.0))
+    kind, faults = (Shopper, FAULTS) if world.sells else (Buyer, HOLDS_FAULTS)
     for name in BUYERS:
-        world.buyers[name] = Shopper(world, name, random.Random(f"{name} {world.seed}"), think)
+        world.buyers[name] = kind(world, name, random.Random(f"{name} {world.seed}"), think)
     watching = asyncio.ensure_future(world.watch())
-    troubling = trouble(world, FAULTS, random.Random(f"faults {world.seed}"))
+    troubling = trouble(world, faults, random.Random(f"faults {world.seed}"))
     acting = asyncio.gather(troubling, *(buyer.lives() for buyer in world.buyers.values()))
     await _first_of(acting, watching)
     await _first_of(asyncio.ensure_future(world.settles(SETTLES_WITHIN)), watching)

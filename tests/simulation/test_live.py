@@ -59,7 +59,7 @@ class Both:
             if self.simulated.live(hall).meta.epoch is None and self.chance.random() < 0.2:
                 await self._load(hall)
         name = self.chance.choice(
-            ("take", "take", "take", "hold", "hold", "release", "release", "move", "wait", "leave",
+            ("take", "take", "take", "hold", "hold", "release", "give", "give", "move", "wait", "leave",
              "renew", "pay", "pay",
              "confirm", "end", "give_back", "retake", "unbook", "recall", "expire", "load", "join", "index",
              "listing", "unload" if self.chance.random() < 0.2 else "expire")
@@ -121,6 +121,15 @@ class Both:
             hall, content["session"] = one["resource"], one["session"]
             content["holds"], content["items"] = [one["id"]], self._items()
         await self.run("release", key(hall, "meta"), content)
+
+    async def _give(self) -> None:
+        """One of those that there may be."""
+        if self.known:
+            one = self.chance.choice(list(self.known.values()))
+            keys = (key(one["resource"], "meta"), f"{{session:{one['session']}}}:cart")
+            items = self._items() if self.chance.random() < 0.5 else None
+            content = {"session": one["session"], "holds": [one["id"]], "items": items, "op": self._op()}
+            await self.run("give", keys, {**content, "resource": one["resource"]})
 
     def _deadline(self) -> dict[str, Any]:
         now = self.micros // 1000
@@ -208,7 +217,7 @@ class Both:
         content = {
             "token": "mine", "resource": hall, "epoch": f"e{self.epochs}", "layout": 1, "width": 1,
             "count": len(CAPACITIES), "currency": "eur", "run_id": f"run{self.epochs}", "best": [],
-            "pending": self._fitting(hall, pending),
+            "pending": self._fitting(hall, pending), "confirmed": self._some(),
         }  # fmt: skip
         prices = array("I", [2_500] * len(CAPACITIES)).tobytes()
         await self.run("load", key(hall, "meta"), content, slots.tobytes(), prices)
@@ -305,6 +314,7 @@ SAID = set(
     take: held, held again, taken, limit, apart, unloaded, op_reused
     hold: held, late, taken, unloaded
     release: released, released again, paying, excess
+    give: released, apart, excess, paying
     move: moved, moved again
     pay: paying, ended
     confirm: confirmed, loading

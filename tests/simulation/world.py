@@ -61,6 +61,7 @@ class World:
         self.bank.deliver, self.bank.says = self._deliver, self.says
         self.money = MoneyProperties(self.postgres, self.bank)
         self.postgres.tables.on_commit = self._committed
+        self.bank.on_capture = self._captured
         self.processes: dict[str, Process] = {}
         self.properties = LiveProperties(self.is_here)
         self.redis.on_turn = self._after
@@ -69,6 +70,11 @@ class World:
         self._serving: dict[str, float] = {}
         self._reaching: dict[str, float] = {}
         self.broken: Broken | None = None
+
+    @property
+    def sells(self) -> bool:
+        """Every other seed books and pays, too."""
+        return self.seed % 2 == 1
 
     def says(self, text: str) -> None:
         """A line of the trace."""
@@ -82,7 +88,7 @@ class World:
         ahead = self.chance.choice((0.0, 0.0, -0.4, 0.4))
         process = self._made(f"{name}.{self._starts}", Clock(self.loop, ahead))
         self.processes[name] = process
-        process.starts()
+        process.starts(sells=self.sells)
         self.says(f"{process.name} starts, {ahead:+.1f} s")
 
     def _made(self, name: str, clock: Clock) -> Process:
@@ -122,6 +128,12 @@ class World:
         except (Gone, Unavailable, Overloaded, TimeoutError):
             return False
         return True
+
+    def _captured(self, intent: str) -> None:
+        try:
+            self.money.is_accepted(intent)
+        except Broken as broken:
+            self.breaks(broken)
 
     def _committed(self, changed: dict[tuple[str, Any], dict[str, Any] | None]) -> None:
         try:

@@ -474,6 +474,17 @@ def pending_bookings(tx: Transaction, resource: str) -> Rows:
 
 
 @query
+def unheard_holds(tx: Transaction, resource: str) -> Rows:
+    yield from none()
+    behind = (
+        line["hold"]
+        for line in tx.all("booking_line")
+        if line["resource"] == resource and line["applied"] != "confirmed" == line["state"]
+    )
+    return [{"hold_id": hold} for hold in dict.fromkeys(behind)]
+
+
+@query
 def mark_resource_lines(tx: Transaction, resource: str) -> Rows:
     yield from none()
     behind = [

@@ -66,6 +66,8 @@ class Session:
         if self._is_failed and self._transaction is not None:
             raise asyncpg.InFailedSQLTransactionError("current transaction is aborted")
         self._own = None if self._transaction is not None else Transaction(self._tables)
+        if text not in HANDLERS:
+            raise NotImplementedError(f"tests/simulation/postgres has no such query: {text}")
         self._running = HANDLERS[text](self._transaction or self._own, *arguments)
         try:
             return self._advance()
