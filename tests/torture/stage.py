@@ -62,10 +62,12 @@ class Notes:
 PENDING: Final = """
 select distinct b.id, b.status, p.status, b.expires_at
 from booking b left join payment p on p.booking_id = b.id
-where b.status = 'pending' or (b.status = 'confirmed'
-  and b.payment_status <> 'paid' and p.status = 'authorized')
+where b.status = 'pending'
+  or (b.status = 'confirmed' and b.payment_status <> 'paid' and p.status = 'authorized')
+  or (b.status = 'cancelled' and p.status in ('authorized', 'paid'))
+  or exists (select from refund r where r.payment_id = p.id and r.status = 'requested')
 """
-"""What is not at its end: a booking that waits to be paid, money that is promised and not yet taken."""
+"""What is not at its end: a booking that waits to be paid, money promised and not taken, or to be given back."""
 
 
 @dataclass

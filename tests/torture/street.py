@@ -156,7 +156,7 @@ def settings(redis_url: str, database_url: str, **more: str) -> dict[str, str]:
         "SECRET_KEY": secrets.token_hex(32),
         "PAYMENTS": "sandbox",
         "DISCONNECT_GRACE_SECONDS": "3",
-        "LIVENESS_SECONDS": "6",
+        "LIVENESS_SECONDS": "15",
         "HEARTBEAT_SECONDS": "1",
         "RATE_COMMANDS": "0",
         "RATE_BOOKINGS": "0",
