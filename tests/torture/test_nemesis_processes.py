@@ -15,8 +15,9 @@ from redis.exceptions import RedisError
 from tests.support.servers import PostgreSQL, Redis, open_redis
 from tests.support.waiting import until
 from tests.torture.nemesis.debts import BOOKS
-from tests.torture.nemesis.processes import Kill, Restart, Stop, states
+from tests.torture.nemesis.processes import Kill, Restart, Revive, Stop, states
 from tests.torture.nemesis.redis import (
+    ChangePassword,
     CutRedisFile,
     FlushRedis,
     KillPubSub,
@@ -249,3 +250,32 @@ async def test_a_stalled_subscriber_is_kept_waiting_for_and_gone_when_healed(
 
 async def _has_none(client: RedisClient) -> bool:
     return not await client.client_list(_type="pubsub")
+
+
+async def test_what_died_by_itself_is_revived_and_what_lives_is_left_alone(sleeper: Sleeper) -> None:
+    revive, before = Revive(sleeper), sleeper.pid
+    await revive.now()
+    assert sleeper.pid == before
+    sleeper.child.kill()
+    await until(lambda: states([before]) == ["Z"])
+    await revive.now()
+    assert states([before]) == ["gone"]
+    assert states([sleeper.pid])[0] in {"R", "S"}
+
+
+async def test_with_another_password_nobody_gets_in_until_it_is_healed(
+    spare_redis: Redis, client: RedisClient
+) -> None:
+    await client.ping()
+    fault = ChangePassword(spare_redis)
+    for _ in range(2):
+        await fault.strike(CHANCE)
+    before = await fault.connects()
+    for _ in range(2):
+        with pytest.raises(RedisError):
+            await client.ping()
+    assert await fault.connects() > before
+    for _ in range(2):
+        await fault.heal()
+    async with open_redis(spare_redis.url) as later:
+        assert await later.ping()

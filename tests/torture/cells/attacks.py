@@ -101,7 +101,12 @@ async def _until_closed(port: int, said: bytes) -> float:
     return time.monotonic() - began
 
 
-@cell(34, fault="floods of pings, of empty fragments and of one-byte frames", workload="W10")
+@cell(
+    34,
+    fault="floods of pings, empty fragments and one-byte frames",
+    workload="W10",
+    sizes=("full", "long"),
+)
 async def flooded(torture: Torture, size: Size) -> None:
     """Who floods is cut, or costs no more than its share; nobody else waits for it."""
     floods = {
@@ -109,7 +114,7 @@ async def flooded(torture: Torture, size: Size) -> None:
         "empty fragments": bytes((CONTINUED, 0x80)) + bytes(4),
         "frames of one byte": bytes((0x80 | TEXT, 0x81)) + bytes(4) + b"x",
     }
-    async with open_stage(torture, size) as stage:
+    async with open_stage(torture, size, RATE_COMMANDS="50") as stage:
         await stage.arrive()
         selling = asyncio.create_task(stage.sale())
         for name, piece in floods.items():

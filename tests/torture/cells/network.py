@@ -52,7 +52,12 @@ async def is_told(stage: Stage, address: str, fault: Fault, what: str, *, stale:
             within(torture, f"ready again with {what}", await probe.becomes(ready=True), TOLD_SECONDS)
 
 
-@cell(15, fault="a server parted from Redis, PostgreSQL or both, both ways or one (proxies)", workload="W1")
+@cell(
+    15,
+    fault="a server parted from Redis, PostgreSQL or both, both ways or one (proxies)",
+    workload="W1",
+    sizes=("full", "long"),
+)
 async def parted(torture: Torture, size: Size) -> None:
     """What is sent waits as it would in a network that is gone; the server says that it cannot serve."""
     async with open_stage(torture, size, within=5.0, proxies=("redis", "postgresql")) as stage:
@@ -79,6 +84,7 @@ async def parted(torture: Torture, size: Size) -> None:
     15,
     fault="a server on an island: its links to Redis and PostgreSQL swallow all, both ways or one",
     workload="W1",
+    sizes=("full", "long"),
 )
 async def island_cut_off(torture: Torture, size: Size) -> None:
     """The same by real links between network namespaces, where TCP itself waits, sends again and gives up."""
@@ -100,7 +106,9 @@ async def island_cut_off(torture: Torture, size: Size) -> None:
             await stage.sale()
 
 
-@cell(16, fault="5 % loss and 256 kbit/s before a tenth of the clients", workload="W1")
+@cell(
+    16, fault="5 % loss and 256 kbit/s before a tenth of the clients", workload="W1", sizes=("full", "long")
+)
 async def lossy_clients(torture: Torture, size: Size) -> None:
     """Those on a bad line are right within ten seconds, and nobody else feels it."""
     async with open_stage(torture, size, within=10.0) as stage, detour(stage.street.ports[0]) as (port, link):
@@ -159,7 +167,12 @@ EFFECTS: dict[str, Callable[[bytes], bool]] = {
 }
 
 
-@cell(18, fault="Stripe fails in every way, before and after the effect, one call in ten", workload="W1")
+@cell(
+    18,
+    fault="Stripe fails in every way, before and after the effect, one call in ten",
+    workload="W1",
+    sizes=("full", "long"),
+)
 async def stripe_fails(torture: Torture, size: Size) -> None:
     """Every hold ends in one state, and nothing is taken twice."""
     async with open_stage(torture, size, stripe=True) as stage:
@@ -175,7 +188,7 @@ async def stripe_fails(torture: Torture, size: Size) -> None:
         within(torture, "all is settled after Stripe is well", time.monotonic() - began, 120.0)
 
 
-@cell(30, fault="Redis' password is another one for 10 s", workload="W1")
+@cell(30, fault="Redis' password is another one for 10 s", workload="W1", sizes=("full", "long"))
 async def password_wrong(torture: Torture, size: Size) -> None:
     """Nobody gets in: no crash, and no storm of tries."""
     async with open_stage(torture, size, within=5.0) as stage:
@@ -192,7 +205,10 @@ async def password_wrong(torture: Torture, size: Size) -> None:
 
 
 @cell(
-    30, fault="whoever connects to Redis is reset, as by a name that leads nowhere, for 10 s", workload="W1"
+    30,
+    fault="whoever connects to Redis is reset, as by a name that leads nowhere, for 10 s",
+    workload="W1",
+    sizes=("full", "long"),
 )
 async def redis_resets(torture: Torture, size: Size) -> None:
     """The same for an address where nobody of ours listens."""
