@@ -11,6 +11,7 @@ from itertools import pairwise, permutations, product
 from typing import Literal, NamedTuple
 
 from tests.torture.checkers.claims import FOREVER, Proof
+from tests.torture.checkers.ledger import Booking, Intent, Ledger
 from tests.torture.history import History, Observation, Operation
 
 
@@ -178,3 +179,47 @@ def view_fits(messages: Iterable[Observation]) -> bool:
         else:
             known |= set(range(what["since"] + 1, what["to"] + 1))
     return True
+
+
+def money_fits(ledger: Ledger, intents: Sequence[Intent]) -> bool:
+    """Whether each booking that stands can be told by whom it was paid, and nothing else is kept."""
+    payers = {payment.id: payment.share for payment in ledger.payments}
+
+    def is_paid_by(booking: Booking, chosen: Sequence[Intent], rest: Sequence[Intent]) -> bool:
+        who = [payers.get(intent.payment, intent.payment) for intent in chosen]
+        return (
+            len(set(who)) == len(who)
+            and sum(intent.captured - intent.refunded for intent in chosen) == booking.total
+            and all(intent.captured > intent.refunded for intent in chosen)
+            and all(intent.captured == intent.refunded for intent in rest)
+            and all(intent.currency == booking.currency for intent in (*chosen, *rest))
+        )
+
+    def fits(booking: Booking) -> bool:
+        its = [intent for intent in intents if intent.booking == booking.id]
+        choices = product((True, False), repeat=len(its))
+        return any(
+            is_paid_by(
+                booking,
+                [intent for intent, taken in zip(its, choice, strict=True) if taken],
+                [intent for intent, taken in zip(its, choice, strict=True) if not taken],
+            )
+            for choice in choices
+        )
+
+    standing = [booking for booking in ledger.bookings.values() if booking.stands]
+    others = [each for each in intents if each.booking not in {booking.id for booking in standing}]
+    return (
+        all(map(fits, standing))
+        and all(each.captured == each.refunded for each in others)
+        and all(0 <= each.refunded <= each.captured <= each.amount and not each.held for each in intents)
+    )
+
+
+def endings(history: History, name: str) -> set[str]:
+    """How a booking that was answered as confirmed may stand in the end: by every order of what followed."""
+    states = {"confirmed", "completed"}
+    for operation in history.operations:
+        if operation.kind == "cancel" and operation.arguments["booking"] == name:
+            states |= {"cancelled"} if operation.outcome != "fail" else set()
+    return states

@@ -5,11 +5,21 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.torture.checkers import Terms, refusals, versions
+from tests.torture.checkers import Intent, Ledger, Terms, bookings, converged, money, refusals, versions
 from tests.torture.checkers.claims import FOREVER, Ends, Proof, certain
 from tests.torture.checkers.holds import double_holds
+from tests.torture.checkers.ledger import Booking, Payment
 from tests.torture.checkers.stories import Stories
-from tests.torture.oracles import can_be_ordered, certain_span, events_of, versions_fit, view_fits, within
+from tests.torture.oracles import (
+    can_be_ordered,
+    certain_span,
+    endings,
+    events_of,
+    money_fits,
+    versions_fit,
+    view_fits,
+    within,
+)
 from tests.torture.scribe import Scribe
 
 TIMES = st.integers(0, 12)
@@ -150,3 +160,84 @@ def test_a_view_is_monotone_if_what_is_known_only_grows(told: list[tuple[str, st
         scribe.saw("ann", "view", at, resource="hall", epoch=epoch, how=how, since=since, to=to)
     found = versions.monotone(scribe.history)
     assert (found == []) == view_fits(scribe.history.observations)
+
+
+STATUSES = st.sampled_from(["confirmed", "completed", "cancelled", "pending"])
+PAYMENTS = [Payment(f"p{n}", f"b{n // 2}", f"b{n // 2}", None, "paid", 2, "eur") for n in range(4)]
+
+
+def row(name: str, status: str, total: int) -> Booking:
+    return Booking(name, name, "s", status, "paid", total, "eur", 0)
+
+
+@st.composite
+def intents(draw: Draw) -> Intent:
+    """Of two bookings, or of none that is known; two attempts of one payer, and one of somebody else."""
+    captured = draw(st.integers(0, 2))
+    return Intent(
+        id=f"pi{draw(st.integers(0, 99))}",
+        booking=f"b{draw(st.integers(0, 2))}",
+        payment=f"p{draw(st.integers(0, 5))}",
+        currency="usd" if draw(st.integers(0, 9)) == 9 else "eur",
+        amount=2,
+        status="",
+        held=1 if draw(st.integers(0, 9)) == 9 else 0,
+        captured=captured,
+        refunded=draw(st.sampled_from([0, 0, captured, 1])),
+    )
+
+
+@many
+@given(st.lists(st.tuples(STATUSES, st.integers(1, 3)), max_size=2), st.lists(intents(), max_size=4))
+def test_money_is_right_if_every_payment_can_be_told(
+    booked: list[tuple[str, int]], taken: list[Intent]
+) -> None:
+    rows = {f"b{n}": row(f"b{n}", status, total) for n, (status, total) in enumerate(booked)}
+    ledger = Ledger(0, rows, PAYMENTS)
+    fits = money_fits(ledger, taken)
+    assert (money.each_paid_once(ledger, taken) == []) == fits
+    if fits:
+        assert money.conserved(ledger, taken) == []
+
+
+@many
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.sampled_from(["book", "cancel", "lost", "refused"])), max_size=6
+    ),
+    st.dictionaries(st.integers(0, 2), STATUSES),
+)
+def test_a_confirmation_is_lost_if_nothing_that_was_done_ends_so(
+    acts: list[tuple[int, str]], stand: dict[int, str]
+) -> None:
+    scribe = Scribe()
+    for at, (number, act) in enumerate(acts):
+        name = f"b{number}"
+        if act == "book":
+            scribe.books(f"c{number}", name, at=(at, at))
+        else:
+            end = None if act == "lost" else at
+            scribe.did("c", "cancel", (at, end), {"booking": name}, "fail" if act == "refused" else "ok")
+    ledger = Ledger(0, {f"b{number}": row(f"b{number}", status, 1) for number, status in stand.items()})
+    booked = {f"b{number}" for number, act in acts if act == "book"}
+    fits = all(
+        name in ledger.bookings and ledger.bookings[name].status in endings(scribe.history, name)
+        for name in booked
+    )
+    assert (bookings.lost_confirmations(scribe.history, ledger) == []) == fits
+
+
+@many
+@given(
+    st.lists(st.tuples(st.sampled_from(["truth", "end"]), st.integers(0, 1), st.integers(0, 1)), max_size=5)
+)
+def test_converged_is_when_all_who_look_at_the_end_see_what_is(told: list[tuple[str, int, int]]) -> None:
+    scribe = Scribe()
+    for at, (kind, version, digest) in enumerate(told):
+        what = {"resource": "hall", "epoch": "e", "version": version, "digest": str(digest)}
+        scribe.saw("server" if kind == "truth" else f"c{at}", kind, at, **what)
+    truth = [(version, digest) for kind, version, digest in told if kind == "truth"][-1:]
+    ends = [(version, digest) for kind, version, digest in told if kind == "end"]
+    assert (converged.converged(scribe.history) == []) == all([end] == truth for end in ends)
+    alike = all(one[2] == other[2] for one in told for other in told if one[1] == other[1])
+    assert (converged.agreeing(scribe.history) == []) == alike
