@@ -67,7 +67,7 @@ where b.status = 'pending'
   or (b.status = 'cancelled' and p.status in ('authorized', 'paid'))
   or exists (select from refund r where r.payment_id = p.id and r.status = 'requested')
 """
-"""What is not at its end: a booking that waits to be paid, money promised and not taken, or to be given back."""
+"""What is not at its end: a booking that waits to be paid, money promised or to be given back."""
 
 
 @dataclass
