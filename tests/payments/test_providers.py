@@ -306,3 +306,20 @@ async def test_a_capture_that_is_refused_is_asked_for_again_later(house: House) 
     await house.office.loops_run()
     assert await ann.status() == ("confirmed", "paid")
     await house.is_whole()
+
+
+async def test_an_event_goes_from_who_wrote_it_and_else_a_second_later_from_anybody(house: House) -> None:
+    """The process that wrote it dies before it is delivered."""
+    ann = house.buyer("ann")
+    await ann.holds("A-1")
+    await ann.books()
+    await ann.acts("succeed")
+    assert [event.kind for event in house.office.sandbox._fresh] == ["intent.authorised"]
+    another = house.opens_office()
+    await another.money_moves()
+    assert await ann.status() == ("pending", "pending")
+    house.clock.passes(1.1)
+    await another.money_moves()
+    assert await ann.status() == ("confirmed", "paid")
+    await house.office.money_moves()  # it was only slow, and delivers it once more
+    await house.is_whole()
