@@ -13,6 +13,8 @@ from server.holds.sources import Booked
 
 # More than Redis keeps: the chunks of two days before today's first, which began a day or so ago at most.
 PAST_MS: Final = 5 * 86_400_000
+# A Redis that lost the end of its file is as it was moments ago: what it had heard since is told it again.
+ROLLED_BACK_MS: Final = 600_000
 
 
 class PostgresBooked:
@@ -37,7 +39,7 @@ class PostgresBooked:
             layout, first = bumped
             confirmed = await store.confirmed_counts(connection, resource_id, first)
             bookings = await store.pending_bookings(connection, resource_id)
-            unheard = await store.unheard_holds(connection, resource_id)
+            unheard = await store.unheard_holds(connection, resource_id, self._clock() - ROLLED_BACK_MS)
             await store.mark_resource_lines(connection, resource_id)
         pending = [hold for booking in bookings for hold in _pending(booking, resource_id)]
         return Booked(epoch, layout, confirmed, pending, unheard)

@@ -336,9 +336,10 @@ async def pending_bookings(connection: Connection, resource: str) -> list[Bookin
     return await read_all(connection, [row["id"] for row in rows])
 
 
-async def unheard_holds(connection: Connection, resource: str) -> list[str]:
-    """Holds that are confirmed here and of which Redis does not know it."""
-    return [row["hold_id"] for row in await connection.fetch(_queries.unheard_holds, resource)]
+async def unheard_holds(connection: Connection, resource: str, since: int) -> list[str]:
+    """Holds that are confirmed here and of which Redis may not know it, or since `since` (ms)."""
+    rows = await connection.fetch(_queries.unheard_holds, resource, moment(since))
+    return [row["hold_id"] for row in rows]
 
 
 async def mark_resource_lines(connection: Connection, resource: str) -> None:

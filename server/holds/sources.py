@@ -39,7 +39,7 @@ class Booked:
 
     `lines` maps slot index → places of confirmed lines; `pending` are the holds of pending ones, each
     `paying`, with its booking's id and with `expires_at` at the end of its payment. `confirmed` are the holds
-    of confirmed ones that Redis has not been told of.
+    of confirmed ones that Redis has not been told of, or not long ago.
     """
 
     epoch: str

@@ -84,3 +84,24 @@ async def test_whose_hold_was_paid_when_a_resource_is_built_anew_is_told_that_it
     assert told == [(hold.id, "confirmed", "confirmed")]
     assert await house.booked_and_free("A-1") == (1, 0)
     await house.is_whole()
+
+
+async def test_whose_confirmation_redis_has_forgotten_is_told_that_it_is_confirmed(house: House) -> None:
+    """Redis lost the end of its file: by it the hold is paying still, and the rebuild puts that right."""
+    ann = house.buyer("ann")
+    hold = await ann.holds("A-1")
+    await ann.books()
+    names = await house.redis.keys("*")
+    before = {name: await house.redis.dump(name) or b"" for name in names}
+    await ann.pays()
+    await house.redis.flushall()
+    for name, value in before.items():
+        await house.redis.restore(name, 0, value)
+    async with house.redis.pubsub() as listener:
+        await listener.subscribe(SESSIONS_CHANNEL)
+        await listener.get_message(timeout=1)
+        await house.office.holds.load(HALL)
+        heard = await listener.get_message(ignore_subscribe_messages=True, timeout=2)
+    told = [(event.hold.id, event.hold.status) for event in decode_events(heard["data"])]
+    assert told == [(hold.id, "confirmed")]
+    await house.is_whole()

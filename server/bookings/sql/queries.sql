@@ -352,9 +352,9 @@ where resource_id = $1 and slot_index >= $2 and state = 'confirmed' group by slo
 select distinct booking_id as id from booking_line where resource_id = $1 and state = 'pending';
 
 -- name: unheard_holds
--- $1 resource → holds whose lines are confirmed, which Redis has not been told.
-select distinct hold_id from booking_line
-where resource_id = $1 and applied is distinct from state and state = 'confirmed';
+-- $1 resource, $2 a moment → holds that are confirmed, which Redis has not been told, or since then.
+select distinct l.hold_id from booking_line l join booking b on b.id = l.booking_id
+where l.resource_id = $1 and l.state = 'confirmed' and (l.applied is distinct from l.state or b.touched_at >= $2);
 
 -- name: mark_resource_lines
 -- $1 resource: Redis is about to be written from these lines. A booking that somebody is applying is left to them.
