@@ -9,7 +9,6 @@ from pathlib import Path
 
 from server.errors import Unavailable
 from tests.torture.matrix import Size, Torture, cell
-from tests.torture.nemesis import Fault
 from tests.torture.nemesis.postgresql import KillBackend
 from tests.torture.nemesis.processes import Kill, Stop
 from tests.torture.nemesis.redis import FlushRedis, KillPubSub, LoseRedis
@@ -24,21 +23,25 @@ GROWTH = 0.10
 @cell(38, fault="one of everything, at random", workload="W7")
 async def everything_at_random(torture: Torture, size: Size) -> None:
     """Servers, Redis, its subscribers and PostgreSQL's connections: whatever the seed's chance falls on."""
-    losing = ["flush redis", "lose redis"]
+    losing = ["flush redis", "lose redis", "kill redis"]
     async with open_stage(torture, size, within=5.0, losing=losing) as stage:
         street = stage.street
         await stage.arrive()
-        faults: list[Fault] = [
-            Kill(*street.servers),
-            Stop(*street.servers),
-            Kill(street.redis, name="kill redis"),
-            Stop(street.redis, name="stop redis"),
-            KillPubSub(street.client),
-            KillBackend(street.database_url),
-            FlushRedis(street.redis.url),
-            LoseRedis(street.redis),
-        ]
-        async with stage.nemesis(faults, every=2.5, lasts=(0.0, 1.5)):
+        nemesis = stage.nemesis(
+            [
+                Kill(*street.servers),
+                Stop(*street.servers),
+                Kill(street.redis, name="kill redis"),
+                Stop(street.redis, name="stop redis"),
+                KillPubSub(street.client),
+                KillBackend(street.database_url),
+                FlushRedis(street.redis.url),
+                LoseRedis(street.redis),
+            ],
+            every=2.5,
+            lasts=(0.0, 1.5),
+        )
+        async with nemesis:
             await stage.sale()
 
 

@@ -67,6 +67,7 @@ class Person(Presence):
         )
         hold: Json = answer["hold"]
         self.holds_known[hold["id"]] = hold
+        self.latest |= {slot: str(hold["id"]) for slot, _ in slots}
         self.reference = answer["cart"]["reference"]
         return hold
 
@@ -138,9 +139,7 @@ class Person(Presence):
 
     def _of_booked(self, said: Json) -> Json:
         slots = {item["slot"] for item in said["booking"]["items"]}
-        holds = [
-            hold["id"] for hold in self.holds_known.values() if {slot for slot, _ in hold["items"]} & slots
-        ]
+        holds = sorted({hold for slot, hold in self.latest.items() if slot in slots})
         return {**of_booking(said["booking"]), "payment": said["payment"]["id"], "holds": holds}
 
     async def pays(self, booked: Json, outcome: str = "succeed") -> None:

@@ -69,6 +69,8 @@ class Presence:
         self.reference: str | None = None
         self.holds_known: dict[str, Json] = {}
         self.bookings: dict[str, Json] = {}
+        self.latest: dict[str, str] = {}
+        """By slot, the hold that it had last."""
         self.ends: dict[str, tuple[float, int]] = {}
         """Holds that were told to have ended: when (ms), and when they were due."""
         self.ended_again = 0
