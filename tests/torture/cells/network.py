@@ -54,7 +54,7 @@ async def is_told(stage: Stage, address: str, fault: Fault, what: str, *, stale:
 
 @cell(
     15,
-    fault="a server parted from Redis, PostgreSQL or both, both ways or one (proxies)",
+    fault="proxies part a server from Redis and PostgreSQL",
     workload="W1",
     sizes=("full", "long"),
 )
@@ -106,9 +106,7 @@ async def island_cut_off(torture: Torture, size: Size) -> None:
             await stage.sale()
 
 
-@cell(
-    16, fault="5 % loss and 256 kbit/s before a tenth of the clients", workload="W1", sizes=("full", "long")
-)
+@cell(16, fault="5 % loss, 256 kbit/s before a tenth of the clients", workload="W1", sizes=("full", "long"))
 async def lossy_clients(torture: Torture, size: Size) -> None:
     """Those on a bad line are right within ten seconds, and nobody else feels it."""
     async with open_stage(torture, size, within=10.0) as stage, detour(stage.street.ports[0]) as (port, link):
@@ -169,7 +167,7 @@ EFFECTS: dict[str, Callable[[bytes], bool]] = {
 
 @cell(
     18,
-    fault="Stripe fails in every way, before and after the effect, one call in ten",
+    fault="one call to Stripe in ten fails in every way",
     workload="W1",
     sizes=("full", "long"),
 )
@@ -206,7 +204,7 @@ async def password_wrong(torture: Torture, size: Size) -> None:
 
 @cell(
     30,
-    fault="whoever connects to Redis is reset, as by a name that leads nowhere, for 10 s",
+    fault="whoever connects to Redis is reset for 10 s",
     workload="W1",
     sizes=("full", "long"),
 )
