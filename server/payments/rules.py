@@ -139,6 +139,8 @@ class Case(msgspec.Struct, frozen=True):
         """
         if self.payment.booking != self.booking.id:  # it has come to another booking by a change
             return False
+        if self.payment.refunded != seen.payment.refunded:  # what was answered may be older than that
+            return False
         accepts, since = self.step in ACCEPTING, seen.payment.stopping_until
         return self.step is seen.step and not (accepts and self.payment.stopping_until != since)
 

@@ -23,7 +23,7 @@ from server.payments.ledger import Ledger, Written
 from server.payments.provider import Intent, ProviderRefused
 from server.payments.providers import Providers
 from server.payments.reading import Reading
-from server.payments.rules import Case, Payment, Step, is_over, next_look
+from server.payments.rules import Case, Payment, Step, is_over, next_look, went_back
 
 STEPS_AT_MOST: Final = 12
 _AT_PROVIDER: Final = frozenset({Step.CAPTURE, Step.VOID})
@@ -75,7 +75,8 @@ class Settle:
         for _ in range(STEPS_AT_MOST):
             payment, booking = known or await self._reading.whole(payment_id)
             known = None
-            if intent is None or not intent.has_money:  # money does not grow old, other answers do
+            # Money does not grow old, other answers do; and what is known to be back since makes it old.
+            if intent is None or not intent.has_money or went_back(intent) < payment.refunded:
                 intent = await self._intent(payment, booking)
             policy = await self._policy(booking, intent)
             asks = await self._approval_ms(booking, intent)

@@ -264,3 +264,18 @@ def test_an_unfinished_payment_is_looked_at_seldomer_as_it_ages_but_often_while_
     assert next_look(payment(), EXPIRED, 90_000_000) == 90_000_000 + LOOK_SLOWEST_MS
     assert not is_over(payment(), LATE_MS + 1)
     assert is_over(payment(status="failed"), LATE_MS + 1)
+
+
+def test_an_answer_from_before_a_refund_takes_nothing_back() -> None:
+    """Who asked the provider, and was held up, says nothing of money that is known to be back since.
+
+    Found by tests/simulation, seed 15.
+    """
+    of = booking("cancelled", cancelled_at=1, cancel_reason="by_buyer")
+    asked = payment(booking=of.id, status="authorized", accepted=True, unwanted=True)
+    before = intent("captured", captured=TOTAL)
+    seen = Case(asked, of, before, "keep", 0)
+    since = msgspec.structs.replace(asked, status="refunded", refunded=TOTAL)
+    assert seen.step is Step.NOTE
+    assert seen.bears_out(seen)
+    assert not Case(since, of, before, "keep", 0).bears_out(seen)
