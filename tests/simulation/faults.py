@@ -52,7 +52,7 @@ async def redis_goes_back(world: "World", chance: random.Random) -> None:
     world.redis_down()
     await asyncio.sleep(chance.choice((0.1, 1.0)))
     world.redis.goes_back(snapshot)
-    world.properties.forget()
+    world.properties.forget(behind=world.redis.resources)
     world.redis_up()
 
 

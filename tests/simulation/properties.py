@@ -1,6 +1,6 @@
 """What must be true after every step, and what once all is quiet. Times in ms of Redis' clock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,16 +31,26 @@ class LiveProperties:
 
     def __init__(self, is_here: Callable[[str], bool]) -> None:
         self._is_here = is_here
+        self._behind: set[str] = set()
         self._seen: dict[str, Seen] = {}
         self._holds: dict[tuple[str, str], tuple[str, int]] = {}
 
-    def forget(self) -> None:
-        """Redis is another one, and what was seen of it before is nothing to compare with."""
+    def forget(self, *, behind: Iterable[str] = ()) -> None:
+        """Redis is another one, and what was seen of it before is nothing to compare with.
+
+        Of resources that it has as they were a while ago nothing is asked until they are built anew: what
+        bookings did meanwhile it counts wrongly, and PostgreSQL decides.
+        """
         self._seen.clear()
         self._holds.clear()
+        self._behind = set(behind)
 
     def after(self, turn: Turn) -> None:
         """One script has run."""
+        if turn.name == "load":
+            self._behind.discard(turn.resource)
+        if turn.resource in self._behind:
+            return
         if turn.live.meta.epoch is not None:
             self._places_add_up(turn.resource, turn.live)
             self._replica_follows(turn)

@@ -3,6 +3,8 @@
 from typing import Final
 
 KEPT: Final[dict[int, str]] = {
+    15: "whoever had asked the provider before a refund, and was held up, took that refund back",
     33: "a second charge, known as taken, was on nobody's list when the connection broke before it was owed",
-    82: "a lagging Redis took over, its hold was released, and the rebuild had it being paid for as before",
+    82: "a lagging Redis took over, and what was released in it was being paid for once it was built anew",
+    233: "a lagging Redis took over, and a booking that it had not heard of was counted out of it",
 }

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.simulation.seeds import KEPT
 from tests.simulation.story import tell
 
 HUNDRED = 100
@@ -20,6 +21,11 @@ def test_no_seed_breaks_a_promise(hundred: int) -> None:
         assert told.faults > 0, seed
         faults += told.faults
     assert faults > 2 * HUNDRED
+
+
+@pytest.mark.parametrize("seed", KEPT)
+def test_what_was_found_once_stays_mended(seed: int) -> None:
+    assert tell(seed).faults > 0
 
 
 def test_a_seed_is_the_same_story_every_time() -> None:
