@@ -15,7 +15,7 @@ from server.holds.service import Holds
 from server.holds.store import BATCH, Answer, Meta, Unloaded
 
 AT_ONCE = 16  # resources swept side by side
-JITTER_SECONDS = 0.02  # processes wake together; the first one does the work
+JITTER_SECONDS = 0.005  # processes wake together; the first one does the work
 PATIENCE_SECONDS = 0.5  # with a server, while others may have something due
 PAUSE_MS = 20  # before a resource is looked at again that was due already
 

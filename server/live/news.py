@@ -173,20 +173,34 @@ class News:
         return hold_view(hold, loaded)
 
     async def tell_queued(self) -> None:
-        """Work the queue off."""
-        changed: dict[str, Session] = {}
+        """Work the queue off, each session's changes and its cart in one write."""
         count = 0
         while self._queue:
-            event = self._queue.popleft()
-            session = self._table.session(event.hold.session)
-            position = (event.epoch, event.version)
-            if session is not None and await self._tell(session, event.hold, event.reason, position):
-                changed[session.id] = session
-            count += 1
-            if count % YIELD_EVERY == 0:
-                await asyncio.sleep(0)
-        for session in changed.values():
-            await self.tell_cart(session)
+            queued, self._queue = self._queue, deque()
+            changes: dict[str, list[HoldEvent]] = {}
+            for event in queued:
+                changes.setdefault(event.hold.session, []).append(event)
+            for name, events in changes.items():
+                await self._tell_all(name, events)
+                count += len(events)
+                if count >= YIELD_EVERY:
+                    count = 0
+                    await asyncio.sleep(0)
+
+    async def _tell_all(self, name: str, events: Sequence[HoldEvent]) -> None:
+        session = self._table.session(name)
+        if session is None:
+            return
+        found = [
+            await self._learned(session, event.hold, event.reason, (event.epoch, event.version))
+            for event in events
+        ]
+        messages: list[ServerMessage] = [each for each in found if each is not None]
+        cart = await self._new_cart(session)
+        messages += [] if cart is None else [cart]
+        for tab in session.tabs if messages else ():
+            if tab.greeted:
+                tab.peer.answer_all(messages)
 
     def _decoded(self, data: bytes) -> Sequence[HoldEvent]:
         try:
@@ -195,14 +209,10 @@ class News:
             _log.error("a message about holds is not one", why=str(error))
             return ()
 
-    async def _tell(
-        self, session: Session, hold: Hold, reason: str, position: Position | None = None
-    ) -> bool:
-        """Tell of one hold; False if that was known."""
-        changed = await self._learned(session, hold, reason, position)
+    async def _tell(self, session: Session, hold: Hold, reason: str) -> None:
+        changed = await self._learned(session, hold, reason, None)
         if changed is not None:
             tell_greeted(session, changed)
-        return changed is not None
 
     async def _learned(
         self, session: Session, hold: Hold, reason: str, position: Position | None
