@@ -474,12 +474,14 @@ def pending_bookings(tx: Transaction, resource: str) -> Rows:
 
 
 @query
-def unheard_holds(tx: Transaction, resource: str) -> Rows:
+def unheard_holds(tx: Transaction, resource: str, since: datetime) -> Rows:
     yield from none()
     behind = (
         line["hold"]
         for line in tx.all("booking_line")
-        if line["resource"] == resource and line["applied"] != "confirmed" == line["state"]
+        if line["resource"] == resource
+        and line["state"] == "confirmed"
+        and (line["applied"] != "confirmed" or tx.row("booking", line["booking_id"])["touched_at"] >= since)
     )
     return [{"hold_id": hold} for hold in dict.fromkeys(behind)]
 
