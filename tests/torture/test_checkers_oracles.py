@@ -173,17 +173,17 @@ def row(name: str, status: str, total: int) -> Booking:
 @st.composite
 def intents(draw: Draw) -> Intent:
     """Of two bookings, or of none that is known; two attempts of one payer, and one of somebody else."""
-    captured = draw(st.integers(0, 2))
+    booking, captured = draw(st.sampled_from([0, 0, 0, 1, 2])), draw(st.sampled_from([0, 1, 1, 2]))
     return Intent(
         id=f"pi{draw(st.integers(0, 99))}",
-        booking=f"b{draw(st.integers(0, 2))}",
-        payment=f"p{draw(st.integers(0, 5))}",
+        booking=f"b{booking}",
+        payment=f"p{draw(st.sampled_from([2 * booking, 2 * booking, 2 * booking + 1, 5]))}",
         currency="usd" if draw(st.integers(0, 9)) == 9 else "eur",
         amount=2,
         status="",
         held=1 if draw(st.integers(0, 9)) == 9 else 0,
         captured=captured,
-        refunded=draw(st.sampled_from([0, 0, captured, 1])),
+        refunded=draw(st.sampled_from([0, 0, 0, captured, 1])),
     )
 
 
