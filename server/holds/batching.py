@@ -4,6 +4,7 @@ Under load that is a few system calls for hundreds of commands; an idle caller w
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ from server.holds.wire import Answer, Command, Wire, settle
 IN_FLIGHT = 512  # commands sent and not yet answered
 WAITING = 20_000  # commands that may wait; beyond that they are refused
 CONNECT_SECONDS = 2.0  # until there is a connection; whoever waits for it is told then
+AGAIN_SECONDS = 0.25  # after a connection that did not come about; whoever asks earlier is told the same
 SECONDS = 1.0  # without any answer, until Redis counts as away
 
 
@@ -50,6 +52,7 @@ class Batcher:
         self._wire: Wire | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._is_due = False
+        self._refusal: tuple[float, Exception] | None = None
 
     def call(self, *command: Any, at: str | None = None) -> Answer:  # noqa: ARG002  # one server has all keys
         """Redis' answer to one command, or what redis-py raises, or Overloaded.
@@ -77,13 +80,26 @@ class Batcher:
         self._is_due = False
         wire = self._wire
         if wire is None:
-            self._keeping = self._keeping or asyncio.create_task(self._keep(), name="holds wire")
+            if not self._is_refused():
+                self._keeping = self._keeping or asyncio.create_task(self._keep(), name="holds wire")
             return
         if wire.lost.done():
             return  # `_keep` is about to tell whoever waits
         room = min(IN_FLIGHT - len(wire), len(self._waiting))
         if room > 0:
             wire.send([self._waiting.popleft() for _ in range(room)])
+
+    def _is_refused(self) -> bool:
+        """Whether nobody was reached a moment ago: whoever waits is told so, and no try is spent on them."""
+        if self._refusal is None or time.monotonic() > self._refusal[0] + AGAIN_SECONDS:
+            return False
+        self._fail(self._refusal[1])
+        return True
+
+    def _fail(self, error: Exception) -> None:
+        waiting, self._waiting = self._waiting, deque()
+        for _, answer in waiting:
+            settle(answer, error)
 
     async def _keep(self) -> None:
         """Have a connection for as long as it lasts."""
@@ -96,11 +112,10 @@ class Batcher:
             error = await self._wire.lost
         except Exception as failure:  # noqa: BLE001  # whatever it is, its callers are told
             error = failure
+            self._refusal = (time.monotonic(), failure)
         finally:
             self._wire = self._keeping = None
-            waiting, self._waiting = self._waiting, deque()
-            for _, answer in waiting:
-                settle(answer, error or RedisConnectionError("closed"))
+            self._fail(error or RedisConnectionError("closed"))
         if connection is not None:
             await connection.disconnect(nowait=True)
             await self._pool.release(connection)

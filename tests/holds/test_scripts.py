@@ -5,6 +5,7 @@ import re
 import socket
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from tests.holds.conftest import MakeWorld
 from tests.holds.grids import driveway, passes, sees, takes
 from tests.holds.world import Clock, World, hall, places, rows
 from tests.support.servers import freeze, thaw
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -172,7 +174,14 @@ async def test_a_redis_that_is_away_refuses_at_once_and_serves_again(spare_redis
     with pytest.raises(Unavailable):
         await world.main.read("hall")
     spare_redis.start()
-    await ann.holds("A-3")
+
+    async def serves() -> bool:
+        with suppress(Unavailable):
+            await ann.holds("A-3")
+            return True
+        return False
+
+    await until(serves)
     await client.aclose()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from server.errors import Unavailable
@@ -13,6 +14,7 @@ from server.holds import batching
 from server.holds.batching import IN_FLIGHT, SECONDS, Batcher
 from server.holds.client import connect
 from server.holds.scripts import or_unavailable
+from tests.support.waiting import until
 
 
 @pytest.mark.parametrize("bad", [None, "a lone \ud800", bytearray(b"x")])
@@ -89,4 +91,34 @@ async def test_nobody_waits_long_for_a_connection(
         with pytest.raises(Unavailable):
             await or_unavailable(batcher.call("ECHO", "x"))
     monkeypatch.setattr(pool, "get_connection", get_connection)
+    monkeypatch.setattr(batching, "AGAIN_SECONDS", 0)
     assert await batcher.call("ECHO", "x") == b"x"
+
+
+async def test_a_redis_that_nobody_reaches_is_not_asked_again_for_each_command() -> None:
+    knocks = 0
+
+    def refuse(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal knocks
+        knocks += 1
+        writer.transport.abort()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    client = connect(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0", connections=2)
+    batcher = Batcher(client)
+    try:
+        for _ in range(20):
+            with pytest.raises(RedisConnectionError):
+                await batcher.call("PING")
+        few = knocks
+
+        async def asks_again() -> bool:
+            with pytest.raises(RedisConnectionError):
+                await batcher.call("PING")
+            return knocks > few
+
+        await until(asks_again)
+    finally:
+        await client.aclose()
+        server.close()
+    assert few < 5
