@@ -187,12 +187,14 @@ async def open_street(
     proxies: Collection[str] = (),
     redis_options: Mapping[str, str] | None = None,
     redis: Redis | None = None,
+    redis_url: str = "",
     postgresql: PostgreSQL | None = None,
     each: Callable[[int], Settings] = lambda _number: {},
     beside: Sequence[Callable[[Settings, Path], AbstractAsyncContextManager[Process]]] = (),
     **more: str,
 ) -> AsyncIterator[Street]:
-    """Processes on servers of their own. A `redis` or `postgresql` that is given runs already.
+    """Processes on servers of their own. A `redis` or `postgresql` that is given runs already;
+    `redis_url` is another way to it.
 
     `each(number)` are settings of one process alone; one that names LD_PRELOAD is started, not forked.
     `beside` makes further processes, by the settings and the street's folder; they come after the others.
@@ -200,14 +202,14 @@ async def open_street(
     async with AsyncExitStack() as stack:
         live = redis or _redis(stack, folder, redis_options)
         lasting, url = await _database(stack, ground, postgresql)
-        given = settings(live.url, url, **more)
+        given = settings(redis_url or live.url, url, **more)
         shop = None
         if stripe:
             shop = await stack.enter_async_context(FakeStripe.serving(port=_port(folder, "stripe")))
             given |= paid_by(shop)
         database = await Database.connect(url, size=2, command_seconds=30)
         stack.push_async_callback(database.close)
-        client = connect(live.url, connections=2)
+        client = connect(redis_url or live.url, connections=2)
         stack.push_async_callback(client.aclose)
         servers, between = [], {}
         for number in range(processes):

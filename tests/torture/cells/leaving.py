@@ -108,7 +108,8 @@ async def hoarders(torture: Torture, size: Size) -> None:
     async with open_stage(torture, size, hall=hall, crowds=1) as stage:
         await stage.arrive(bots + honest)
         until = time.monotonic() + size.seconds
-        bot_work = stage.order("hoard", bots=bots, seats=limit + 2, until=until)
+        await stage.order("aside", people=bots)
+        bot_work = stage.order("hoard", seats=limit + 2, until=until)
         async with stage.beside(bot_work) as hoarded:
             await stage.sale(walks_away=0.0, vanishes=0.0, cancels=0.0, releases=0.0)
         (found,) = await hoarded

@@ -1,11 +1,22 @@
 """Redis dies, freezes and forgets while people buy."""
 
 import asyncio
+import secrets
 import time
+from contextlib import AsyncExitStack
 
+from tests.support.servers import Redis
 from tests.torture.matrix import Size, Torture, cell
 from tests.torture.nemesis.processes import Kill, Stop
-from tests.torture.nemesis.redis import CutRedisFile, FlushRedis, KillPubSub, LoseRedis, StallSubscriber
+from tests.torture.nemesis.redis import (
+    CutRedisFile,
+    FlushRedis,
+    KillPubSub,
+    LoseRedis,
+    PromoteLaggingReplica,
+    StallSubscriber,
+)
+from tests.torture.proxy import Proxy
 from tests.torture.stage import Stage, open_stage
 
 REBUILT_SECONDS = 2.0
@@ -67,6 +78,29 @@ async def redis_rolled_back(torture: Torture, size: Size) -> None:
         await stage.arrive()
         every = 4.0 if size.name == "tier" else 10.0
         async with stage.nemesis([CutRedisFile(stage.street.redis)], every=every, lasts=0.2):
+            await stage.sale()
+
+
+@cell(8, fault="a replica that lags is promoted, and the old master stays writable", workload="W1")
+async def replica_promoted(torture: Torture, size: Size) -> None:
+    """What the replica had not read is gone; whoever talks to the old master changes nothing that counts."""
+    password = secrets.token_hex(16)
+    servers = [Redis(torture.folder / f"redis-{number}", password=password) for number in (1, 2)]
+    async with AsyncExitStack() as stack:
+        for server in servers:
+            server.start()
+            stack.callback(server.stop)
+        front, link = [await stack.enter_async_context(Proxy("127.0.0.1", servers[0].port)) for _ in "12"]
+        promotes = PromoteLaggingReplica(front, servers, link)
+        await promotes.follow()
+        url = f"redis://:{password}@127.0.0.1:{front.port}/0"
+        losing = [promotes.name]
+        stage = await stack.enter_async_context(
+            open_stage(torture, size, within=5.0, losing=losing, redis=servers[0], redis_url=url)
+        )
+        await stage.arrive()
+        every = 5.0 if size.name == "tier" else 20.0
+        async with stage.nemesis([promotes], every=every):
             await stage.sale()
 
 

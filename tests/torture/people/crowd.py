@@ -29,6 +29,7 @@ class Crowd:
         self._recorder = Recorder(path)
         self._around = Surroundings(self._recorder, Desk(), ports, stripe)
         self._people: list[Person] = []
+        self._bots: list[Person] = []
         self._stories: list[Story] = []
         self._buying = 0
 
@@ -140,13 +141,17 @@ class Crowd:
         """See orders.expire."""
         return await orders.expire(self._people, each)
 
-    async def _hoard(self, bots: int, seats: int, until: float) -> Json:
-        """See orders.hoard; those bots do not buy."""
-        hoarding, self._people = self._people[:bots], self._people[bots:]
+    async def _aside(self, people: int) -> Json:
+        """The first so many do not buy."""
+        self._bots, self._people = self._people[:people], self._people[people:]
+        return {}
+
+    async def _hoard(self, seats: int, until: float) -> Json:
+        """See orders.hoard; those who stood aside are the bots, and are of the people again afterwards."""
         try:
-            return await orders.hoard(hoarding, bots, seats, until)
+            return await orders.hoard(self._bots, seats, until)
         finally:
-            self._people += hoarding
+            self._people += self._bots
 
     async def _goes(self) -> Json:
         """Everybody leaves."""

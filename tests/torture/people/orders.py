@@ -115,8 +115,8 @@ async def expire(people: Sequence[Person], each: int) -> Json:
     return {"late": late, "left": sum(len(person.holds_known) for person in people), "again": again}
 
 
-async def hoard(people: Sequence[Person], bots: int, seats: int, until: float) -> Json:
-    """The first of them take what they may and let it go, again and again; the most that one had at once."""
+async def hoard(bots: Sequence[Person], seats: int, until: float) -> Json:
+    """They take what they may and let it go, again and again; the most that one had at once."""
     most = 0
 
     async def one(person: Person) -> None:
@@ -133,5 +133,5 @@ async def hoard(people: Sequence[Person], bots: int, seats: int, until: float) -
                     await person.releases(hold)
             await asyncio.sleep(0.05)
 
-    await asyncio.gather(*map(one, people[:bots]))
+    await asyncio.gather(*map(one, bots))
     return {"most": most}

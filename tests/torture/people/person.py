@@ -41,7 +41,7 @@ class Person(Presence):
             try:
                 answer = await self._asks(kind, **fields)
             except Refused as no:
-                pending.fail(no.code)
+                pending.fail(no.code, slots=no.answer.get("slots", []))
                 self._around.took(kind, time.perf_counter() - began)
                 raise
             except Unanswered as nothing:
@@ -114,7 +114,7 @@ class Person(Presence):
         if not answer.is_final:
             raise Unanswered(f"{answer.status} {answer.code}")
         if not answer.is_good:
-            pending.fail(answer.code)
+            pending.fail(answer.code, slots=answer.body.get("slots", []))
             self._around.counted(f"refused {call.kind}: {answer.code}")
             raise Refused(answer.code, answer.body)
         pending.ok(**call.result(answer.body))

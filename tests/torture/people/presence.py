@@ -135,6 +135,8 @@ class Presence:
         if self.picture is not None:
             fields["position"] = [self.picture.epoch, self.picture.version]
             self._sees("resync", self.picture.version)
+        else:  # what comes may be a second old
+            self._around.recorder.observe(self.name, "view", resource=self.resource, how="fresh")
         await self._asks("subscribe", **fields)
         self._around.took("join", time.perf_counter() - began)
         self._here.set()
@@ -182,6 +184,8 @@ class Presence:
     def falls_silent(self) -> None:
         """Neither read nor answer any more, as one whose network is gone; it does not come back."""
         self._stays = False
+        with self._around.recorder.operation(self.name, "disconnect", silent=True) as pending:
+            pending.ok()
         if self._line is not None:
             self._line.is_mute = True
             self._line.stops_reading()
