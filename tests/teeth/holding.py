@@ -101,7 +101,7 @@ HOLDING: Final = (
             ),
         ),
         checks=("tests/holds/test_expiry.py::test_a_hold_ends_by_its_deadline_and_is_announced",),
-        says=r">\s+\(event,\) = heard\.events",
+        says=r">\s+\(ended,\) = await world\.main\.expire\(\)",
     ),
     Bug(
         name="a cart can be extended for ever",

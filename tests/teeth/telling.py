@@ -133,10 +133,9 @@ TELLING: Final = (
         breaks=("I9",),
         patches=(
             Patch(
-                "server/live/news.py",
-                "            tell_greeted(session, changed)\n        return changed is not None",
-                "            for each in self._table:\n                tell_greeted(each, changed)\n"
-                "        return changed is not None",
+                "server/live/table.py",
+                "        session.tabs.append(tab)\n",
+                "        session.tabs.extend(self._tabs.values())\n",
             ),
         ),
         checks=("tests/live/test_private.py::test_nobody_hears_whose_a_place_is",),
