@@ -44,8 +44,9 @@ class Liveness:
         self._telling = noted
         try:
             await self._read(sorted(noted & self._unread))
-            await self._renew(filter(self._attendance.is_here, noted))
-            return await self._lower([session for session in noted if not self._attendance.is_here(session)])
+            in_order = sorted(noted)  # so that a simulated seed is the same story every time
+            await self._renew(filter(self._attendance.is_here, in_order))
+            return await self._lower([each for each in in_order if not self._attendance.is_here(each)])
         except BaseException:
             self._noted |= noted
             self.awake.set()
@@ -89,7 +90,7 @@ class Liveness:
     def _by_resource(self, sessions: Iterable[str]) -> dict[str, list[str]]:
         groups: dict[str, list[str]] = {}
         for session in sessions:
-            for resource in self._attendance.resources_of(session):
+            for resource in sorted(self._attendance.resources_of(session)):
                 groups.setdefault(resource, []).append(session)
         return groups
 
