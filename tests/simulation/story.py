@@ -16,7 +16,7 @@ from tests.simulation.shopping import Shopper
 from tests.simulation.world import PROCESSES, World
 
 BUYERS: Final = ("ann", "ben", "cem", "dora", "emil")
-SETTLES_WITHIN: Final = 300.0
+SETTLES_WITHIN: Final = 900.0
 
 
 class Failed(AssertionError):
