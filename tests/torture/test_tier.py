@@ -31,4 +31,4 @@ async def test_a_cell_of_the_matrix(cell: Cell, ground: Ground, tmp_path: Path) 
     broken = [f"{each.promise} {each.text}" for each in outcome.violations]
     assert not broken, "\n".join([outcome.command, *broken])
     assert not outcome.error, outcome.error
-    assert outcome.claims.get("operations", 0) > 0
+    assert any(outcome.claims.values())
