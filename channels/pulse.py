@@ -105,7 +105,7 @@ class Pulse:
 
     async def _beat_in_a_round(self) -> None:
         found = list(self.sockets)
-        pause = self._heartbeat_seconds / 2 * _AT_ONCE / max(len(found), _AT_ONCE)
+        pause = _pause(self._heartbeat_seconds / 2, found)
         for begin in range(0, max(len(found), 1), _AT_ONCE):
             self._beat(found[begin : begin + _AT_ONCE])
             if await self._told_within(pause):
@@ -137,7 +137,7 @@ class Pulse:
     async def _parts(self, *, over_seconds: float = 0.0) -> AsyncIterator[list[Socket]]:
         """Every socket that was open at the beginning, so many at once, spread over so many seconds."""
         found = list(self.sockets)
-        pause = over_seconds * _AT_ONCE / max(len(found), _AT_ONCE)
+        pause = _pause(over_seconds, found)
         for begin in range(0, len(found), _AT_ONCE):
             yield found[begin : begin + _AT_ONCE]
             await asyncio.sleep(pause)
@@ -208,3 +208,8 @@ class Pulse:
             await asyncio.sleep(max(0.0, due - loop.time()))
             if socket in self.sockets:
                 socket.close(CloseCode.DRAIN, reason)
+
+
+def _pause(seconds: float, sockets: list[Socket]) -> float:
+    """How long to wait behind each part of them, so that all take so many seconds."""
+    return seconds / max(1, -(-len(sockets) // _AT_ONCE))

@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import pytest
 
 from channels import pulse as pulses
 from channels.pulse import Pulse
+from channels.socket import Socket
 from tests.channels.raw_peer import RawPeer, masked
 from tests.channels.street import House, next_of, serving, until
 
@@ -79,3 +81,36 @@ async def test_a_round_takes_its_time_and_news_of_staleness_does_not(monkeypatch
         await until(lambda: len(beaten) == 1 + len(lines))
         assert all(b"stale" in bytes(wire) for wire in beaten[1:])  # type: ignore[call-overload]  # bytes all
         await pulse.close()
+
+
+class Silent:
+    """A socket that has said no hello yet."""
+
+    greeted = False
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 7])
+async def test_a_round_is_no_longer_for_a_last_part_that_is_not_full(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(pulses, "_AT_ONCE", 2)
+    pulse = Pulse(heartbeat_seconds=10, liveness_seconds=30)
+    waited: list[float] = []
+
+    async def told_within(seconds: float) -> bool:
+        waited.append(seconds)
+        return False
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(pulse, "_told_within", told_within)
+    pulse.sockets = {cast("Socket", Silent()) for _ in range(number)}
+    await pulse._beat_in_a_round()
+    assert sum(waited) == pytest.approx(5)
+    waited.clear()
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    assert [len(some) async for some in pulse._parts(over_seconds=5)] == [2] * (number // 2) + [1] * (
+        number % 2
+    )
+    assert sum(waited) == pytest.approx(5)
