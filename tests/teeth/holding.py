@@ -18,7 +18,7 @@ HOLDING: Final = (
             ),
         ),
         checks=("tests/torture/test_recorded.py::test_what_five_visitors_did_and_saw_breaks_no_promise",),
-        says=r"I2  hall A-\d is held 2 times of 1",
+        says=r"I2  hall A-\d is had 2 times of 1",
     ),
     Bug(
         name="a part of what was asked for is held",

@@ -25,7 +25,7 @@ def scribe() -> Scribe:
 def test_two_answered_holds_of_one_seat(scribe: Scribe) -> None:
     scribe.holds("ann", "h1", "A-1", at=(0, 10))
     scribe.holds("ben", "h2", "A-1", "A-2", at=(5, 20))
-    assert found(scribe) == ["I2  hall A-1 is held 2 times of 1: h1 of ann, h2 of ben"]
+    assert found(scribe) == ["I2  hall A-1 is had 2 times of 1: h1 of ann, h2 of ben"]
 
 
 def test_a_hold_that_may_have_been_given_back_in_time_is_no_double(scribe: Scribe) -> None:
@@ -41,14 +41,14 @@ def test_capacity_counts_places(scribe: Scribe) -> None:
     scribe.holds("ben", "h2", "tour*2", at=(0, 10))
     assert found(scribe, terms) == []
     scribe.holds("cy", "h3", "tour", at=(11, 12))
-    assert found(scribe, terms) == ["I2  hall tour is held 6 times of 5: h1 of ann, h2 of ben, h3 of cy"]
+    assert found(scribe, terms) == ["I2  hall tour is had 6 times of 5: h1 of ann, h2 of ben, h3 of cy"]
 
 
 def test_an_extension_of_one_tab_keeps_the_whole_cart(scribe: Scribe) -> None:
     scribe.holds("ann", "h1", "A-1", at=(0, 10), until=100)
     scribe.did("ann", "extend", (90, 95), {}, reference="BK-ann", expires_at=500)
     scribe.holds("ben", "h2", "A-1", at=(200, 210))
-    assert found(scribe) == ["I2  hall A-1 is held 2 times of 1: h1 of ann, h2 of ben"]
+    assert found(scribe) == ["I2  hall A-1 is had 2 times of 1: h1 of ann, h2 of ben"]
 
 
 def test_whoever_came_back_within_the_grace_still_has_it(scribe: Scribe) -> None:
@@ -59,7 +59,7 @@ def test_whoever_came_back_within_the_grace_still_has_it(scribe: Scribe) -> None
     scribe.holds("ben", "h2", "A-1", at=(75, 80))
     assert found(scribe, terms) == []
     scribe.did("ann", "connect", (40, 45), {}, holds=[{"id": "h1", "expires_at": SOON, "status": "held"}])
-    assert found(scribe, terms) == ["I2  hall A-1 is held 2 times of 1: h1 of ann, h2 of ben"]
+    assert found(scribe, terms) == ["I2  hall A-1 is had 2 times of 1: h1 of ann, h2 of ben"]
 
 
 def test_a_fault_that_loses_holds_excuses_the_next_one(scribe: Scribe) -> None:
@@ -75,7 +75,30 @@ def test_a_fault_that_loses_holds_excuses_the_next_one(scribe: Scribe) -> None:
 def test_two_confirmed_bookings_of_one_seat(scribe: Scribe) -> None:
     scribe.books("ann", "b1", ("hall", "A-1", 1), at=(0, 10))
     scribe.books("ben", "b2", ("hall", "A-1", 1), at=(20, 30))
-    assert found(scribe) == ["I1  hall A-1 is booked 2 times of 1: b1 of ann, b2 of ben"]
+    assert found(scribe) == [
+        "I2  hall A-1 is had 2 times of 1: b1 of ann, b2 of ben",
+        "I1  hall A-1 is booked 2 times of 1: b1 of ann, b2 of ben",
+    ]
+
+
+def test_what_is_held_of_what_is_booked(scribe: Scribe) -> None:
+    scribe.holds("ann", "h1", "A-1", at=(0, 10), until=1_000)
+    scribe.books("ann", "b1", ("hall", "A-1", 1), at=(20, 30), holds=("h1",))
+    assert found(scribe) == []
+    scribe.holds("ben", "h2", "A-1", at=(40, 50))
+    assert found(scribe) == ["I2  hall A-1 is had 2 times of 1: b1 of ann, h2 of ben"]
+
+
+def test_late_money_may_take_again_what_had_expired(scribe: Scribe) -> None:
+    line = ("hall", "A-1", 1)
+    scribe.holds("ann", "h1", "A-1", at=(0, 10), until=50)
+    scribe.books("ann", "b1", line, at=(20, 30), holds=("h1",), status="pending", expires_at=100)
+    scribe.saw("ann", "hold", 110, hold="h1", status="expired", reason="deadline")
+    scribe.holds("ben", "h2", "A-1", at=(120, 130))
+    scribe.releases("ben", "h2", at=(140, 150))
+    told: dict[str, Any] = {"booking": "b1", "status": "confirmed", "lines": [list(line)]}
+    scribe.did("ann", "read", (160, 170), {"booking": "b1"}, **told)
+    assert found(scribe) == []
 
 
 def test_a_cancelled_booking_makes_room(scribe: Scribe) -> None:
@@ -89,7 +112,7 @@ def test_ranges_overlap_by_their_buffer(scribe: Scribe) -> None:
     scribe.parks("ann", "h1", (8, 10), at=(0, 10))
     scribe.parks("ben", "h2", (10, 12), at=(0, 10))
     assert found(scribe) == []
-    assert found(scribe, Terms(clocks_ms=0, buffer_ms=60_000))[0].startswith("I2  driveway is held twice")
+    assert found(scribe, Terms(clocks_ms=0, buffer_ms=60_000))[0].startswith("I2  driveway is had twice")
 
 
 # -- ends ---------------------------------------------------------------------------------------------------

@@ -24,8 +24,17 @@ Event = tuple[int, int, int, Story]
 
 def double_holds(stories: Stories) -> list[Violation]:
     """Every moment at which a slot, or an overlapping range, was certainly held beyond its capacity."""
-    held = _claims(stories.holds.values(), stories.span)
-    return [*_slots(held, stories.terms, "I2", "held"), *_ranges(held, stories.terms, "I2", "held")]
+    booked = _claims(stories.booked.values(), stories.booked_span)
+    confirmed = {story.id: span.since for span, story in booked}
+
+    def span(story: Story) -> Span | None:
+        """Until it is known as booked."""
+        found = stories.span(story)
+        end = confirmed.get(story.booking or "")
+        return found if found is None or end is None else found._replace(until=min(found.until, end))
+
+    both = [*_claims(stories.holds.values(), span), *booked]
+    return [*_slots(both, stories.terms, "I2", "had"), *_ranges(both, stories.terms, "I2", "had")]
 
 
 def double_bookings(stories: Stories) -> list[Violation]:

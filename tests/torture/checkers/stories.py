@@ -195,10 +195,9 @@ class Stories:
                 self.holds[hold].proofs.append(Proof(known, self._asked(operation), until, resets=True))
 
     def _stands(self, client: str, told: Mapping[str, Any], proof: Proof) -> None:
-        """Confirmed: its holds are booked, and so is each of its lines."""
-        for hold in self._holds_of.get(told["booking"], ()):
-            if hold in self.holds:
-                self.holds[hold].proofs.append(proof)
+        """Confirmed: so each of its lines is booked. Of its holds it proves nothing: they may have expired
+        before, and late money took their places again.
+        """
         items: dict[str, list[tuple[str, int]]] = defaultdict(list)
         for resource, slot, quantity in told.get("lines", ()):
             items[resource].append((slot, quantity))
