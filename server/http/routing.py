@@ -28,7 +28,9 @@ class IndexedRouter(Router):
         if scope["type"] == "lifespan" or scope.get("root_path"):
             await super().app(scope, receive, send)
             return
-        found = self._by_head.get(_head(scope["path"]), self._elsewhere)
+        # A route's pattern ends in `$`, which also matches before a line feed at the end.
+        path = scope["path"].removesuffix("\n")
+        found = self._by_head.get(_head(path), self._elsewhere)
         await found.app(scope, receive, send)
 
 

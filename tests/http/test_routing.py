@@ -31,6 +31,16 @@ PATHS = [
     *("/", "/api", "/api/", "/api/seats", "/api/seats/", "/api/seats/best", "/api/seats/7", "/api/seats/7/8"),
     *("/api/other", "/shown", "/shown/", "/shown/a/b/c", "/mounted/deep/er", "/mounted", "/about", "/a/b/c"),
     *("//", "//api/seats", "/api//seats", "/API/seats", "/api/seats%2F7", ""),
+    *(
+        "/\n",
+        "/api\n",
+        "/api/seats\n",
+        "/api/seats\n\n",
+        "/api/seats/\n",
+        "/api/seats/best\n",
+        "/api\n/seats",
+        "\n",
+    ),
 ]
 
 
@@ -56,7 +66,7 @@ async def answer(router: Router, method: str, path: str, root: str = "") -> tupl
     return said[0]["status"], said[1]["body"]
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PUT"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "DELETE", "PUT"])
 @pytest.mark.parametrize("path", PATHS)
 async def test_each_path_has_the_answer_of_all_routes_in_their_order(method: str, path: str) -> None:
     plain = Router(ROUTES, redirect_slashes=False)
