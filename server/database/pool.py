@@ -126,21 +126,25 @@ class Database:
             await transaction.commit()
 
     async def _acquire(self) -> Connection:
-        while self._spare:
-            connection = self._spare.pop()
-            if await self._answers(connection):
-                return connection
-        self._waiting += 1
+        if self._spare and self._is_trusted(self._spare[-1]):
+            return self._spare.pop()
         try:
             async with asyncio.timeout(ACQUIRE_SECONDS):
                 while True:
-                    connection = await self.pool.acquire()
+                    connection = await self._next()
                     if await self._answers(connection):
                         return connection
         except (*_AWAY, asyncpg.PostgresError) as error:
             raise Unavailable("The database does not answer", retry_after=1) from error
         except asyncpg.InterfaceError as error:
             raise Unavailable("The database pool is closed") from error
+
+    async def _next(self) -> Connection:
+        if self._spare:
+            return self._spare.pop()
+        self._waiting += 1
+        try:
+            return await self.pool.acquire()
         finally:
             self._waiting -= 1
 
@@ -153,15 +157,19 @@ class Database:
             return False
         return not connection.is_in_transaction()
 
-    async def _answers(self, connection: Connection) -> bool:
+    def _is_trusted(self, connection: Connection) -> bool:
         """Since the last trouble every connection is tried once before it is trusted again."""
-        if not self._suspicious and not _is_closed(connection):
+        if _is_closed(connection):
+            return False
+        return not self._suspicious or connection.get_server_pid() in self._proven
+
+    async def _answers(self, connection: Connection) -> bool:
+        if self._is_trusted(connection):
             return True
         try:
             process = connection.get_server_pid()
-            if process not in self._proven:
-                await connection.execute("select 1", timeout=PROBE_SECONDS)
-                self._proven.add(process)
+            await connection.execute("select 1", timeout=PROBE_SECONDS)
+            self._proven.add(process)
         except (*_AWAY, asyncpg.InterfaceError, asyncpg.PostgresError):
             _terminate(connection)
             await self._release(connection)

@@ -220,6 +220,20 @@ async def test_a_frozen_server_fails_requests_soon_and_thaws(spare_postgresql: P
     await database.close()
 
 
+async def test_however_many_connections_a_frozen_server_had_each_request_fails_soon(
+    spare_postgresql: PostgreSQL,
+) -> None:
+    database = await Database.connect(spare_postgresql.url, size=20)
+    await busy(database, 20)
+    freeze(spare_postgresql)
+    for _ in range(2):  # the first finds out, the second looks for one that answers
+        async with asyncio.timeout(LONGEST):
+            with pytest.raises(Unavailable):
+                await asks(database)
+    thaw(spare_postgresql)
+    await database.close()
+
+
 async def test_closing_does_not_wait_for_a_frozen_server(spare_postgresql: PostgreSQL) -> None:
     database = await Database.connect(spare_postgresql.url)
     await asks(database)
