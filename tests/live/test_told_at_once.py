@@ -1,6 +1,7 @@
 """What a tab does is told with its answer, to all tabs here, and not again when Redis tells of it."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ from server.live.news import News
 from server.live.table import ENDED_KEPT, Session
 from server.ops.limits import Rate
 from tests.live.conftest import eventually
-from tests.support.buyer import Buyer, visiting
+from tests.support.buyer import Buyer, Tab, visiting
 from tests.support.house import House
 
 
@@ -65,6 +66,26 @@ async def test_what_another_process_does_is_heard(ann: Buyer) -> None:
     held = await ann.holds("A-1", resource="hall")
     await ann.posts("/api/cart/release", {})
     assert (await ann.tab.hears("hold", status="released"))["id"] == held["hold"]["id"]
+
+
+async def test_a_new_deadline_is_told_though_no_place_changed(ann: Buyer) -> None:
+    """The resource stands at the version that the hold was made at: that one is known, this change is not."""
+    for codec in ("json", "msgpack"):
+        await ann.opens_tab(codec)
+    held = await ann.holds("A-1", resource="hall")
+    for tab in ann.tabs:
+        await tab.hears("cart", expires_at=held["cart"]["expires_at"])
+    await ann.posts("/api/cart/extend", {})
+    for tab in ann.tabs:
+        await tab.until(partial(_has_more_time, tab, held["hold"]["expires_at"]))
+    await ann.books()
+    for tab in ann.tabs:
+        await tab.hears("hold", id=held["hold"]["id"], status="paying")
+        await tab.hears("cart", reference=None)
+
+
+def _has_more_time(tab: Tab, before: int) -> bool:
+    return any(each["type"] == "hold" and each["expires_at"] > before for each in tab.heard)
 
 
 async def test_what_ended_before_is_not_told_as_given_back(ann: Buyer) -> None:

@@ -38,6 +38,7 @@ class Meta:
 
     epoch: str | None = None
     version: int = 0
+    told: int = 0
     layout: int = 0
     width: int = 1
     currency: str = ""
@@ -119,7 +120,7 @@ class Turn:
         self.events.append({"hold": hold, "reason": reason})
 
     def _next_version(self) -> int:
-        return max(self.meta.version + 1, self.micros)
+        return max(self.meta.version + 1, self.meta.told + 1, self.micros)
 
     def publish_change(self, start: int, changes: list[int] | None) -> None:
         content = [self.meta.epoch, start, self.meta.version, changes]
@@ -127,9 +128,8 @@ class Turn:
 
     def publish_events(self) -> None:
         if self.events:
-            told = [
-                {**event, "epoch": self.meta.epoch, "version": self.meta.version} for event in self.events
-            ]
+            position = {"epoch": self.meta.epoch, "version": max(self.meta.version, self.meta.told)}
+            told = [{**event, **position} for event in self.events]
             self.published.append(("holdfast:sessions", _encode(told)))
 
     def commit_reset(self) -> None:
@@ -147,6 +147,8 @@ class Turn:
             start, self.meta.version = self.meta.version, self._next_version()
             self.live.log.append((self.meta.version, start, flat))
             self.publish_change(start, flat)
+        elif self.events:
+            self.meta.told = self._next_version()
         self.publish_events()
 
     # holds and keep

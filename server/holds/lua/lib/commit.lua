@@ -16,7 +16,7 @@ local function publish_change(from, packed)
 end
 
 local function next_version()
-  return math.max(meta.version + 1, micros)
+  return math.max(meta.version + 1, meta.told + 1, micros)
 end
 
 -- The oldest entries go in lots, once there are twice as many as promised and all of the lot are old enough.
@@ -42,13 +42,21 @@ end
 -- What all of a message's events end with: the resource's epoch and version, after `hold` and `reason`.
 local function publish_events()
   if #events == 0 then return end
-  local position = '\165epoch' .. cmsgpack.pack(meta.epoch) .. '\167version' .. cmsgpack.pack(meta.version)
+  local position = '\165epoch' .. cmsgpack.pack(meta.epoch)
+    .. '\167version' .. cmsgpack.pack(math.max(meta.version, meta.told))
   local parts = {list_head(#events)}
   for _, event in ipairs(events) do
     parts[#parts + 1] = '\132\164hold' .. packed_hold(event.hold) .. '\166reason' .. cmsgpack.pack(event.reason)
       .. position
   end
   redis.call('PUBLISH', 'holdfast:sessions', table.concat(parts))
+end
+
+-- What changes holds and no place, as a new deadline does, is no step of the channel; but who hears of the holds
+-- knows by the version what comes after what. Whatever follows is higher.
+local function tell_alone()
+  meta.told = next_version()
+  redis.call('HSET', KEYS[1], 'told', string.format('%.0f', meta.told))
 end
 
 -- The log of before helps nobody: everybody reads the resource again.
@@ -70,6 +78,8 @@ local function commit()
     meta.version = next_version()
     redis.call('HSET', KEYS[1], 'version', string.format('%.0f', meta.version))
     log_and_publish(from, flat)
+  elseif #events > 0 then
+    tell_alone()
   end
   publish_events()
 end

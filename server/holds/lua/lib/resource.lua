@@ -21,12 +21,14 @@ end
 
 local function read_meta()
   local found = redis.call('HMGET', KEYS[1], 'epoch', 'version', 'layout', 'width', 'count', 'currency', 'run_id',
-    'chunk', 'passed', 'first')
+    'chunk', 'passed', 'first', 'told')
   return {
     epoch = found[1], version = tonumber(found[2] or 0), layout = tonumber(found[3]), width = tonumber(found[4]),
     count = tonumber(found[5]), currency = found[6], run_id = found[7],
     -- Of a grid alone: steps in a chunk; steps before this one are past; the first of those that are shown.
     chunk = tonumber(found[8]), passed = tonumber(found[9]), first = tonumber(found[10]),
+    -- The last version by which holds alone were told of; see commit.lua.
+    told = tonumber(found[11] or 0),
   }
 end
 
