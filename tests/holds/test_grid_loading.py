@@ -1,7 +1,6 @@
 """A grid is rebuilt from what PostgreSQL has booked and what Redis still holds: no hold is lost."""
 
 import asyncio
-from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -70,12 +69,12 @@ async def test_a_hold_that_comes_while_a_rebuild_reads_is_kept(world: World, dri
     load = store.load
     await world.main.ensure("drive")
 
-    async def slow(resource: str, token: str, packed: Packed, pending: Sequence[Hold]) -> Answer:
+    async def slow(resource: str, token: str, packed: Packed, booked: Booked) -> Answer:
         nonlocal tries
         tries += 1
         if tries < 4:
             await takes(world.buyer(f"buyer-{tries}"), drive, "09:00", "10:00", days=tries)
-        return await load(resource, token, packed, pending)
+        return await load(resource, token, packed, booked)
 
     store.load = slow  # type: ignore[method-assign]
     await world.main.load("drive")

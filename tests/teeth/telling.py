@@ -14,7 +14,7 @@ TELLING: Final = (
         patches=(
             Patch(
                 f"{_LUA}/lib/commit.lua",
-                "return math.max(meta.version + 1, micros)",
+                "return math.max(meta.version + 1, meta.told + 1, micros)",
                 "return meta.version + 1",
             ),
         ),
@@ -28,7 +28,7 @@ TELLING: Final = (
         patches=(
             Patch(
                 f"{_LUA}/lib/commit.lua",
-                "return math.max(meta.version + 1, micros)",
+                "return math.max(meta.version + 1, meta.told + 1, micros)",
                 "return micros",
             ),
         ),
