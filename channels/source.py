@@ -26,6 +26,10 @@ class Source(Protocol):
         """
         ...
 
+    async def went_back(self, resource_id: str, epoch: str, version: int) -> None:
+        """The resource stands at an older version of this epoch than the one seen: build it anew."""
+        ...
+
 
 class Layouts(Protocol):
     """What slots are, as far as views need it: sequences in index order, of `count` slots from `first` on."""

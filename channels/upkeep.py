@@ -2,7 +2,8 @@
 
 Pub/sub moves it on. Whatever does not fit (a gap, another epoch, a message that makes no sense) is repaired
 here, once for the whole process: by the log, else by reading everything and comparing, which clients see as
-an ordinary delta; only another epoch or layout, or a Redis that went back in time, gives them snapshots.
+an ordinary delta; only another epoch or layout gives them snapshots. What a Redis says that went back in time
+is taken by nobody: it has to be built anew, under another epoch, and until then the map is stale.
 """
 
 import asyncio
@@ -197,11 +198,26 @@ class Upkeep:
             known = await self._source.changes_since(channel.resource_id, epoch, version)
             if known and all(self._apply(change) for change in known):
                 return
-        state = await self._source.read(channel.resource_id)
+        state = await self._read()
         sections = None
         if any(key is not None for key in channel.groups):
             sections = await self._sections_of(state)
         self._adopt(state, sections)
+
+    async def _read(self) -> State:
+        channel = self.channel
+        state = await self._source.read(channel.resource_id)
+        if self._is_older(state):
+            channel.failed = True
+            await self._source.went_back(channel.resource_id, *channel.position)
+            state = await self._source.read(channel.resource_id)
+            if self._is_older(state):
+                raise ConnectionError("it went back in time, and is not built anew yet")
+        return state
+
+    def _is_older(self, state: State) -> bool:
+        replica = self.channel.replica
+        return replica is not None and state.epoch == replica.epoch and state.version < replica.version
 
     def _adopt(self, state: State, sections: Sections | None) -> None:
         """What was read becomes the replica's next change if it can be one, else its new beginning."""

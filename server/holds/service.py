@@ -285,6 +285,10 @@ class Holds:
         """
         return await live_state.positions(self.store, resources)
 
+    async def went_back(self, resource: str, epoch: str, version: int) -> None:
+        """Rebuild a resource that stands at an older version of this epoch; once, however many ask."""
+        await self.loader.repair(resource, lambda meta: meta.epoch == epoch and meta.version < version)
+
 
 def _session_of(caller: Caller) -> str:
     if not caller.session:

@@ -156,17 +156,48 @@ async def test_another_epoch_gives_everyone_one_shared_snapshot(scene: Scene) ->
     assert ben.seen[HALL].of(scene.truth) == expected(scene.truth)
 
 
-async def test_a_redis_that_went_back_in_time_gives_everyone_a_snapshot(scene: Scene) -> None:
+def _goes_back(scene: Scene) -> None:
+    """To how it was before slot 1 was taken."""
+    scene.truth.version, scene.truth.slots[1] = 100, (1, 0)
+    scene.truth.log.clear()
+
+
+async def test_a_redis_that_went_back_in_time_is_built_anew_before_anyone_is_shown_it(scene: Scene) -> None:
     ann = scene.reader()
     await scene.hub.subscribe(ann, HALL)
     scene.world.change({1: (0, 1)})
     await scene.tick()
-    scene.truth.version, scene.truth.slots[1] = 100, (1, 0)
-    scene.truth.log.clear()
+    _goes_back(scene)
     await scene.check()
     await scene.tick()
     assert ann.types() == ["snapshot", "delta", "snapshot"]
+    assert scene.world.went_back_from == [("e1", 101)]
+    assert ann.frames[-1]["epoch"] == "e1, anew"
     assert ann.seen[HALL].of(scene.truth) == expected(scene.truth)
+
+
+async def test_until_it_is_built_anew_everybody_keeps_the_map_that_they_saw(scene: Scene) -> None:
+    ann, ben = scene.reader(), scene.reader()
+    await scene.hub.subscribe(ann, HALL)
+    scene.world.change({1: (0, 1)})
+    await scene.tick()
+    _goes_back(scene)
+    scene.world.rebuilds = False
+    await scene.check()
+    await scene.check()
+    stale = [scene.hub.stale]
+    await scene.hub.subscribe(ben, HALL)
+    await scene.tick()
+    assert ann.types() == ["snapshot", "delta"]
+    assert ben.seen[HALL].version == 101
+    scene.world.rebuilds = True
+    await scene.check()
+    await scene.check()
+    assert [*stale, scene.hub.stale] == [True, False]
+    await scene.tick()
+    for reader in (ann, ben):
+        assert reader.seen[HALL].epoch == "e1, anew"
+        assert reader.seen[HALL].of(scene.truth) == expected(scene.truth)
 
 
 async def test_while_redis_is_away_maps_stay_up_and_are_stale(scene: Scene) -> None:

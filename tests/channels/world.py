@@ -102,7 +102,10 @@ class Truth:
 
 
 class World:
-    """Source, layouts and bus at once, over some truths. `away` makes every question fail."""
+    """Source, layouts and bus at once, over some truths. `away` makes every question fail.
+
+    A truth that went back is built anew when it is asked for, unless `rebuilds` is False.
+    """
 
     def __init__(self, *truths: Truth) -> None:
         self.truths = {truth.name: truth for truth in truths or (Truth(),)}
@@ -113,6 +116,8 @@ class World:
         self.reads = 0
         self.log_reads = 0
         self.checks = 0
+        self.rebuilds = True
+        self.went_back_from: list[tuple[str, int]] = []
 
     def _ask(self) -> None:
         if self.away:
@@ -141,6 +146,12 @@ class World:
         self.checks += 1
         self._ask()
         return {name: (self.truths[name].epoch, self.truths[name].version) for name in resource_ids}
+
+    async def went_back(self, resource_id: str, epoch: str, version: int) -> None:
+        self.went_back_from.append((epoch, version))
+        await asyncio.sleep(0)
+        if self.rebuilds:
+            self.truths[resource_id].reset(f"{epoch}, anew")
 
     async def sections(self, resource_id: str, layout: int, first: int, count: int) -> Sequence[str]:
         del layout, first, count

@@ -322,3 +322,16 @@ async def test_a_policy_of_its_own_is_not_kept_in_redis(make_world: MakeWorld) -
     world = make_world(hall("hall", rows(A=2), policy=HoldPolicy(hold_seconds=100)))
     held = await world.buyer("ann").holds("A-1")
     assert held.hold.expires_at == held.hold.created_at + 100_000
+
+
+async def test_many_that_saw_a_later_version_have_it_built_anew_once(world: World) -> None:
+    await world.buyer("ann").holds("A-1")
+    seen = await world.state()
+    await world.redis.hset("{hall}:meta", "version", seen.version - 1)
+    other = world.process("two")
+    await asyncio.gather(
+        *(each.went_back("hall", seen.epoch, seen.version) for each in (world.main, other, other))
+    )
+    assert (await world.state()).epoch == "epoch-2"
+    await other.went_back("hall", seen.epoch, seen.version)
+    assert (await world.state()).epoch == "epoch-2"
