@@ -213,14 +213,24 @@ class Making:
         return filled
 
     async def _take_all(self, new: list[New]) -> list[Booking | None]:
-        """None for those whose places somebody else has locked. Where one of them can't be made, none is."""
+        """None for those whose places somebody else has locked, for all where that took too long to be found.
+
+        Where one of them can't be made, none is.
+        """
+        try:
+            filled = await self._write_all(new)
+        except taking.Held:
+            return [None] * len(new)
+        return [filled.get(each.booking.id) for each in new]
+
+    async def _write_all(self, new: Sequence[New]) -> dict[UUID, Booking]:
         async with self._database.transaction() as connection:
             filled = await taking.write_all(connection, [each.booking for each in new])
             made = [each.along for each in new if each.booking.id in filled]
             if made:
                 await self.within.write(connection, made)
                 await tell_each(connection, "booking_created", list(filled.values()), by="buyer")
-        return [filled.get(each.booking.id) for each in new]
+        return filled
 
     async def _other_tabs(self, booking: Booking) -> Booking:
         async with self._database.connection() as connection:

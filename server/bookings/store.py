@@ -18,6 +18,8 @@ from server.http.times import milliseconds
 
 _queries = load(__file__, "sql/queries.sql")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# So long many wait for one of them: a transaction takes some milliseconds, unless its process was stopped.
+PATIENCE_MS: Final = 200
 
 Pair = tuple[str, int]
 Told = tuple[UUID, str, Any]
@@ -92,11 +94,12 @@ async def open_all_with_places(
     """The same of several: of each its slots as they were, and whether there was room for all of them.
 
     Without those whose resources somebody has for itself just now: nobody is waited for on their account.
+    For the rest of the transaction no lock is waited for longer than PATIENCE_MS: LockNotAvailableError.
     """
     new = msgspec.json.encode([_new(booking) for booking in bookings]).decode()
     found: dict[UUID, dict[Pair, SlotRow]] = {}
     is_room = True
-    for booking, room, *slot in await connection.fetch(_queries.open_bookings, new):
+    for booking, room, *slot in await connection.fetch(_queries.open_bookings, new, str(PATIENCE_MS)):
         row = SlotRow(*slot)
         found.setdefault(booking, {})[row.resource, row.index] = row
         is_room = room

@@ -17,6 +17,10 @@ from server.database.pool import Connection
 from server.errors import SlotTaken
 
 
+class Held(Exception):
+    """Somebody has something locked, and for longer than many can wait."""
+
+
 async def take(connection: Connection, lines: Sequence[Line], steps: Sequence[Step]) -> tuple[Line, ...]:
     """Count the lines into their slots; answers them named. SlotTaken for those without room.
 
@@ -48,9 +52,13 @@ async def write(connection: Connection, booking: Booking, steps: Sequence[Step])
 async def write_all(connection: Connection, bookings: Sequence[Booking]) -> dict[UUID, Booking]:
     """The same of several whose slots are there; without those whose resources somebody has for itself.
 
-    SlotTaken, for whichever it is, where there is not room for all of them; the caller rolls back.
+    SlotTaken, for whichever it is, where there is not room for all of them; Held where somebody keeps more than
+    resources locked, a slot or a cart. The caller rolls back.
     """
-    found, is_room = await store.open_all_with_places(connection, bookings)
+    try:
+        found, is_room = await store.open_all_with_places(connection, bookings)
+    except asyncpg.LockNotAvailableError as error:
+        raise Held from error
     filled = {
         booking.id: msgspec.structs.replace(booking, lines=named_with_room(booking.lines, found[booking.id]))
         for booking in bookings

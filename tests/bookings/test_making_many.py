@@ -1,13 +1,15 @@
 """Many bookings made in one transaction: nobody's trouble is another's."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from server.bookings import taking
+from server.bookings import store, taking
+from server.database.pool import Connection
 from server.errors import InvalidFields, SlotTaken
-from tests.payments.house import HALL, PRICE, Buyer, House
+from tests.payments.house import FORM, HALL, PRICE, Buyer, House
 
 
 async def carts(house: House, *slots: str) -> list[Buyer]:
@@ -104,4 +106,35 @@ async def test_a_resource_that_is_being_rebuilt_holds_up_no_other(house: House) 
         assert not waiting.done()
     await waiting
     assert ann.own.status == ben.own.status == "pending"
+    await house.is_whole(resources=(HALL, "opera"))
+
+
+async def _has_slot(connection: Connection, _house: House, _buyer: Buyer) -> None:
+    await connection.execute("select from slot where id = 'B-1' for no key update")
+
+
+async def _books_the_same_cart(connection: Connection, house: House, buyer: Buyer) -> None:
+    making = house.office.bookings._making
+    cart = await making._cart(buyer.caller)
+    assert cart is not None
+    draft, _ = await making._draft(buyer.caller, FORM, cart)
+    await store.insert(connection, draft)
+
+
+@pytest.mark.parametrize("does", [_has_slot, _books_the_same_cart])
+async def test_who_waits_for_a_process_that_was_stopped_holds_up_no_other(
+    house: House, does: Callable[[Connection, House, Buyer], Awaitable[None]]
+) -> None:
+    await house.sells(["B-1"], resource="opera", capacity=2)
+    ben, cem = await carts(house, "A-1", "A-2")
+    ann = house.buyer("ann")
+    await ann.holds("B-1", resource="opera")
+    async with house.database.transaction() as connection:
+        await does(connection, house, ann)
+        waiting = asyncio.create_task(ann.books())
+        await asyncio.gather(ben.books(), cem.books())
+        assert not waiting.done()
+        await connection.execute("rollback; begin")
+    await waiting
+    assert ann.own.status == ben.own.status == cem.own.status == "pending"
     await house.is_whole(resources=(HALL, "opera"))

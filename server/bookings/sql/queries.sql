@@ -83,13 +83,16 @@ select resource_id, index, id, label, capacity, taken, blocked from locked;
 -- name: open_bookings
 -- The same of several: $1 them with their lines as JSON → for each line its booking, whether there was room for all
 -- of them, and the slot as it was. Where there was not, nothing was counted, and the caller rolls back. A booking one
--- of whose resources is being rebuilt is left out.
-with new as materialized (
-  select * from json_to_recordset($1::json) as new (
+-- of whose resources is being rebuilt is left out. Nothing is waited for longer than $2 (ms, as text).
+with patience as materialized (
+  select set_config('lock_timeout', $2, true) as is_set
+), new as materialized (
+  select new.* from patience cross join json_to_recordset($1::json) as new (
     id uuid, reference text, session text, user_id text, owner text, currency text, total bigint, customer jsonb,
     attendees jsonb, special_requests text, driver_location jsonb, created_at timestamptz, expires_at timestamptz,
     base_currency text, rate numeric, quoted_at timestamptz, starts_at timestamptz, ends_at timestamptz,
     refund_policies jsonb, lines json)
+  where patience.is_set is not null
 ), item as materialized (
   select new.id as booking_id, line.* from new cross join json_to_recordset(new.lines) as line (
     position integer, resource text, index integer, quantity integer, price integer, hold text, base_price integer)
