@@ -84,6 +84,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.send_400_response("A WebSocket needs HTTP/1.1.")  # RFC 6455, 4.2.1
             return
         super().handle_websocket_upgrade()
+        self.resume_writing()  # what it said is waited for by itself
         # The two know each other, and only the collector would ever part them.
         self.parser = None  # type: ignore[assignment]  # as uvicorn itself does when a connection is lost
 

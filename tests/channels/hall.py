@@ -48,9 +48,9 @@ class Street:
         self.house.ready = self.scene.hub.ready  # type: ignore[method-assign,assignment]
         self.mutes: list[Mute] = []
 
-    def mute(self) -> "Mute":
-        """One who comes and reads nothing yet."""
-        self.mutes.append(Mute(self.house.port))
+    def mute(self, *, query: str = "") -> "Mute":
+        """One who comes and reads nothing yet; with a query, by way of uvicorn's HTTP."""
+        self.mutes.append(Mute(self.house.port, f"/ws{query}"))
         return self.mutes[-1]
 
     async def follows(self) -> Line:
@@ -107,19 +107,21 @@ def writing(write: Write | None = None) -> Iterator[list[tuple[int, int]]]:
 class Mute:
     """A client that shakes hands and reads nothing until it is told to, with a small receive buffer."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, path: str) -> None:
         self.socket = sockets.socket()
         self.socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
         self.socket.connect(("127.0.0.1", port))
         self.socket.setblocking(False)
-        self.socket.send(handshake())
+        self.socket.send(handshake(path=path))
         self.story = b""
 
     async def reads(self, enough: Callable[[], bool]) -> None:
         """All that comes, until that is enough; `story` is what came behind the handshake's answer."""
         loop = asyncio.get_running_loop()
         while not (self.story and enough()):
-            self.story += await loop.sock_recv(self.socket, 65536)
+            came = await loop.sock_recv(self.socket, 65536)
+            assert came, "it was cut"
+            self.story += came
             if self.story.startswith(b"HTTP/1.1 101") and b"\r\n\r\n" in self.story:
                 self.story = self.story.partition(b"\r\n\r\n")[2]
 

@@ -6,12 +6,16 @@ On both event loops, for which of their bytes a transport holds back is each one
 import asyncio
 import errno
 import os
+import socket as sockets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from channels import handshake, protocol
 from channels.line import Line
+from server.http import connection
 from tests.channels.hall import LOOPS, Street, on_both_loops, run_on, street, writing
 from tests.channels.raw_peer import RawPeer
 from tests.channels.street import End, next_of, until
@@ -113,15 +117,22 @@ async def test_who_is_ready_has_nothing_waiting_whatever_was_written_before() ->
         assert here.is_shown_by(mute.story)
 
 
+@contextmanager
+def long_answers() -> Iterator[None]:
+    """Handshakes are answered with more than the kernel takes at once."""
+    answer = handshake.switching
+
+    def long_answer(*arguments: Any, more: Any, **named: Any) -> bytes:
+        return answer(*arguments, more=[*more, (b"x-long", b"x" * 4_000_000)], **named)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(handshake, "switching", long_answer)
+        yield
+
+
 @on_both_loops
 async def test_a_handshake_that_is_not_out_yet_is_waited_for() -> None:
-    with pytest.MonkeyPatch.context() as patched:
-        answer = handshake.switching
-
-        def long_answer(*arguments: Any, more: Any, **named: Any) -> bytes:
-            return answer(*arguments, more=[*more, (b"x-long", b"x" * 1_000_000)], **named)
-
-        patched.setattr(handshake, "switching", long_answer)
+    with long_answers():
         async with street() as here:
             mute = here.mute()
             line = await here.follows()
@@ -129,6 +140,22 @@ async def test_a_handshake_that_is_not_out_yet_is_waited_for() -> None:
             with writing() as written:
                 await here.changes()
                 assert not written
+            mute.socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 1 << 20)
+            await mute.reads(lambda: not mute.story.startswith(b"HTTP") and mute.story.endswith(b"}"))
+            await until(lambda: line.ready)
+            assert here.is_shown_by(mute.story)
+
+
+@on_both_loops
+async def test_one_that_http_has_read_is_not_waited_for_by_http_any_more() -> None:
+    with long_answers(), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(connection, "UNREAD_SECONDS", 0.05)
+        async with street() as here:
+            mute = here.mute(query="?a=b")
+            line = await here.follows()
+            assert not line.ready
+            await asyncio.sleep(0.1)
+            mute.socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 1 << 20)
             await mute.reads(lambda: not mute.story.startswith(b"HTTP") and mute.story.endswith(b"}"))
             await until(lambda: line.ready)
             assert here.is_shown_by(mute.story)
