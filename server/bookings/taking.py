@@ -52,8 +52,8 @@ async def write(connection: Connection, booking: Booking, steps: Sequence[Step])
 async def write_all(connection: Connection, bookings: Sequence[Booking]) -> dict[UUID, Booking]:
     """The same of several whose slots are there; without those whose resources somebody has for itself.
 
-    SlotTaken, for whichever it is, where there is not room for all of them; Held where somebody keeps more than
-    resources locked, a slot or a cart. The caller rolls back.
+    SlotTaken, for whichever it is, where there is not room for all of them; Held where somebody keeps a slot
+    or a cart locked. The caller rolls back.
     """
     try:
         found, is_room = await store.open_all_with_places(connection, bookings)
