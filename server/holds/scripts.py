@@ -72,6 +72,7 @@ redis.register_function{{
 _NOT_ALL_HERE = "ttempted to access a non local key"  # Redis and Valkey begin it differently
 
 
+TEACHINGS = 4  # another version's processes delete what they do not run, each once; and a slot may be moving
 EACH_CALL = "-- each call:"
 """In a piece: what stands before is done once, when Redis learns the script; what follows at each call."""
 
@@ -163,13 +164,14 @@ class Scripts:
 
     async def _evaluate(self, it: Script, key: Keys, given: tuple[bytes, ...]) -> Any:
         keys = (key,) if isinstance(key, str) else key
-        try:
-            return await self._batcher.call("FCALL", it.function, len(keys), *keys, *given)
-        except ResponseError as error:
-            if _UNKNOWN not in str(error):
-                raise
-        await self._teach(it, keys[0])
-        return await self._batcher.call("FCALL", it.function, len(keys), *keys, *given)
+        for _ in range(TEACHINGS):
+            try:
+                return await self._batcher.call("FCALL", it.function, len(keys), *keys, *given)
+            except ResponseError as error:
+                if _UNKNOWN not in str(error):
+                    raise
+            await self._teach(it, keys[0])
+        raise Unavailable("Redis does not keep its scripts just now", retry_after=1)
 
     async def _teach(self, it: Script, key: str) -> None:
         """Let the server that has `key` know the script; several may do so at once."""

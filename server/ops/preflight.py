@@ -4,10 +4,13 @@ import asyncio
 
 import asyncpg
 import structlog
-from redis.exceptions import RedisError
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
+from channels.cluster import Cluster
 from server.database.migrate import MigrationError, require_current
 from server.holds.client import connect
+from server.holds.scripts import script
 from server.payments.provider import ProviderRefused, ProviderUnavailable
 from server.settings import Settings
 
@@ -55,12 +58,31 @@ async def _problem_of_redis(url: str) -> str:
     try:
         await client.ping()
         version = str((await client.info("server"))["redis_version"])
+        denied = await _denied(client)
     except (RedisError, OSError) as error:
         return f"REDIS_URL: Redis does not answer ({error})"
     finally:
         await client.aclose()
     if int(version.partition(".")[0]) < OLDEST_REDIS:
         return f"REDIS_URL: Redis {version} is too old; Holdfast needs {OLDEST_REDIS} or later"
+    return denied and f"REDIS_URL: its user needs FCALL and FUNCTION LOAD, LIST and DELETE ({denied})"
+
+
+async def _denied(client: Redis) -> str:
+    """What the user of this Redis may not do that scripts need; it is done with one that changes nothing."""
+    it = script("days", in_cluster=isinstance(client, Cluster))
+    for command in (
+        ("FUNCTION", "LIST", "LIBRARYNAME", it.function),
+        ("FUNCTION", "DELETE", f"{it.function}_not"),
+        ("FUNCTION", "LOAD", "REPLACE", it.text),
+        ("FCALL", it.function, 1, "{nobody}:meta", b"\x80"),
+    ):
+        try:
+            await client.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py's
+        except NoPermissionError as denied:
+            return str(denied)
+        except ResponseError:
+            pass  # that it is full, or that there is nothing to delete, is no reason not to start
     return ""
 
 

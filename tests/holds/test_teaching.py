@@ -1,0 +1,66 @@
+"""Who is taught a script that others forget, or that nobody may teach."""
+
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from server.errors import Unavailable
+from server.holds import scripts as scripts_module
+from server.holds.batching import batcher
+from server.holds.scripts import Scripts
+from server.ops.preflight import problems_of_servers
+from server.settings import Settings
+
+NOWHERE = "{nobody}:meta"
+
+
+class _OtherVersion:
+    """Passes commands on, and deletes a library as soon as it was loaded, so many times."""
+
+    def __init__(self, client: Redis, times: int) -> None:
+        self._caller = batcher(client)
+        self.left = times
+
+    async def call(self, *command: Any, at: str | None = None) -> Any:
+        answer = await self._caller.call(*command, at=at)
+        if command[:2] == ("FUNCTION", "LOAD") and self.left:
+            self.left -= 1
+            await self._caller.call("FUNCTION", "DELETE", answer, at=at)
+        return answer
+
+
+@pytest.fixture
+async def scripts(holds_redis: Redis) -> Scripts:
+    await holds_redis.function_flush()
+    return Scripts(holds_redis)
+
+
+async def test_what_another_version_deletes_meanwhile_is_taught_again(
+    holds_redis: Redis, scripts: Scripts
+) -> None:
+    """While one takes over from the other, each of its processes deletes what the other runs, once."""
+    scripts._batcher = other = _OtherVersion(holds_redis, scripts_module.TEACHINGS - 2)
+    assert (await scripts.read("days", NOWHERE))[1][0] is None
+    assert other.left == 0
+
+
+async def test_a_script_that_is_never_kept_is_no_fault_of_ours(holds_redis: Redis, scripts: Scripts) -> None:
+    scripts._batcher = _OtherVersion(holds_redis, 1000)
+    with pytest.raises(Unavailable):
+        await scripts.read("days", NOWHERE)
+
+
+@pytest.mark.parametrize("denied", ["fcall", "function|load", "function|list", "function|delete"])
+async def test_a_user_who_may_not_teach_is_refused_at_the_start(
+    redis_url: str, holds_redis: Redis, denied: str
+) -> None:
+    """Else the first buyer would be the one who finds out."""
+    rights = ("~*", "&*", "+@all", f"-{denied}")
+    command = batcher(holds_redis).call
+    await command("ACL", "SETUSER", "shop", "reset", "on", ">secret", *rights)
+    where = redis_url.rpartition("@")[2]
+    settings = Settings(redis_url=f"redis://shop:secret@{where}", payments="sandbox")
+    problem = (await problems_of_servers(settings))[0]
+    assert problem.startswith("REDIS_URL: its user needs FCALL and FUNCTION LOAD, LIST and DELETE")
+    assert denied in problem
