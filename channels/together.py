@@ -5,6 +5,7 @@ Only one connection at a time is being told something, so that all of a server s
 
 import asyncio
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Final
 
 MOST: Final = 16 * 1024
@@ -63,6 +64,14 @@ class Talker(asyncio.Protocol):
         self._together.begin(self._transport)
         try:
             self._received(data)
+        finally:
+            self._together.end()
+
+    def say_together(self, work: Callable[[], None]) -> None:
+        """It is this connection's turn, though nothing came: something was found out that it waits for."""
+        self._together.begin(self._transport)
+        try:
+            work()
         finally:
             self._together.end()
 

@@ -18,7 +18,7 @@ from channels.hub import Hub
 from channels.pubsub import Bus, ClusterBus, open_bus
 from channels.supervisor import stop, supervise
 from server.accounts import routes as accounts_routes
-from server.accounts.sessions import Sessions
+from server.accounts.sessions import Sessions, bound_key
 from server.bookings import routes as bookings_routes
 from server.bookings import transfers_routes
 from server.bookings.announcer import Announcer
@@ -32,6 +32,7 @@ from server.holds.client import connect
 from server.holds.events import SESSIONS_CHANNEL
 from server.holds.keeper import Keeper
 from server.holds.passing import Passing
+from server.holds.returning import Returns
 from server.holds.service import Holds
 from server.http.middleware import middleware
 from server.http.pages import Pages
@@ -87,6 +88,7 @@ class Parts:
     payments: Payments
     transfers: Transfers
     sessions: Sessions
+    returns: Returns
     limits: Limits
     hub: Hub
     live: LiveSessions
@@ -265,6 +267,7 @@ def wire(
         ),
         transfers=Transfers(database, bookings),
         sessions=sessions,
+        returns=Returns(scripts, bound_key),
         limits=Limits(settings, redis),
         hub=hub,
         live=live,

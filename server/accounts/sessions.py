@@ -1,6 +1,7 @@
 """Sessions and users as the rest of Holdfast meets them: credentials in, a proven Caller out."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -81,6 +82,17 @@ class Sessions:
         token = self._signer.sign(session, needs_user=user is not None, expires_at=expires_at)
         return Opened(session, token, expires_at, user)
 
+    def renew(self, session: str) -> Opened:
+        """A session of nobody's that was proven, for another SESSION_SECONDS."""
+        return self._opened(session, None)
+
+    def recognize(self, token: str) -> Caller:
+        """Whose token this is, proven but for one thing: `bound_key` may name a user by now."""
+        found = self._signer.verify(token, self._clock())
+        if found.needs_user:
+            raise belongs_to_user()
+        return Caller(found.session, expires_at=found.expires_at)
+
     def csrf(self, session: str) -> str:
         """The token that a page of `session` sends with its changes."""
         return self._signer.csrf(session)
@@ -117,10 +129,10 @@ class Sessions:
         return None if user is None else _text(user)
 
     async def _session(self, token: str, *, by_cookie: bool) -> Caller:
-        found = self._signer.verify(token, self._clock())
-        if found.needs_user or await self.bound_to(found.session) is not None:
-            raise Unauthorized("this session belongs to a user; show the user's token with it")
-        return Caller(found.session, by_cookie=by_cookie, expires_at=found.expires_at)
+        found = self.recognize(token)
+        if await self.bound_to(found.session) is not None:
+            raise belongs_to_user()
+        return replace(found, by_cookie=by_cookie)
 
     async def _user(self, token: str, session_token: str | None) -> Caller:
         user = await self._users.verify(token, self._clock())
@@ -151,6 +163,11 @@ class Sessions:
             await self.on_bound(session, user)
         except Unavailable as error:
             _log.warning("bound_session_not_told", reason=error.detail)
+
+
+def belongs_to_user() -> Unauthorized:
+    """The refusal of a session's token by itself, when it is a user's by now."""
+    return Unauthorized("this session belongs to a user; show the user's token with it")
 
 
 def _caller(session: str, user: User) -> Caller:

@@ -100,9 +100,9 @@ class Carts:
         self._store = store
         self._policies = policies
 
-    async def read(self, session: str) -> Standing:
-        """All of a session's holds; what its index says wrongly is put right."""
-        standing = await self.look(await self._index.read(session))
+    async def read(self, session: str, listing: Listing | None = None) -> Standing:
+        """All of a session's holds; what its index says wrongly is put right. `listing`: it, just read."""
+        standing = await self.look(listing or await self._index.read(session))
         useless, in_vain, cart = standing.useless(), standing.in_vain(), await self._cart_to_open(standing)
         if cart is not None:
             put = [(hold.id, cart.reference, hold.resource) for hold in standing.held]

@@ -71,6 +71,11 @@ def _key(session: str, *parts: str) -> str:
     return ":".join(["{session:" + session + "}", *parts])
 
 
+def index_key(session: str) -> str:
+    """The key of all that a session's index has but for what ended."""
+    return _key(session, "cart")
+
+
 def _joining(cart: OpenCart, lasts_ms: int) -> dict[str, Any]:
     return {
         "owner": cart.owner,
@@ -97,8 +102,8 @@ class Index:
         return _joined.decode(await self._scripts.run("join", _key(session, "cart"), content))
 
     def key(self, session: str) -> str:
-        """The key of all that a session's index has but for what ended."""
-        return _key(session, "cart")
+        """See `index_key`."""
+        return index_key(session)
 
     def joining(self, session: str, cart: OpenCart, *, lasts_ms: int) -> dict[str, Any]:
         """What a resource's script is told that joins, too, and the key beside the resource's own."""

@@ -46,10 +46,13 @@ class Keeper:
 
     # What happens.
 
-    def socket_opened(self, session: str, socket_id: str, *, is_new: bool = False) -> None:
-        """A session has said hello; this stops its grace. One that is new holds nothing yet."""
+    def socket_opened(self, session: str, socket_id: str, *, is_read: bool = False) -> None:
+        """A session has said hello; this stops its grace.
+
+        `is_read` where it is new, and holds nothing, or `session_holds` is about to say where it does.
+        """
         self._attendance.enter(session, socket_id)
-        if not is_new:
+        if not is_read:
             self.liveness.look_up(session)
 
     def session_holds(self, session: str, resources: Iterable[str]) -> None:

@@ -28,9 +28,11 @@ class Liveness:
         self.note(session)
 
     def found(self, session: str, resources: Iterable[str]) -> None:
-        """Where the session holds anything has been read."""
+        """Where the session holds anything has been read; if nowhere, there is nothing to tell."""
         self._attendance.learn(session, resources)
         self._unread.discard(session)
+        if self._attendance.resources_of(session):
+            self.note(session)
 
     def note(self, session: str) -> None:
         """Something of the session changed here that Redis does not know yet."""

@@ -20,7 +20,7 @@ from server.errors import (
 )
 from server.holds import finding, live_state
 from server.holds.carts import Carts, Standing, by_resource, ids
-from server.holds.index import Index
+from server.holds.index import Index, Listing
 from server.holds.live_state import Choose, whole_horizon
 from server.holds.loading import Loader
 from server.holds.paying import Paying
@@ -186,9 +186,9 @@ class Holds:
         """The session's holds, held and paying, the oldest first."""
         return (await self.carts.read(session)).live
 
-    async def standing(self, session: str) -> Standing:
-        """Cart and holds of one moment."""
-        return await self.carts.read(session)
+    async def standing(self, session: str, listing: Listing | None = None) -> Standing:
+        """Cart and holds of one moment; `listing` is the session's index, where that was just read."""
+        return await self.carts.read(session, listing)
 
     async def find(self, session: str, hold: str) -> Hold:
         """One of the session's own holds; an ended one is known for ten minutes more."""

@@ -9,10 +9,10 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar, Final
 
 import structlog
-from msgspec import UNSET
 
 from channels import protocol
 from channels.protocol import CloseCode
@@ -25,14 +25,13 @@ from server.errors import (
     Internal,
     Overloaded,
     RateLimited,
-    Unauthorized,
 )
-from server.holds.carts import NOTHING
+from server.holds.returning import Return
 from server.holds.rules import Best, HoldRequest
-from server.http.times import now_milliseconds
+from server.live import greeting
 from server.live.sessions import LiveSessions
 from server.live.table import Peer, Session, Tab
-from server.live.views import NO_CART, cart_changed, cart_view, error_message
+from server.live.views import cart_view, error_message, ref_of
 from server.ops.limits import rates
 
 QUEUE_LIMIT: Final = 64
@@ -42,7 +41,6 @@ CHANGES: Final = (protocol.Hold, protocol.Release, protocol.Extend)
 """What a wall screen may not ask for."""
 
 FLOOD_RETRY_SECONDS: Final = 5
-WELCOME_TRIES: Final = 5
 _log = structlog.get_logger("holdfast.live")
 
 Message = protocol.AnyClientMessage
@@ -84,7 +82,7 @@ class Conversation:
         self._spoke = False
         self._pace: Session | None = None
         self._waiting: deque[Message] | None = None
-        self._worker: asyncio.Task[None] | None = None
+        self._worker: asyncio.Future[Any] | None = None
 
     @property
     def _live(self) -> LiveSessions:
@@ -100,7 +98,7 @@ class Conversation:
         except HoldfastError as error:
             self._refuse(message, error)
             return
-        if self._worker is not None and self._worker.done():
+        if self._worker is not None and self._worker.cancelled():
             self._worker = None  # it was cancelled, with what it was asked: the next one goes on
         if self._worker is None and not self._waiting and self._did_at_once(message):
             return
@@ -113,11 +111,12 @@ class Conversation:
     def ended(self, code: int, *, clean: bool) -> None:
         """The socket is closed: what waits is not done any more, and what is being done is given up."""
         self._waiting = None
-        if self._worker is None:
+        worker, self._worker = self._worker, None
+        if worker is None:
             self._let_go()
         else:
-            self._worker.add_done_callback(self._let_go)
-            self._worker.cancel()
+            worker.add_done_callback(self._let_go)
+            worker.cancel()
         if self._on_end is not None:
             self._on_end(code, clean)
 
@@ -196,101 +195,58 @@ class Conversation:
             return
         if not self._tab.caller.session:
             raise BadRequest("say hello first")
-        self._require_session()
+        greeting.require_session(self._live, self._tab)
         if self._tab.caller.only_watches and isinstance(message, CHANGES):
             raise Forbidden("a wall screen only watches")
 
-    def _require_session(self) -> None:
-        """It may have become a user's a moment ago."""
-        if self._live.is_revoked(self._tab):
-            raise Unauthorized("this session belongs to a user now; say hello with the user's token")
-
-    def _greets_stranger(self, message: protocol.Hello) -> bool:
-        """Who shows nothing gets a session of which Redis knows nothing: thousands may come at once."""
-        shown = (message.token, message.session, self._handshake.cookie)
-        if self._tab.caller.session or any(each is not None for each in shown):
+    def _says_hello(self, message: protocol.Hello) -> bool:
+        """Greet at once, or when it is known what the session has that comes back."""
+        cookie = self._handshake.cookie
+        if greeting.greet_stranger(self._parts, self._tab, message, cookie):
+            return True
+        asked = greeting.ask_back(self._parts, self._tab, message, cookie)
+        if asked is None:
             return False
-        opened = self._parts.sessions.open_new()
-        session = self._live.table.add(self._tab, Caller(opened.session, expires_at=opened.expires_at))
-        self._live.opened(self._tab, is_new=True)
-        session.told_cart = NO_CART
-        self._greet(message.ref, opened.session, opened.token, None, ())
+        self._worker = asked
+        asked.add_done_callback(partial(self._found, message))
         return True
 
-    async def _hello(self, message: protocol.Hello) -> None:
-        caller, token, is_new = await self._identify(message)
-        tab = self._tab
-        waiting = tab.waiting if tab.caller.session == caller.session else []
-        if tab.caller.session and (tab.caller.session, tab.caller.user) != (caller.session, caller.user):
-            self._live.closed(tab)
-            tab.waiting = waiting
-        if tab.caller.session:
-            tab.caller = caller
-        else:
-            self._live.table.add(tab, caller)
-        self._live.opened(tab, is_new=is_new)
+    def _found(self, message: protocol.Hello, asked: asyncio.Future[Return]) -> None:
+        if self._worker is asked:  # else it was closed meanwhile
+            self._worker = None
+            self._peer.say_together(partial(self._go_on, message, asked))
+
+    def _go_on(self, message: protocol.Hello, asked: asyncio.Future[Return]) -> None:
+        """The welcome, and what was said behind the hello."""
         try:
-            await self._welcome(message.ref, token, is_new=is_new)
-        except Exception:
-            if not tab.greeted:  # nobody may be told anything who has no welcome, and might never have one
-                self._live.closed(tab)
-                tab.waiting = []
-            raise
+            rest = greeting.greet_back(self._parts, self._tab, message, self._handshake.cookie, asked)
+        except Exception as error:  # noqa: BLE001  # see _tell_fault
+            self._tell_fault(message, error)
+        else:
+            if rest is not None:
+                self._worker = asyncio.create_task(self._finish(message, rest))
+                return
+        self._do_what_waits()
 
-    async def _identify(self, message: protocol.Hello) -> tuple[Caller, str, bool]:
-        """Who says hello, the token of their session, and whether that is new: it is with nothing shown."""
-        if message.session is not None and message.token is None:
-            raise BadRequest("a session stands beside its user's token")
-        cookie = self._handshake.cookie if message.token is None else None
-        shown = Credentials(token=message.token, session=message.session, cookie=cookie)
-        caller = await self._parts.sessions.identify(shown)
-        opened = await self._parts.sessions.open(caller)
-        if caller is None:
-            return Caller(opened.session, expires_at=opened.expires_at), opened.token, True
-        return replace(caller, session=opened.session, by_cookie=False), opened.token, False
+    async def _finish(self, message: Message, rest: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await rest()
+        except Exception as error:  # noqa: BLE001  # see _tell_fault
+            self._tell_fault(message, error)
+        await self._work()
 
-    async def _welcome(self, ref: str | int | None, token: str, *, is_new: bool) -> None:
-        """The session as it stands. Changes that came while it was read are read again, so none is missed."""
-        tab, session = self._tab, self._live.table.session(self._tab.caller.session)
-        assert session is not None
-        for _ in range(WELCOME_TRIES):
-            tab.missed = 0
-            standing = NOTHING if is_new else await self._parts.holds.standing(session.id)
-            views = [await self._live.news.view(hold) for hold in standing.live]
-            if not tab.missed:
-                break
-        self._require_session()
-        self._live.found(tab, standing.resources)
-        session.holds = {hold.id: hold for hold in standing.live}
-        held = [
-            (hold, view) for hold, view in zip(standing.live, views, strict=True) if hold.status == "held"
-        ]
-        session.told_cart = cart_changed([hold for hold, _ in held], [view for _, view in held])
-        cart = None if standing.cart is None else cart_view(standing.cart)
-        self._greet(ref, session.id, token, cart, tuple(views))
+    def _do_what_waits(self) -> None:
+        """One after the other, as far as nobody has to be waited for; the rest by a task."""
+        while self._waiting and self._worker is None:
+            message = self._waiting.popleft()
+            if not self._did_at_once(message):
+                self._waiting.appendleft(message)
+                self._worker = asyncio.create_task(self._work())
+        if self._worker is None:
+            self._waiting = None
 
-    def _greet(
-        self,
-        ref: str | int | None,
-        session: str,
-        token: str,
-        cart: protocol.CartView | None,
-        holds: tuple[protocol.HoldView, ...],
-    ) -> None:
-        self._tab.greet(
-            protocol.Welcome(
-                ref=_ref(ref),
-                session=session,
-                token=token,
-                node=self._live.node,
-                server_time=now_milliseconds(),
-                heartbeat_seconds=self._live.settings.heartbeat_seconds,
-                cart=cart,
-                holds=holds,
-            )
-        )
-        self._live.greeted(self._tab)
-        self._live.pulse.met(self._peer)
+    async def _hello(self, message: protocol.Hello) -> None:
+        await greeting.greet(self._parts, self._tab, message, self._handshake.cookie)
 
     def _subscribes_at_once(self, message: protocol.Subscribe) -> bool:
         """Where the map is here already, which it is for all but the first."""
@@ -299,7 +255,7 @@ class Conversation:
             message.channel,
             message.position,
             message.view,
-            answer=lambda: self._peer.answer(protocol.Ok(ref=_ref(message.ref))),
+            answer=lambda: self._peer.answer(protocol.Ok(ref=ref_of(message.ref))),
         )
         return did
 
@@ -309,12 +265,12 @@ class Conversation:
             message.channel,
             message.position,
             message.view,
-            answer=lambda: self._peer.answer(protocol.Ok(ref=_ref(message.ref))),
+            answer=lambda: self._peer.answer(protocol.Ok(ref=ref_of(message.ref))),
         )
 
     def _unsubscribe(self, message: protocol.Unsubscribe) -> bool:
         self._parts.hub.unsubscribe(self._peer, message.channel)
-        self._peer.answer(protocol.Ok(ref=_ref(message.ref)))
+        self._peer.answer(protocol.Ok(ref=ref_of(message.ref)))
         return True
 
     async def _hold(self, message: protocol.Hold) -> None:
@@ -328,7 +284,7 @@ class Conversation:
             else Best(quantity=best.quantity, category=best.category, adjacent=best.adjacent),
         )
         held = await self._parts.holds.hold(self._tab.caller, request, op=message.op, connected=True)
-        await self._live.news.answer_held(self._tab, held, _ref(message.ref))
+        await self._live.news.answer_held(self._tab, held, ref_of(message.ref))
 
     async def _release(self, message: protocol.Release) -> None:
         session = self._live.table.session(self._tab.caller.session)
@@ -340,11 +296,11 @@ class Conversation:
             op=message.op,
             resource=None if known is None else known.resource,
         )
-        await self._live.news.answer_released(self._tab, given, _ref(message.ref))
+        await self._live.news.answer_released(self._tab, given, ref_of(message.ref))
 
     async def _extend(self, message: protocol.Extend) -> None:
         cart = await self._parts.holds.extend(self._tab.caller, op=message.op)
-        self._peer.answer(protocol.Ok(ref=_ref(message.ref), cart=cart_view(cart)))
+        self._peer.answer(protocol.Ok(ref=ref_of(message.ref), cart=cart_view(cart)))
 
     def _leave(self, _message: protocol.Leave) -> bool:
         self._live.left(self._tab)
@@ -358,14 +314,14 @@ class Conversation:
         if not same:
             raise Forbidden("this token is somebody else's; say hello with it")
         tab.caller = replace(fresh, session=tab.caller.session)
-        self._peer.answer(protocol.Ok(ref=_ref(message.ref)))
+        self._peer.answer(protocol.Ok(ref=ref_of(message.ref)))
 
     async def _at_last(self, message: Message) -> None:
         """What is done at once, behind what was asked before it."""
         self._at_once[type(message)](self, message)
 
     _at_once: ClassVar[Mapping[type[Message], Callable[["Conversation", Any], bool]]] = {
-        protocol.Hello: _greets_stranger,
+        protocol.Hello: _says_hello,
         protocol.Subscribe: _subscribes_at_once,
         protocol.Unsubscribe: _unsubscribe,
         protocol.Leave: _leave,
@@ -382,9 +338,5 @@ class Conversation:
     }
 
 
-def _ref(ref: str | int | None) -> Any:
-    return UNSET if ref is None else ref
-
-
 def _channel_error(error: ChannelError, ref: str | int | None) -> protocol.Error:
-    return protocol.Error(ref=_ref(ref), code=error.code, message=str(error), retry=error.retry)
+    return protocol.Error(ref=ref_of(ref), code=error.code, message=str(error), retry=error.retry)

@@ -101,6 +101,7 @@ class News:
         session = self._table.session(event.hold.session)
         if session is None:
             return False
+        session.misses()
         resource, epoch = event.hold.resource, event.epoch
         if epoch and self._epochs.setdefault(resource, epoch) != epoch:
             self._epochs[resource] = epoch
@@ -219,8 +220,7 @@ class News:
     ) -> HoldChanged | None:
         if not session.learns(hold, position):
             return None
-        for tab in session.tabs:
-            tab.missed += not tab.greeted
+        session.misses()
         try:
             return hold_changed(await self.view(hold), reason)
         except HoldfastError as error:

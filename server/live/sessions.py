@@ -35,8 +35,8 @@ DRAIN_SPREAD_MS: Final = 2_000
 class Keeper(Protocol):
     """server.holds.keeper.Keeper: hears of sockets, and knows by that which sessions are alive."""
 
-    def socket_opened(self, session: str, socket_id: str, *, is_new: bool = False) -> None:
-        """A socket said `hello`; a session that is new holds nothing yet."""
+    def socket_opened(self, session: str, socket_id: str, *, is_read: bool = False) -> None:
+        """A socket said `hello`; `is_read` if its session is new, or `session_holds` follows."""
 
     def session_holds(self, session: str, resources: Iterable[str]) -> None:
         """Where it holds anything, as read for its welcome."""
@@ -168,9 +168,9 @@ class LiveSessions:
 
     # How they are kept.
 
-    def opened(self, tab: Tab, *, is_new: bool = False) -> None:
-        """The tab's session is alive."""
-        self._keeper.socket_opened(tab.caller.session, tab.id, is_new=is_new)
+    def opened(self, tab: Tab) -> None:
+        """The tab's session is alive; where it holds anything is said by `found`, unless it is new."""
+        self._keeper.socket_opened(tab.caller.session, tab.id, is_read=True)
 
     def found(self, tab: Tab, resources: Iterable[str]) -> None:
         """Where the tab's session holds anything."""

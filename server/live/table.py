@@ -1,7 +1,7 @@
 """Who is connected to this process: the tabs of each session and of each user."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
@@ -34,6 +34,9 @@ class Peer(Subscriber, Protocol):
 
     def answer_all(self, messages: Sequence[ServerMessage]) -> None:
         """Say several things, in their order and in one write where that can be."""
+
+    def say_together(self, work: Callable[[], None]) -> None:
+        """Do this at once, and say what it answers in one write where that can be."""
 
     def close(self, code: int, words: str = "", retry_after: float | None = None) -> None:
         """Begin to close; what waits is not sent."""
@@ -110,6 +113,11 @@ class Session:
             del self.ended[oldest]
             self.heard.pop(oldest, None)
         return True
+
+    def misses(self) -> None:
+        """Something changed, of which a tab without its welcome may not know what was read for that."""
+        for tab in self.tabs:
+            tab.missed += not tab.greeted
 
     def _note(self, hold: str, position: Position) -> None:
         if len(self.heard) > 2 * (ENDED_KEPT + len(self.holds)):

@@ -1,6 +1,7 @@
 """Holds, carts and refusals as the socket's messages. Pure."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import UNSET
 
@@ -9,6 +10,11 @@ from server.errors import HoldfastError
 from server.holds.requests import shown_items
 from server.holds.rules import Cart, Hold, cart_of
 from server.holds.sources import Loaded
+
+
+def ref_of(ref: str | int | None) -> Any:
+    """A message's `ref` as its answer has it."""
+    return UNSET if ref is None else ref
 
 
 def hold_view(hold: Hold, loaded: Loaded) -> protocol.HoldView:
@@ -64,7 +70,7 @@ def cart_changed(holds: Sequence[Hold], views: Sequence[protocol.HoldView]) -> p
 def error_message(error: HoldfastError, ref: str | int | None) -> protocol.Error:
     """A refusal as the answer to the message with this `ref`."""
     return protocol.Error(
-        ref=UNSET if ref is None else ref,
+        ref=ref_of(ref),
         code=error.code,
         message=error.detail,
         retry=error.retry,

@@ -404,7 +404,7 @@ async def test_what_was_read_for_the_welcome_is_not_read_again(world: World) -> 
         return await read(session)
 
     world.main.index.read = noted  # type: ignore[method-assign]  # a spy
-    keeper.socket_opened("ann", "tab", is_new=True)
+    keeper.socket_opened("ann", "tab", is_read=True)
     await keeper.flush()
     keeper.socket_opened("ann", "other tab")
     keeper.session_holds("ann", ["hall"])
@@ -419,7 +419,7 @@ async def test_what_was_read_for_the_welcome_is_not_read_again(world: World) -> 
 async def test_whoever_takes_by_a_socket_is_alive_by_that(world: World) -> None:
     """Their process need not say so once more, until it is time to."""
     keeper, ann = world.keeper(world.main), world.buyer("ann")
-    keeper.socket_opened("ann", "tab", is_new=True)
+    keeper.socket_opened("ann", "tab", is_read=True)
     await keeper.flush()
     async with world.listening() as listener:
         await ann.holds("A-1", connected=True)

@@ -7,6 +7,7 @@ import pytest
 
 from channels import pulse
 from server.errors import Unavailable
+from server.holds.scripts import Scripts
 from server.settings import Settings
 from tests.live.conftest import eventually, hall, open_hall
 from tests.support.buyer import CODECS, CodecName, Refused, visiting
@@ -344,14 +345,14 @@ async def test_what_comes_before_a_hello_counts(settings: Settings) -> None:
 
 
 async def test_a_hello_that_fails_is_none(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fails(_session: str) -> object:
+    async def fails(*_anything: object, **_more: object) -> object:
         raise Unavailable
 
     async with visiting(house.base_url) as ann:
         await ann.opens_session()
         tab = await ann.connects()
         with monkeypatch.context() as away:
-            away.setattr(house.parts.holds, "standing", fails)
+            away.setattr(Scripts, "run", fails)
             assert (await tab.ask("hello", token=ann.token))["code"] == "unavailable"
         assert house.parts.live.table.tabs == []
         assert (await tab.ask("extend"))["message"] == "say hello first"
@@ -362,7 +363,7 @@ async def test_a_hello_that_fails_is_none(house: House, monkeypatch: pytest.Monk
 async def test_a_hello_that_holds_after_one_that_failed_is_welcome(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fails(_session: str) -> object:
+    async def fails(*_anything: object, **_more: object) -> object:
         raise Unavailable
 
     async with visiting(house.base_url) as ann:
@@ -424,7 +425,7 @@ async def test_who_goes_in_the_middle_of_a_command_leaves_nothing(
 ) -> None:
     """The session is being read from Redis when the line is cut, and that is not to be stopped at once."""
     gate, asked = asyncio.Event(), asyncio.Event()
-    opens, token = house.parts.sessions.open, house.parts.sessions.open_new().token
+    opens = house.parts.sessions.open
 
     async def is_slow(*anything: object) -> object:
         asked.set()
@@ -437,7 +438,7 @@ async def test_who_goes_in_the_middle_of_a_command_leaves_nothing(
     monkeypatch.setattr(house.parts.sessions, "open", is_slow)
     async with visiting(house.base_url) as ann:
         tab = await ann.connects()
-        await tab.send({"type": "hello", "token": token})
+        await tab.send({"type": "hello", "token": jwt_of("ann")})
         await asked.wait()
         await tab.is_cut_off()
         await eventually(lambda: not house.parts.live.pulse.sockets)

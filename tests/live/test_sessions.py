@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from server.errors import Unavailable
 from server.holds.batching import Batcher
 from server.holds.events import SESSIONS_CHANNEL
 from server.holds.rules import HeldItem
+from server.holds.scripts import Scripts
 from server.inventory.rules import HoldPolicy, Slot, SlotDraft, lay_out
 from server.settings import Settings
 from tests.live.conftest import eventually, hall, open_hall
@@ -263,18 +265,20 @@ async def test_a_notification_reaches_a_users_sockets(house: House) -> None:
             assert (await buyer.tab.hears("notification"))["kind"] == "hold_expired"
 
 
+@pytest.mark.parametrize("script", ["returning", "listing"])
 async def test_what_is_told_before_the_welcome_comes_after_it(
-    house: House, ann: Buyer, monkeypatch: pytest.MonkeyPatch
+    house: House, ann: Buyer, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
+    """Whether it is read with those of others, or by itself, as in a cluster."""
     await ann.opens_session()
     live = house.parts.live
-    standing = house.parts.holds.standing
+    run = Scripts.run
     reads: list[str] = []
 
-    async def meanwhile(session: str) -> object:
-        found = await standing(session)
-        reads.append(session)
-        if len(reads) == 1:
+    async def meanwhile(scripts: Scripts, name: str, *anything: Any, **more: Any) -> bytes:
+        found = await run(scripts, name, *anything, **more)
+        reads.append(name)
+        if reads.count(script) == 1 and name == script:
             live.tell_session(ann.session, _notice())
             await ann.posts("/api/holds", {"resource": "hall", "items": [["A-9", 1]]})
             await eventually(lambda: any(tab.missed for tab in live.table.tabs))
@@ -284,7 +288,8 @@ async def test_what_is_told_before_the_welcome_comes_after_it(
     order: list[str] = []
     tab.on_message = lambda message: order.append(message["type"])
     monkeypatch.setattr(live, "opened", _hears_nothing_of)
-    monkeypatch.setattr(house.parts.holds, "standing", meanwhile)
+    monkeypatch.setattr(Scripts, "run", meanwhile)
+    monkeypatch.setattr(house.parts.returns, "serves", script == "returning")
     welcome = await tab.says_hello()
     assert [hold["items"] for hold in welcome["holds"]] == [[["A-9", 1]]]
     await tab.hears("notification")
