@@ -28,7 +28,8 @@ class PostgresBooked:
         """A new epoch and what stands under it, in one transaction.
 
         The resource's row is had alone: every change of a booking's lines holds a share of it, so each is
-        either in this reading or is applied to Redis after it. Lines that are read are marked as applied.
+        either in this reading or is applied to Redis after it. Lines that are read are marked as applied, but
+        for those of a booking that somebody is applying just now.
         Of a grid nothing is read that is over since PAST_MS: however long it was booked, it is read fast.
         """
         epoch = uuid4().hex
@@ -40,9 +41,10 @@ class PostgresBooked:
             confirmed = await store.confirmed_counts(connection, resource_id, first)
             bookings = await store.pending_bookings(connection, resource_id)
             unheard = await store.unheard_holds(connection, resource_id, self._clock() - ROLLED_BACK_MS)
+            given_up = await store.given_up_holds(connection, resource_id)
             await store.mark_resource_lines(connection, resource_id)
         pending = [hold for booking in bookings for hold in _pending(booking, resource_id)]
-        return Booked(epoch, layout, confirmed, pending, unheard)
+        return Booked(epoch, layout, confirmed, pending, unheard, given_up)
 
 
 def _pending(booking: Booking, resource_id: str) -> list[Hold]:

@@ -345,6 +345,12 @@ async def unheard_holds(connection: Connection, resource: str, since: int) -> li
     return [row["hold_id"] for row in rows]
 
 
+async def given_up_holds(connection: Connection, resource: str) -> list[str]:
+    """`booking:hold` of what is released here and of which Redis has not been told."""
+    rows = await connection.fetch(_queries.given_up_holds, resource)
+    return [f"{row['booking_id']}:{row['hold_id']}" for row in rows]
+
+
 async def mark_resource_lines(connection: Connection, resource: str) -> None:
     """Redis is about to be written from the resource's lines."""
     await connection.execute(_queries.mark_resource_lines, resource)

@@ -39,7 +39,8 @@ class Booked:
 
     `lines` maps slot index → places of confirmed lines; `pending` are the holds of pending ones, each
     `paying`, with its booking's id and with `expires_at` at the end of its payment. `confirmed` are the holds
-    of confirmed ones that Redis has not been told of, or not long ago.
+    of confirmed ones that Redis has not been told of, or not long ago. `given_up` are `booking:hold` of lines
+    that are released, and of which Redis may yet be told that they are not booked any more.
     """
 
     epoch: str
@@ -47,6 +48,7 @@ class Booked:
     lines: Mapping[int, int]
     pending: Sequence[Hold]
     confirmed: Sequence[str] = ()
+    given_up: Sequence[str] = ()
 
 
 class BookedSource(Protocol):

@@ -176,6 +176,7 @@ class HoldStore:
             "token": token,
             "pending": booked.pending,
             "confirmed": booked.confirmed,
+            "given_up": booked.given_up,
             **packed.content(),
         }
         return await self._run("load", resource, content, packed.slots, packed.prices)

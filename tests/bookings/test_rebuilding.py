@@ -105,3 +105,55 @@ async def test_whose_confirmation_redis_has_forgotten_is_told_that_it_is_confirm
     told = [(event.hold.id, event.hold.status) for event in decode_events(heard["data"])]
     assert told == [(hold.id, "confirmed")]
     await house.is_whole()
+
+
+async def test_what_a_rebuild_read_as_given_up_is_not_taken_out_of_it_again(house: House) -> None:
+    """It can't note so on a booking that somebody is applying, who finds another epoch and tries again."""
+    ann = house.buyer("ann")
+    await ann.holds("A-1")
+    await ann.books()
+    await ann.pays()
+    applier, holds = house.office.bookings._applier, house.office.holds
+    bring = applier._bring
+
+    async def brings_late(*given: object) -> object:
+        applier._bring = bring  # type: ignore[method-assign]
+        await holds.load(HALL)
+        return await bring(*given)  # type: ignore[arg-type]  # handed on as it came
+
+    applier._bring = brings_late  # type: ignore[method-assign,assignment]
+    await ann.cancels()
+    assert await house.booked_and_free("A-1") == (0, 1)
+    await house.office.loops_run()
+    ben = house.buyer("ben")
+    await ben.holds("A-1")
+    await ben.books()
+    await ben.pays()
+    await ben.cancels()  # of this epoch, which counted it
+    await house.office.loops_run()
+    assert await house.booked_and_free("A-1") == (0, 1)
+    await house.is_whole()
+
+
+async def test_what_redis_has_as_held_and_was_booked_since_is_counted_once(house: House) -> None:
+    """Redis is as it was before its buyer paid; built anew, it has the hold as booked and no longer held."""
+    ann = house.buyer("ann")
+    hold = await ann.holds("A-1")
+    names = await house.redis.keys("*")
+    before = {name: await house.redis.dump(name) or b"" for name in names}
+    await ann.books()
+    await ann.pays()
+    await house.redis.flushall()
+    for name, value in before.items():
+        await house.redis.restore(name, 0, value)
+    async with house.redis.pubsub() as listener:
+        await listener.subscribe(SESSIONS_CHANNEL)
+        await listener.get_message(timeout=1)
+        await house.office.holds.load(HALL)
+        heard = await listener.get_message(ignore_subscribe_messages=True, timeout=2)
+    told = [(event.hold.id, event.hold.status) for event in decode_events(heard["data"])]
+    assert told == [(hold.id, "confirmed")]
+    await ann.cancels()
+    await house.office.loops_run()
+    assert await house.booked_and_free("A-1") == (0, 1)
+    await house.is_whole()

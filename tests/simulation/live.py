@@ -59,7 +59,7 @@ class Live:
     live: dict[str, dict[str, int]] = field(default_factory=dict)
     lives: dict[str, int] = field(default_factory=dict)
     ops: dict[str, tuple[Content, int]] = field(default_factory=dict)
-    unbooked: dict[str, int] = field(default_factory=dict)
+    unbooked: dict[str, tuple[str, int]] = field(default_factory=dict)
     log: list[tuple[int, int, list[int]]] = field(default_factory=list)
     loading: tuple[str, int] | None = None
 

@@ -230,6 +230,7 @@ def confirm(turn: Turn, _: tuple[bytes, ...]) -> bytes:
             continue
         if each["status"] in ("held", "paying"):
             each["booking"] = turn.given["booking"]
+            turn.live.unbooked.pop(f"{turn.given['booking']}:{each['id']}", None)
             turn.finish(each, "confirmed", "confirmed")
     turn.commit()
     return turn.answer({"status": "confirmed", "version": turn.meta.version})
@@ -313,8 +314,9 @@ def unbook(turn: Turn, _: tuple[bytes, ...]) -> bytes:
         name = f"{given['booking']}:{each['id']}"
         known = turn.read(each["id"])
         was_booked = known is None or known["status"] == "confirmed"
-        if was_booked and turn.live.unbooked.get(name, 0) <= turn.now:
-            turn.live.unbooked[name] = turn.now + REMEMBERED
+        epoch, until = turn.live.unbooked.get(name, ("", 0))
+        if was_booked and (until <= turn.now or epoch != turn.meta.epoch):
+            turn.live.unbooked[name] = (turn.meta.epoch, turn.now + REMEMBERED)
             for index, quantity, *_price in each["items"]:
                 turn.change(index, 0, -quantity)
     turn.commit()
@@ -343,20 +345,26 @@ def load(turn: Turn, blobs: tuple[bytes, ...]) -> bytes:
     flat = array("BHI"[meta.width.bit_length() - 1], blobs[0])
     live.slots = [Slot(0, flat[at + 2], flat[at + 3]) for at in range(0, len(flat), 4)]
     live.prices = array("I", blobs[1]).tolist()
-    pending = _put_pending(turn)
+    pending, confirmed = _put_pending(turn), set(given.get("confirmed", ()))
     for each in paying:
         if each["id"] not in pending:
-            if each["id"] in given.get("confirmed", ()):
-                turn.bury(each, "confirmed", "confirmed")
-            else:
-                turn.bury(each, "released", "cancelled")
-            del live.holds[each["id"]]
+            is_booked = each["id"] in confirmed
+            _drop(turn, each, *(("confirmed", "confirmed") if is_booked else ("released", "cancelled")))
     for each in held:
-        if each["id"] not in pending:
+        if each["id"] in confirmed and each["id"] not in pending:
+            _drop(turn, each, "confirmed", "confirmed")
+        elif each["id"] not in pending:
             _keep_if_it_fits(turn, each)
+    for name in given.get("given_up", ()):
+        live.unbooked[name] = (meta.epoch, turn.now + REMEMBERED)
     live.loading = None
     turn.commit_reset()
     return turn.answer({"status": "loaded", "version": meta.version})
+
+
+def _drop(turn: Turn, hold: Hold, status: str, reason: str) -> None:
+    turn.bury(hold, status, reason)
+    del turn.live.holds[hold["id"]]
 
 
 def _put_pending(turn: Turn) -> set[str]:

@@ -359,6 +359,11 @@ select distinct booking_id as id from booking_line where resource_id = $1 and st
 select distinct l.hold_id from booking_line l join booking b on b.id = l.booking_id
 where l.resource_id = $1 and l.state = 'confirmed' and (l.applied is distinct from l.state or b.touched_at >= $2);
 
+-- name: given_up_holds
+-- $1 resource → holds whose lines are released, of which Redis has not been told, with their bookings.
+select distinct booking_id, hold_id from booking_line
+where resource_id = $1 and state = 'released' and applied is distinct from state;
+
 -- name: mark_resource_lines
 -- $1 resource: Redis is about to be written from these lines. A booking that somebody is applying is left to them.
 with free as (

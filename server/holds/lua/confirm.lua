@@ -14,6 +14,7 @@ for _, id in ipairs(input.holds) do
   local hold = read(id)
   if may_be_confirmed(hold) then
     hold.booking = input.booking
+    redis.call('DEL', key('unbooked', input.booking .. ':' .. id))
     finish(hold, 'confirmed', 'confirmed')
   end
 end

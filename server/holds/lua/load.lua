@@ -3,11 +3,20 @@
 --
 -- In:  token (the lease), resource, epoch, layout, width, count, currency, run_id
 --      best [[category, candidates], …], pending: the holds of pending bookings, whole
---      confirmed: ids of holds that were paying when Redis last heard of them, and are booked by now
+--      confirmed: ids of holds that are booked by now, and of which Redis may have heard otherwise
+--      given_up: booking:hold of what is not booked any more, and that it may yet be asked to unbook
 --      ARGV[2]: the records, nothing held · ARGV[3]: prices, 4 bytes each
 --      of a grid besides: chunk, first, origin, step_ms, days; ARGV[2]: these days' records (days.lua)
 -- Out: status loaded: version · lease_lost: somebody else is at it, nothing changed
 --      needs: days, without which a grid's holds would be lost; nothing changed
+
+local REMEMBERED = 86400 -- s
+
+local function set_of(names)
+  local set = {}
+  for _, name in ipairs(names or {}) do set[name] = true end
+  return set
+end
 
 local function ids(set)
   return redis.call('ZRANGE', key(set), 0, -1)
@@ -75,14 +84,21 @@ local function put_pending()
   return pending
 end
 
+-- It counts as PostgreSQL says, whatever it ended as here: nothing is remembered of it.
+local function drop(hold, status, reason)
+  bury(hold, status, reason)
+  redis.call('DEL', key('hold', hold.id))
+end
+
 -- PostgreSQL no longer counts it as pending: it is booked by now, or its booking is over.
-local function drop_paid(pending, paying)
-  local confirmed = {}
-  for _, id in ipairs(input.confirmed or {}) do confirmed[id] = true end
+local function drop_paid(pending, paying, confirmed)
   for _, hold in ipairs(paying) do
-    if not pending[hold.id] then
-      if confirmed[hold.id] then bury(hold, 'confirmed', 'confirmed') else bury(hold, 'released', 'cancelled') end
-      redis.call('DEL', key('hold', hold.id))
+    if pending[hold.id] then
+      -- it is paying still
+    elseif confirmed[hold.id] then
+      drop(hold, 'confirmed', 'confirmed')
+    else
+      drop(hold, 'released', 'cancelled')
     end
   end
 end
@@ -94,15 +110,24 @@ local function fits(hold)
   return true
 end
 
-local function keep_what_fits(pending, held)
+local function keep_what_fits(pending, held, confirmed)
   for _, hold in ipairs(held) do
     if pending[hold.id] then
       -- it is paying now
+    elseif confirmed[hold.id] then
+      drop(hold, 'confirmed', 'confirmed')
     elseif fits(hold) then
       occupy(hold)
     else
       bury(hold, 'lost', 'lost')
     end
+  end
+end
+
+-- What was read as given up is not counted: nobody takes it out of this epoch once more.
+local function forget_given_up()
+  for _, name in ipairs(input.given_up or {}) do
+    redis.call('SET', key('unbooked', name), meta.epoch, 'EX', REMEMBERED)
   end
 end
 
@@ -116,9 +141,10 @@ if input.chunk then
 end
 put_meta()
 if input.chunk then put_days() else put_slots() end
-local pending = put_pending()
-drop_paid(pending, paying)
-keep_what_fits(pending, held)
+local pending, confirmed = put_pending(), set_of(input.confirmed)
+drop_paid(pending, paying, confirmed)
+keep_what_fits(pending, held, confirmed)
+forget_given_up()
 redis.call('DEL', key('loading'))
 commit_reset()
 return answer({status = 'loaded', version = meta.version})

@@ -1,15 +1,19 @@
--- A confirmed booking is cancelled: booked → free, once for each hold.
+-- A confirmed booking is cancelled: booked → free, once for each hold in an epoch.
 -- uses: call bytes resource loaded steady days records holds commit
 --
 -- In:  holds (whole ones), booking, epoch
 -- Out: status unbooked: version (what was done before, or before the resource was rebuilt, is not done again)
 --      unloaded · loading
--- A hold that is remembered to have ended otherwise was never counted: whoever ended it did not hear so.
+-- A hold that is remembered to have ended otherwise was never counted: whoever ended it did not hear so. Nor was
+-- what the rebuild of this epoch read as given up (load.lua).
 
 local REMEMBERED = 86400 -- s
 
 local function first_time(hold)
-  return redis.call('SET', key('unbooked', input.booking .. ':' .. hold.id), 1, 'NX', 'EX', REMEMBERED)
+  local name = key('unbooked', input.booking .. ':' .. hold.id)
+  if redis.call('GET', name) == meta.epoch then return false end
+  redis.call('SET', name, meta.epoch, 'EX', REMEMBERED)
+  return true
 end
 
 local function was_booked(hold)

@@ -487,6 +487,17 @@ def unheard_holds(tx: Transaction, resource: str, since: datetime) -> Rows:
 
 
 @query
+def given_up_holds(tx: Transaction, resource: str) -> Rows:
+    yield from none()
+    found = (
+        (line["booking_id"], line["hold"])
+        for line in tx.all("booking_line")
+        if line["resource"] == resource and line["state"] == "released" and line["applied"] != "released"
+    )
+    return [{"booking_id": booking, "hold_id": hold} for booking, hold in dict.fromkeys(found)]
+
+
+@query
 def mark_resource_lines(tx: Transaction, resource: str) -> Rows:
     yield from none()
     behind = [
