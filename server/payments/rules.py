@@ -137,7 +137,8 @@ class Case(msgspec.Struct, frozen=True):
 
         Nothing is accepted on an answer from before somebody stopped the payment.
         """
-        if self.payment.booking != self.booking.id:  # it has come to another booking by a change
+        ours = {self.payment.booking, self.booking.id, seen.booking.id}
+        if len(ours) > 1:  # it has come to another booking by a change
             return False
         if self.payment.refunded != seen.payment.refunded:  # what was answered may be older than that
             return False

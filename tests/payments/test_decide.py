@@ -255,6 +255,10 @@ def test_what_has_come_to_another_booking_meanwhile_is_decided_anew() -> None:
     moved = Case(msgspec.structs.replace(here, booking=FOREIGN.id), OWN, intent("captured"), "keep", 0)
     assert moved.step is seen.step
     assert not moved.bears_out(seen)
+    theirs = booking("confirmed", confirmed_by=OURS, payment_status="paid")
+    read_anew = Case(msgspec.structs.replace(here, booking=theirs.id), theirs, intent("captured"), "keep", 0)
+    assert read_anew.step is seen.step
+    assert not read_anew.bears_out(seen), "its policies were the other one's"
 
 
 def test_an_unfinished_payment_is_looked_at_seldomer_as_it_ages_but_often_while_its_booking_waits() -> None:
