@@ -18,6 +18,7 @@ export class Availability extends EventTarget {
   #heard = null;
   #spoke = null;
   #indices = null;
+  #before = null;
   #repairing = false;
   #turn = 0;
   #doubted = false;
@@ -60,12 +61,26 @@ export class Availability extends EventTarget {
 
   /**
    * Follows another part of the resource from now on, or all of it: a map that shows one block hears of that block alone.
-   * The replica is a new one, which has no numbers until the server has sent them: then there is a `change`.
+   * The replica is a new one, which has no numbers until the server has sent them: then there is a `change`. What was known
+   * before of slots that it does not have is still what `numbers` says.
    * @param {{sections?: string[], indices?: number[]}} [view] as for the constructor
    */
   show({ sections, indices } = {}) {
+    if (this.replica.ready) this.#remember();
     this.#look(sections, indices);
     if (this.#connection.state === "live") this.#subscribe();
+  }
+
+  /** @returns {{available: number, held: number} | null} of slot `index`: as it is, or as it last was; null if that was never known */
+  numbers(index) {
+    const known = this.replica.ready && (this.#indices === null || this.replica.place(index) >= 0);
+    return known ? this.replica.at(index) : (this.#before?.at(index) ?? null);
+  }
+
+  /** What a part has told is written into what is known of all. */
+  #remember() {
+    if (this.#indices === null) this.#before = this.replica;
+    else for (const index of this.#indices) this.#before?.set(index, this.replica.at(index));
   }
 
   #look(sections, indices) {
@@ -92,8 +107,12 @@ export class Availability extends EventTarget {
     if (turn === this.#turn) this.#repairing = false;
   }
 
-  /** What may be had later is asked for again; after a lost line the next welcome does it. */
+  /** What may be had later is asked for again; after a lost line the next welcome does it. Of a part that is no more, all is. */
   #refused(refusal) {
+    if (this.#view && refusal.code === "not_found") {
+      this.show();
+      return;
+    }
     this.refusal = refusal;
     if (refusal.retry === "never") this.dispatchEvent(new CustomEvent("refused", { detail: refusal }));
     else this.#later(() => this.#connection.state === "live" && this.#subscribe(), (refusal.retryAfter ?? 1) * 1000);
@@ -127,6 +146,7 @@ export class Availability extends EventTarget {
     this.#tell(this.replica.snapshot(message));
     if (message.layout === this.#layout) return;
     this.#layout = message.layout;
+    this.#before = null;
     this.dispatchEvent(new CustomEvent("layout", { detail: message.layout }));
   }
 

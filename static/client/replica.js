@@ -53,6 +53,14 @@ export class Replica {
     return place < 0 ? { available: 0, held: 0 } : { available: this.available[place], held: this.held[place] };
   }
 
+  /** Notes how slot `index` was last known to be, if it has it. */
+  set(index, { available, held }) {
+    const place = this.place(index);
+    if (place < 0) return;
+    this.available[place] = available;
+    this.held[place] = held;
+  }
+
   /** Replaces everything, also when it comes unasked. @returns {{outcome: string, changed: null}} null: all may differ */
   snapshot(message) {
     this.epoch = message.epoch;

@@ -41,7 +41,7 @@ function cartChanged(lines, total) {
 }
 
 const source = {
-  numbers: (index) => (availability?.replica.ready ? availability.replica.at(index) : null),
+  numbers: (index) => availability?.numbers(index) ?? null,
   quantity: (slot) => holdfast.cart.quantity(id, slot),
   waiting: (slot) => holdfast.cart.waiting(id, slot),
   now: () => holdfast.clock.now(),
@@ -50,6 +50,7 @@ const source = {
 function makeElement({ kind }) {
   if (kind === "seats") {
     const map = make("seat-map", { id: "map" });
+    map.addEventListener("seat-sight", ({ detail }) => availability?.show(detail ?? {}));
     map.addEventListener("seat-choose", ({ detail }) => (detail.mine ? giveBack(detail.slot) : take(detail.slot, 1)));
     return map;
   }
@@ -128,6 +129,7 @@ function follow(fetched) {
   availability.addEventListener("layout", async () => {
     forget(id);
     show(await resource(id));
+    availability.show();
   });
   const mark = () => document.body.classList.toggle("stale", availability.stale || holdfast.state !== "live");
   availability.addEventListener("fresh", mark);

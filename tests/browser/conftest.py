@@ -11,12 +11,18 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, async_playwright
 
+from bench import stadium
+from server.database.pool import Database
 from server.embedded.seed import seed
+from server.inventory.importer import import_file
+from server.inventory.reports import ImportOptions
+from server.inventory.service import Inventory
 from server.settings import Settings
 from tests.browser.visitor import Visitor, Visits
 from tests.support.door import JWT_SECRET
 from tests.support.house import House, open_house
 
+STADIUM_SEATS = 7000
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = (
     "--no-sandbox",  # root has no other way; the pages are our own
@@ -84,3 +90,17 @@ async def ann(visits: Visits) -> Visitor:
 async def ben(visits: Visits) -> Visitor:
     """Another visitor at another desk."""
     return await visits.enter()
+
+
+@pytest.fixture
+async def stadium_hall(shop: House, tmp_path: Path) -> str:
+    """The id of a hall of so many seats."""
+    path = tmp_path / "stadium.csv"
+    stadium.write(path, STADIUM_SEATS)
+    database = await Database.connect(shop.parts.settings.database_url, size=2)
+    inventory = Inventory(database)
+    report = await import_file(database, inventory, path, ImportOptions(resource="stadium", currency="eur"))
+    assert report.ok, report.text()
+    await inventory.close()
+    await database.close()
+    return "stadium"

@@ -3,20 +3,14 @@
 import asyncio
 import random
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 
-from bench import stadium
 from channels.client import Client
-from server.database.pool import Database
-from server.inventory.importer import import_file
-from server.inventory.reports import ImportOptions
-from server.inventory.service import Inventory
+from tests.browser.conftest import STADIUM_SEATS
 from tests.browser.visitor import PATIENCE, PHONE, Visitor, Visits
 from tests.support.house import House
 
-SEATS = 7000
 PARTY = 12
 BUYERS = 10
 ROUNDS = 8
@@ -36,20 +30,6 @@ LOOKS = """(count) => {
 }"""
 
 
-@pytest.fixture
-async def stadium_hall(shop: House, tmp_path: Path) -> str:
-    """The id of a hall of so many seats."""
-    path = tmp_path / "stadium.csv"
-    stadium.write(path, SEATS)
-    database = await Database.connect(shop.parts.settings.database_url, size=2)
-    inventory = Inventory(database)
-    report = await import_file(database, inventory, path, ImportOptions(resource="stadium", currency="eur"))
-    assert report.ok, report.text()
-    await inventory.close()
-    await database.close()
-    return "stadium"
-
-
 async def buys(client: Client, hall: str, seats: list[int]) -> None:
     """Hold and give back, and keep the last ones."""
     for turn in range(ROUNDS):
@@ -61,7 +41,7 @@ async def buys(client: Client, hall: str, seats: list[int]) -> None:
 
 async def storm(shop: House, hall: str) -> None:
     """Buyers all over the hall, each among seats of their own."""
-    seats = list(range(SEATS - 1))
+    seats = list(range(STADIUM_SEATS - 1))
     random.Random(1).shuffle(seats)
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(Client(shop.base_url)) for _ in range(BUYERS)]
@@ -96,7 +76,7 @@ async def test_what_is_drawn_seat_by_seat_is_what_a_newcomer_is_shown(
     ann = await visits.enter(size=size)
     ann.forgives(LOOKING_COSTS)
     await ann.opens(f"/resources/{stadium_hall}")
-    await ann.page.wait_for_function(LAST_IS_KNOWN, arg=f"s{SEATS - 1}")
+    await ann.page.wait_for_function(LAST_IS_KNOWN, arg=f"s{STADIUM_SEATS - 1}")
     blowing = asyncio.create_task(storm(shop, stadium_hall))
     await asyncio.sleep(0)
     await comes_closer(ann, "s20")
@@ -104,9 +84,9 @@ async def test_what_is_drawn_seat_by_seat_is_what_a_newcomer_is_shown(
     ben = await visits.enter(size=size)
     ben.forgives(LOOKING_COSTS)
     await ben.opens(f"/resources/{stadium_hall}")
-    await ben.page.wait_for_function(LAST_IS_KNOWN, arg=f"s{SEATS - 1}")
+    await ben.page.wait_for_function(LAST_IS_KNOWN, arg=f"s{STADIUM_SEATS - 1}")
     await comes_closer(ben, "s20")
     assert await paint_the_same(ann, ben)
-    looks = await ann.page.evaluate(LOOKS, SEATS)
-    assert looks == await ben.page.evaluate(LOOKS, SEATS)
+    looks = await ann.page.evaluate(LOOKS, STADIUM_SEATS)
+    assert looks == await ben.page.evaluate(LOOKS, STADIUM_SEATS)
     assert looks.count("held") > PARTY

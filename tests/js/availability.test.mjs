@@ -192,3 +192,43 @@ test("a view that is chosen before the line stands is the one that is asked for"
   line.welcome();
   assert.deepEqual(line.asked.map(({ view }) => view), [{ sections: ["Stalls"] }]);
 });
+
+test("what was known of the rest is still told while a part is followed, and what the part told afterwards", async () => {
+  line.welcome();
+  assert.equal(availability.numbers(0), null);
+  line.says({ ...SNAPSHOT, available: [1, 0], held: [0, 1] });
+  availability.show({ sections: ["Stalls"], indices: [1] });
+  assert.deepEqual([0, 1].map((index) => availability.numbers(index).held), [0, 1], "until it comes");
+  await settled();
+  line.says({ ...STALLS, version: 12 });
+  assert.deepEqual([0, 1].map((index) => availability.numbers(index).held), [0, 0]);
+  line.says({ type: "delta", channel: CHANNEL, epoch: "e", from: 12, to: 13, changes: [1, 0, 0] });
+  availability.show();
+  assert.deepEqual([0, 1].map((index) => availability.numbers(index).available), [1, 0]);
+  await settled();
+  line.says({ ...SNAPSHOT, version: 14, available: [0, 1], held: [1, 0] });
+  assert.deepEqual([0, 1].map((index) => availability.numbers(index).available), [0, 1]);
+});
+
+test("of another layout nothing is remembered", async () => {
+  line.welcome();
+  line.says(SNAPSHOT);
+  availability.show({ sections: ["Stalls"], indices: [1] });
+  await settled();
+  line.says({ ...STALLS, version: 12, layout: 2 });
+  assert.equal(availability.numbers(0), null);
+});
+
+test("who follows a part that another layout has no more follows all of it", async () => {
+  line.welcome();
+  line.says(SNAPSHOT);
+  await settled();
+  const refused = [];
+  availability.addEventListener("refused", ({ detail }) => refused.push(detail));
+  line.refusal = new Refusal({ code: "not_found", message: "There is no such section.", retry: "never" });
+  availability.show({ sections: ["Stalls"], indices: [1] });
+  line.refusal = null;
+  await settled();
+  assert.deepEqual(line.asked.slice(-2).map(({ view }) => view), [{ sections: ["Stalls"] }, undefined]);
+  assert.deepEqual(refused, []);
+});

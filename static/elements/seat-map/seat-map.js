@@ -5,6 +5,7 @@
  *     map.show(resource, { numbers: (index) => ({available, held}) | null, quantity: (slot) => 0, waiting: (slot) => false });
  *     map.refresh([12, 13]);                       // slot indices; null for all
  *     map.addEventListener("seat-choose", ({ detail: { slot, mine } }) => …);
+ *     map.addEventListener("seat-sight", ({ detail }) => …);   // {sections, indices} of a big hall that are looked at; null for all
  *
  * Attributes: `readonly` for a wall screen. `map.status = {busy: true, text}` covers it while there is nothing to show.
  */
@@ -23,6 +24,7 @@ import { becomeReadonly, buildParts } from "./parts.js";
 import { Plan, placeOf } from "./plan.js";
 import { SeatList } from "./seat-list.js";
 import { styles } from "./seat-map.styles.js";
+import { Sight } from "./sight.js";
 import { Standing } from "./standing.js";
 import { fillTip, placeTip } from "./tip.js";
 import { Viewport } from "./viewport.js";
@@ -44,6 +46,7 @@ export class SeatMap extends HTMLElement {
   #list;
   #announcer;
   #cursor;
+  #sight = new Sight(this.#view, (detail) => this.dispatchEvent(new CustomEvent("seat-sight", { detail })));
   #resizes = new ResizeObserver(() => this.#resize());
   #life = null;
 
@@ -64,7 +67,7 @@ export class SeatMap extends HTMLElement {
       zoomAll: () => this.#fit(),
     });
     root.append(...this.#parts.all);
-    this.#frames = new Frames(this.#parts.ground, this.#parts.seats, this.#view, () => this.#placeCursor());
+    this.#frames = new Frames(this.#parts.ground, this.#parts.seats, this.#view, () => this.#drawn());
     this.#list = new SeatList(this.#parts.list, (seat) => this.#choose(seat));
     this.#announcer = new Announcer((text) => {
       this.#parts.live.textContent = text;
@@ -84,6 +87,7 @@ export class SeatMap extends HTMLElement {
     this.#life.abort();
     this.#resizes.disconnect();
     this.#frames.stop();
+    this.#sight.stop();
   }
 
   /**
@@ -104,6 +108,7 @@ export class SeatMap extends HTMLElement {
     this.#plan = plan;
     this.#view.frame(plan.bounds, plan.spacing, FOOT);
     this.#view.fit();
+    this.#sight.show(plan);
     this.#parts.stage.setAttribute("aria-label", `Seat map of ${title}. Arrow keys move from seat to seat.`);
     this.#recolour();
     this.#list.show(plan, this.#standing.looks, formatMoney);
@@ -190,6 +195,12 @@ export class SeatMap extends HTMLElement {
     this.#parts.stage.hidden = list;
     this.#parts.mapButton.setAttribute("aria-pressed", String(!list));
     this.#parts.listButton.setAttribute("aria-pressed", String(list));
+    this.#sight.whole = list;
+  }
+
+  #drawn() {
+    this.#placeCursor();
+    this.#sight.drawn();
   }
 
   #resize() {
