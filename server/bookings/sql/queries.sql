@@ -38,6 +38,8 @@ where s.resource_id = wanted.resource_id and s.index = wanted.index;
 -- A booking and its places in one: $1 to $19 as insert_booking's, $20 text[] its resources, $21 to $31 as
 -- insert_lines' arrays → its slots as they were; where one of them has no room nothing was counted, no line stands,
 -- and the caller rolls back. Each part reads from the one that has to be locked before it.
+-- What is counted is counted from `locked`: the row's constraint would else be held against the slot as the statement's
+-- snapshot has it, which may be full of what was given up while the lock was waited for.
 with shared as materialized (
   select id from resource where id = any($20::text[]) order by id for key share
 ), made as (
@@ -67,7 +69,7 @@ with shared as materialized (
 ), room as (
   select coalesce(bool_and(not blocked and taken + quantity <= capacity), false) as is_there from locked
 ), counted as (
-  update slot s set taken = s.taken + locked.quantity from locked, room
+  update slot s set taken = locked.taken + locked.quantity from locked, room
   where room.is_there and s.resource_id = locked.resource_id and s.index = locked.index
 ), written as (
   insert into booking_line (
@@ -124,7 +126,7 @@ with patience as materialized (
 ), room as materialized (
   select coalesce(bool_and(not blocked and taken + quantity <= capacity), false) as is_there from locked
 ), counted as (
-  update slot s set taken = s.taken + locked.quantity from locked, room
+  update slot s set taken = locked.taken + locked.quantity from locked, room
   where room.is_there and s.resource_id = locked.resource_id and s.index = locked.index
 ), mine as materialized (
   select item.*, locked.id as slot_id, locked.label as slot_label, locked.capacity, locked.taken, locked.blocked
