@@ -18,13 +18,19 @@ from server.holds.rules import Hold
 from server.holds.sources import Resources
 from server.holds.store import Answer
 
+_GIVEN = frozenset({"held", "released"})  # a part of it, or all
+
 Items = Sequence[tuple[str, int]]
 """Slot ids and quantities."""
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """A hold as it is now, at its resource's `version`; `is_news` unless this is the answer to a repeat."""
+    """A hold as it is now, at its resource's `version`.
+
+    `is_news` unless this is the answer to a repeat, or to who gives back what had ended otherwise: whoever
+    ended it tells of that, and why.
+    """
 
     hold: Hold
     version: int
@@ -57,7 +63,8 @@ class Releasing:
         refuse_unreleased(answer)
         if not answer.holds:
             raise NotFound
-        return Released(answer.holds[0], answer.version, is_news=not answer.replayed)
+        found = answer.holds[0]
+        return Released(found, answer.version, is_news=not answer.replayed and found.status in _GIVEN)
 
     async def _at_once(
         self, session: str, hold: str, items: Items | None, op: str | None, resource: str

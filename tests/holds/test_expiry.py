@@ -25,6 +25,18 @@ async def test_a_hold_ends_by_its_deadline_and_is_announced(world: World) -> Non
     assert (await ann.finds(held)).status == "expired"
 
 
+async def test_giving_back_what_has_expired_is_no_news(world: World) -> None:
+    """Its end is told by who expired it, with the reason."""
+    ann = world.buyer("ann")
+    held = await ann.holds("A-1")
+    given = await world.main.give(ann.caller, (await ann.holds("A-2")).hold.id, op=None, resource="hall")
+    assert (given.hold.status, given.is_news) == ("released", True)
+    world.time_passes(900)
+    await world.main.expire()
+    given = await world.main.give(ann.caller, held.hold.id, op=None, resource="hall")
+    assert (given.hold.status, given.is_news) == ("expired", False)
+
+
 async def test_past_its_deadline_a_hold_counts_as_free_without_any_sweep(world: World) -> None:
     ann, ben = world.buyer("ann"), world.buyer("ben")
     held = await ann.holds("A-1", "A-2")
