@@ -1,7 +1,6 @@
 """What goes wrong: each fault strikes, lasts for a while of virtual time, and is healed."""
 
 import asyncio
-import os
 import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
@@ -156,7 +155,7 @@ HOLDS_FAULTS: Final[tuple[Fault, ...]] = (
     redis_clock_jumps,
 )
 FAULTS: Final = (
-    *(fault for fault in HOLDS_FAULTS if fault is not redis_goes_back or "SIMULATION_OPEN" in os.environ),
+    *HOLDS_FAULTS,
     postgresql_restarts,
     postgresql_restarts,
     a_process_loses_postgresql,

@@ -7,4 +7,6 @@ KEPT: Final[dict[int, str]] = {
     33: "a second charge, known as taken, was on nobody's list when the connection broke before it was owed",
     82: "a lagging Redis took over, and what was released in it was being paid for once it was built anew",
     233: "a lagging Redis took over, and a booking that it had not heard of was counted out of it",
+    527: "what a lagging Redis had as held, and was booked by then, stayed booked when that was cancelled",
+    691: "a cancelled booking was counted out of a Redis that was built anew without it",
 }

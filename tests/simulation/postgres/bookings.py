@@ -203,7 +203,8 @@ def open_booking(tx: Transaction, *given: Any) -> Rows:
 
 
 @query
-def open_bookings(tx: Transaction, text: str) -> Rows:
+def open_bookings(tx: Transaction, text: str, patience_ms: str) -> Rows:
+    tx.lock_timeout = int(patience_ms) / 1000
     found: dict[UUID, list[Row]] = {}
     for new in sorted(json.loads(text), key=lambda new: new["reference"]):
         names = sorted({line["resource"] for line in new["lines"]})

@@ -79,6 +79,7 @@ class Transaction:
         self._locked: dict[Name, None] = {}
         self._waits_for: Lock | None = None
         self._granted: asyncio.Future[None] | None = None
+        self.lock_timeout: float | None = None
 
     # Reading.
 
@@ -125,8 +126,13 @@ class Transaction:
             lock.waiting.append((self, mode, granted))
             self._locked[table, key] = None
             self._granted = granted
+            if self.lock_timeout is not None:
+                asyncio.get_running_loop().call_later(self.lock_timeout, _loses_patience, granted)
             yield granted
             self._waits_for = self._granted = None
+            refusal = granted.exception()
+            if refusal is not None:
+                raise refusal
         self._take((table, key), lock, mode)
 
     def try_lock(self, table: str, key: Key, mode: Mode = "change") -> bool:
@@ -233,6 +239,11 @@ def _pass_on(lock: Lock) -> None:
             granted.set_result(None)
         else:
             lock.waiting.append((transaction, mode, granted))
+
+
+def _loses_patience(granted: "asyncio.Future[None]") -> None:
+    if not granted.done():
+        granted.set_exception(asyncpg.LockNotAvailableError("canceling statement due to lock timeout"))
 
 
 def _valued(changes: dict[str, Any], row: Row) -> Row:
