@@ -23,7 +23,9 @@ class Together:
         self._size = 0
 
     def begin(self, transport: asyncio.Transport) -> None:
-        """It is told something."""
+        """It is told something; a turn that goes on around this one has had its say."""
+        if self._held:
+            self.flush()
         self._transport = transport
 
     def say(self, transport: asyncio.Transport, wire: bytes | memoryview) -> None:

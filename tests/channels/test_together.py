@@ -67,6 +67,18 @@ def test_a_turn_that_says_nothing_writes_nothing() -> None:
     assert ann.written == []
 
 
+def test_a_turn_within_a_turn_gets_nothing_of_the_other() -> None:
+    of, ann, ben = Together(), Transport(), Transport()
+    turn(of, ann)
+    say(of, ann, b"a")
+    turn(of, ben)
+    say(of, ben, b"b")
+    of.end()
+    say(of, ann, b"c")
+    of.end()
+    assert (ann.written, ben.written) == ([b"a", b"c"], [b"b"])
+
+
 # -- on a line ---------------------------------------------------------------------------------------------
 
 
