@@ -52,7 +52,7 @@ async def problem_of_stripe(settings: Settings) -> str:
 
 async def _problem_of_redis(url: str) -> str:
     try:
-        client = connect(url, connections=1)
+        client = connect(url, connections=1, seconds=SECONDS)
     except (ValueError, TypeError) as error:
         return f"REDIS_URL: cannot be read ({error})"
     try:

@@ -1,16 +1,20 @@
 """Who is taught a script that others forget, or that nobody may teach."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
+from channels.redis_clients import TIMEOUT_SECONDS
+from server.embedded.redis import Redis as RedisServer
 from server.errors import Unavailable
 from server.holds import scripts as scripts_module
 from server.holds.batching import batcher
 from server.holds.scripts import Scripts
 from server.ops.preflight import problems_of_servers
 from server.settings import Settings
+from tests.support.servers import freeze, thaw
 
 NOWHERE = "{nobody}:meta"
 
@@ -64,3 +68,12 @@ async def test_a_user_who_may_not_teach_is_refused_at_the_start(
     problem = (await problems_of_servers(settings))[0]
     assert problem.startswith("REDIS_URL: its user needs FCALL and FUNCTION LOAD, LIST and DELETE")
     assert denied in problem
+
+
+async def test_a_redis_that_is_slow_is_no_reason_not_to_start(spare_redis: RedisServer) -> None:
+    """All of a shop may be starting at that moment."""
+    freeze(spare_redis)
+    asyncio.get_running_loop().call_later(1.5 * TIMEOUT_SECONDS, thaw, spare_redis)
+    assert not (await problems_of_servers(Settings(redis_url=spare_redis.url, payments="sandbox")))[
+        0
+    ].startswith("REDIS_URL")
