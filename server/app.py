@@ -23,6 +23,7 @@ from server.bookings import routes as bookings_routes
 from server.bookings import transfers_routes
 from server.bookings.announcer import Announcer
 from server.bookings.booked import PostgresBooked
+from server.bookings.lost import LostHolds
 from server.bookings.rates_file import FileRates
 from server.bookings.service import Bookings
 from server.bookings.transfers import Transfers
@@ -234,6 +235,7 @@ def wire(
         inventory=inventory,
         keeper=keeper,
         bus=bus,
+        booked=LostHolds(database).line_of,
         stale=lambda: hub.stale,
     )
     notices = Notices(database, Newsman(redis), senders=outside.by_channel)

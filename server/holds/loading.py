@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from server.inventory.grid.calendar import Calendar
 LEASE_MS = 15_000
 PATIENCE_SECONDS = 5.0
 POLL_SECONDS = 0.03
+CURRENT = -1  # no layout: whichever it is
 
 Result = TypeVar("Result")
 
@@ -116,10 +117,16 @@ class Loader:
 
         Callers of one process share the work.
         """
-        key = (resource, layout)
+        await self._share((resource, layout), lambda: self._ensure(resource, layout))
+
+    async def ensure_current(self, resource: str) -> None:
+        """Load the resource unless this very run of Redis has it. Callers of one process share the work."""
+        await self._share((resource, CURRENT), lambda: self._ensure_current(resource))
+
+    async def _share(self, key: tuple[str, int], work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         task = self._ensuring.get(key)
         if task is None:
-            task = self._ensuring[key] = asyncio.create_task(self._ensure(resource, layout))
+            task = self._ensuring[key] = asyncio.create_task(work())
             task.add_done_callback(lambda done: self._ensured(key, done))
         await asyncio.shield(task)
 
@@ -132,6 +139,11 @@ class Loader:
         meta = await self.store.meta(resource)
         if meta is None or meta.layout < layout:
             await self.repair(resource, lambda meta: meta.layout < layout)
+
+    async def _ensure_current(self, resource: str) -> None:
+        run_id, meta = await self.store.run_id(resource), await self.store.meta(resource)
+        if meta is None or meta.run_id != run_id:
+            await self.repair(resource, lambda meta: meta.run_id != run_id)
 
     async def repair(self, resource: str, is_broken: Callable[[Meta], bool]) -> None:
         """Rebuild the resource if it is missing or, once nobody else is at it, still looks broken."""

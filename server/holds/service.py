@@ -261,6 +261,13 @@ class Holds:
         """Load the resource unless Redis knows it."""
         await self.loader.ensure(resource)
 
+    async def ensure_current(self, resource: str) -> None:
+        """Load the resource unless Redis knows it, and is the Redis that it was built in.
+
+        One that came back may have an older file: what it does not know may be PostgreSQL's by now.
+        """
+        await self.loader.ensure_current(resource)
+
     async def epoch(self, resource: str) -> str | None:
         """The epoch Redis was last built for; None: it knows nothing of the resource."""
         meta = await self.store.meta(resource)

@@ -7,7 +7,7 @@ rebuilt.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final, Protocol
 
@@ -60,15 +60,18 @@ class Reader(Protocol):
     async def standing(self, session: str) -> Standing:
         """Cart and holds of one moment."""
 
-    async def ensure(self, resource: str) -> None:
-        """Load the resource unless Redis knows it."""
+    async def ensure_current(self, resource: str) -> None:
+        """Load the resource unless Redis knows it, and it is no older Redis than it was built in."""
 
     async def positions(self, resources: Sequence[str]) -> Mapping[str, tuple[str, int] | None]:
         """(epoch, version) of each; None where Redis does not know it."""
 
 
 class News:
-    """One queue, worked off in order; `clock` is the wall's, in ms."""
+    """One queue, worked off in order; `clock` is the wall's, in ms.
+
+    `booked` says how a hold that Redis lost stands in a booking: pending, confirmed, or None if in none.
+    """
 
     def __init__(
         self,
@@ -76,11 +79,13 @@ class News:
         holds: Reader,
         inventory: Resources,
         clock: Callable[[], int],
+        booked: Callable[[Hold], Awaitable[str | None]],
     ) -> None:
         self._table = table
         self._holds = holds
         self._inventory = inventory
         self._clock = clock
+        self._booked = booked
         self._queue: deque[HoldEvent] = deque()
         self._stale: dict[str, None] = {}
         self._woken = asyncio.Event()
@@ -326,13 +331,17 @@ class News:
         for hold in missing:
             wanted.setdefault(hold.resource, []).append(hold.id)
         for resource in wanted:
-            await self._holds.ensure(resource)
+            await self._holds.ensure_current(resource)
         return list((await self._holds.store.holds(wanted)).values()) if wanted else []
 
     async def _tell_gone(self, session: Session, hold: Hold) -> None:
-        """Nobody knows the hold any more. What was being paid is its booking's to tell."""
-        if hold.status == "paying":
+        """Redis does not know the hold any more. What is being paid is its booking's to tell."""
+        booked = "pending" if hold.status == "paying" else await self._booked(hold)
+        if booked == "pending":
             session.holds.pop(hold.id, None)
+            return
+        if booked == "confirmed":
+            await self._tell(session, msgspec.structs.replace(hold, status="confirmed"), "confirmed")
             return
         over = hold.expires_at <= self._clock()
         gone = msgspec.structs.replace(hold, status="expired" if over else "lost")

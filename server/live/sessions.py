@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from secrets import token_hex
 from typing import Final, Protocol
 
@@ -18,6 +18,7 @@ from server.bookings.announcer import CHANNEL as BOOKINGS_CHANNEL
 from server.bookings.announcer import read_event
 from server.errors import HoldfastError, TokenExpired, Unauthorized
 from server.holds.events import SESSIONS_CHANNEL
+from server.holds.rules import Hold
 from server.holds.sources import Resources
 from server.http.times import now_milliseconds
 from server.live.news import News, Reader
@@ -82,13 +83,14 @@ class LiveSessions:
         inventory: Resources,
         keeper: Keeper,
         bus: Bus,
+        booked: Callable[[Hold], Awaitable[str | None]],
         stale: Callable[[], bool] = lambda: False,
         clock: Callable[[], int] = now_milliseconds,
     ) -> None:
         self.settings = settings
         self.node = token_hex(4)
         self.table = Table(rates(settings)["commands"])
-        self.news = News(self.table, holds, inventory, clock)
+        self.news = News(self.table, holds, inventory, clock, booked)
         self.addresses: Counter[str] = Counter()
         self.inbox: Inbox | None = None
         self.pulse = Pulse(
