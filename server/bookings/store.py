@@ -12,6 +12,7 @@ import msgspec
 from server.accounts.rules import Caller
 from server.bookings.listing import Wanted
 from server.bookings.rules import Booking, Line, LineState, RefundPolicies
+from server.database.plans import planned_by_arguments
 from server.database.pool import Connection
 from server.database.queries import load
 from server.http.times import milliseconds
@@ -182,21 +183,22 @@ async def page(connection: Connection, caller: Caller, wanted: Wanted) -> list[t
     One more than the page has, if there is one.
     """
     buys, owns = wanted.role != "owner", wanted.role != "buyer"
-    rows = await connection.fetch(
-        _queries.page,
-        caller.session if buys else "",
-        caller.user if buys else None,
-        caller.user if owns else None,
-        wanted.below,
-        wanted.limit + 1,
-        wanted.statuses,
-        wanted.payment_statuses,
-        wanted.approvals,
-        wanted.resource,
-        _optional(wanted.since),
-        _optional(wanted.until),
-        wanted.text,
-    )
+    async with planned_by_arguments(connection):
+        rows = await connection.fetch(
+            _queries.page,
+            caller.session if buys else "",
+            caller.user if buys else None,
+            caller.user if owns else None,
+            wanted.below,
+            wanted.limit + 1,
+            wanted.statuses,
+            wanted.payment_statuses,
+            wanted.approvals,
+            wanted.resource,
+            _optional(wanted.since),
+            _optional(wanted.until),
+            wanted.text,
+        )
     return [(row["id"], row["position"]) for row in rows]
 
 

@@ -127,3 +127,15 @@ def test_a_query_that_does_not_hold_is_refused(query: dict[str, str]) -> None:
 
 def test_both_roles_are_none() -> None:
     assert read_wanted({"role": "buyer,owner"}).role is None
+
+
+async def test_a_list_is_planned_for_who_asks(street: Street) -> None:
+    """A plan for anybody reads all bookings, newest first, in search of one buyer's few."""
+    await _starts(street, ANN)
+    async with street.house.database.connection() as connection:  # the one that was just used
+        plans = await connection.fetchrow(
+            "select custom_plans, generic_plans from pg_prepared_statements"
+            " where statement like '%order by b.position desc limit $5'"
+        )
+    assert plans is not None
+    assert tuple(plans) == (1, 0)
