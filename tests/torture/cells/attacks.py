@@ -162,7 +162,7 @@ async def bombed(torture: Torture, size: Size) -> None:
     bombs = {"compressed": compressed, "a fragment of 28 MB": fragment + bytes(MEGABYTE)}
     async with open_stage(torture, size) as stage:
         await stage.arrive()
-        selling = asyncio.create_task(stage.sale())
+        selling = asyncio.create_task(stage.sale(seconds=size.seconds / 3))
         for name, bomb in bombs.items():
             async with attacked(stage) as toll:
                 within(torture, f"refused: {name}", await _until_cut(stage.street.ports[0], bomb), 2.0)
@@ -188,7 +188,7 @@ async def contorted(torture: Torture, size: Size) -> None:
             goal, reached = "≤ 5 ms", spent <= 0.005
             torture.figure(f"processor for {name}", f"{spent * 1e3:.2f} ms", goal, reached=reached, n=rounds)
         await stage.arrive()
-        await stage.sale()
+        await stage.sale(seconds=size.seconds / 3)
 
 
 async def _spent(stage: Stage, message: bytes, rounds: int) -> float:

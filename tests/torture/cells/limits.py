@@ -68,7 +68,7 @@ def _waits(stage: Stage, what: str, share: float, goal: float, name: str) -> Non
     )
 
 
-@cell(24, fault="one server has a fifth of a processor", workload="W1")
+@cell(24, fault="one server has a fifth of a processor", workload="W1", sizes=("full", "long"))
 async def throttled(torture: Torture, size: Size) -> None:
     """It is slow, and nobody with it loses a hold for that: whose pings are answered late is still there."""
     async with open_stage(torture, size) as stage:

@@ -119,7 +119,12 @@ async def lossy_clients(torture: Torture, size: Size) -> None:
     within(torture, "everybody is right, those on the bad line too", lag, 10.0, size.people)
 
 
-@cell(17, fault="5 % of answers cut after the effect: COMMIT, Redis' scripts, Stripe's POST", workload="W1")
+@cell(
+    17,
+    fault="5 % of answers cut after the effect: COMMIT, Redis' scripts, Stripe's POST",
+    workload="W1",
+    sizes=("full", "long"),
+)
 async def answers_cut(torture: Torture, size: Size) -> None:
     """What was done and never answered is found again by its name: done once, and told the same."""
     async with open_stage(torture, size, stripe=True, proxies=("redis", "postgresql", "stripe")) as stage:

@@ -88,7 +88,11 @@ class Crowd:
             "here": sum(person.is_here for person in self._people),
             "people": len(self._people),
             "buying": self._buying,
-            "confirmed": sum(len(story.confirmed) for story in self._stories),
+            "confirmed": sum(
+                booking["status"] == "confirmed"
+                for person in self._people
+                for booking in person.bookings.values()
+            ),
         }
 
     async def _pictures(self) -> Json:
