@@ -136,7 +136,7 @@ class Scripts:
         self._batcher = batcher(client)
         self.in_cluster = isinstance(client, Cluster)
         self._clock = clock
-        self._taught: set[str] = set()
+        self._taught: set[tuple[str, Redis]] = set()  # once by each server
 
     async def run(self, name: str, key: Keys, content: Mapping[str, Any], *blobs: bytes) -> bytes:
         """Run `lua/<name>.lua` on `key`, or on several, with `content` as its input; its answer as msgpack.
@@ -175,8 +175,9 @@ class Scripts:
 
     async def _teach(self, it: Script, key: str) -> None:
         """Let the server that has `key` know the script; several may do so at once."""
-        if it.name not in self._taught:
-            self._taught.add(it.name)
+        server = await self.client.at(key) if isinstance(self.client, Cluster) else self.client
+        if (it.name, server) not in self._taught:
+            self._taught.add((it.name, server))
             await self._forget_others(it, key)
         try:
             await self._batcher.call("FUNCTION", "LOAD", it.text, at=key)
@@ -187,8 +188,8 @@ class Scripts:
     async def _forget_others(self, it: Script, key: str) -> None:
         """Delete what other versions of Holdfast left of this script.
 
-        One that still runs teaches its own again. Each process deletes once, so that two versions do not
-        take turns for ever.
+        One that still runs teaches its own again. Each process deletes once at each server, so that two
+        versions do not take turns for ever.
         """
         call = self._batcher.call
         for found in await call("FUNCTION", "LIST", "LIBRARYNAME", f"holdfast_{it.name}_*", at=key):

@@ -1,20 +1,24 @@
 """Who is taught a script that others forget, or that nobody may teach."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
+from channels.cluster import SLOTS, slot_of
 from channels.redis_clients import TIMEOUT_SECONDS
 from server.embedded.redis import Redis as RedisServer
 from server.errors import Unavailable
 from server.holds import scripts as scripts_module
 from server.holds.batching import batcher
+from server.holds.client import connect
 from server.holds.scripts import Scripts
 from server.ops.preflight import problems_of_servers
 from server.settings import Settings
 from tests.support.servers import freeze, thaw
+from tests.support.shards import Shards
 
 NOWHERE = "{nobody}:meta"
 
@@ -77,3 +81,29 @@ async def test_a_redis_that_is_slow_is_no_reason_not_to_start(spare_redis: Redis
     assert not (await problems_of_servers(Settings(redis_url=spare_redis.url, payments="sandbox")))[
         0
     ].startswith("REDIS_URL")
+
+
+async def test_every_server_of_a_cluster_forgets_what_other_versions_left(tmp_path: Path) -> None:
+    shards = Shards(tmp_path / "shards", masters=2, replicas=0)
+    try:
+        shards.start()
+        await shards.join()
+        client = connect(shards.url)
+        of_before = "holdfast_days_" + 40 * "0"
+        text = f"#!lua name={of_before}\nredis.register_function('{of_before}', function() return 1 end)"
+        scripts, ask = Scripts(client), batcher(client).call
+        keys = [next(f"{{{n}}}:meta" for n in range(99) if half(n) == number) for number in (0, 1)]
+        for key in keys:
+            await ask("FUNCTION", "LOAD", text, at=key)
+            await scripts.read("days", key)
+        for key in keys:
+            assert not await ask("FUNCTION", "LIST", "LIBRARYNAME", of_before, at=key)
+            assert await ask("FUNCTION", "LIST", "LIBRARYNAME", "holdfast_days_*", at=key)
+        await client.aclose()
+    finally:
+        shards.stop()
+
+
+def half(name: int) -> int:
+    """Which of two masters has it."""
+    return slot_of(f"{{{name}}}") * 2 // SLOTS
