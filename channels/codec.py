@@ -22,6 +22,7 @@ import msgspec
 from channels.protocol import (
     ERRORS,
     MAX_FRAME_BYTES,
+    MAX_NAMES,
     AnyClientMessage,
     BookingChanged,
     Error,
@@ -216,7 +217,9 @@ def _is_bare_hello(message: AnyClientMessage) -> bool:
 def _unpack(data: bytes | str) -> Any:
     if isinstance(data, str):
         raise ValueError("a msgpack frame is binary")  # noqa: TRY004 - reported as every unreadable frame
-    return msgpack.unpackb(data, object_pairs_hook=_map, ext_hook=_no_extension, strict_map_key=True)
+    return msgpack.unpackb(
+        data, object_pairs_hook=_map, ext_hook=_no_extension, strict_map_key=True, max_map_len=MAX_NAMES
+    )
 
 
 def _parse(data: bytes | str) -> Any:
@@ -225,6 +228,8 @@ def _parse(data: bytes | str) -> Any:
 
 
 def _map(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_NAMES:
+        raise ValueError("a map has too many keys")
     result = dict(pairs)
     if len(result) != len(pairs):
         raise ValueError("a key stands twice in one map")

@@ -16,6 +16,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 MAX_FRAME_BYTES = 64 * 1024
 """The longest frame a client may send; the connection of a longer one is closed with 1009."""
 
+MAX_NAMES = 64
+"""Keys of one map in a client's message: several times what any has."""
+
 MAX_SAFE_INTEGER = 2**53 - 1
 """The largest integer a browser holds exactly; no number of the protocol is beyond it."""
 

@@ -11,7 +11,15 @@ from hypothesis import strategies as some
 
 from channels import codec as codec_module
 from channels.codec import Codec, FrameError, decode
-from channels.protocol import CLIENT_MESSAGES, MAX_FRAME_BYTES, MAX_SAFE_INTEGER, Extend, Hold, Subscribe
+from channels.protocol import (
+    CLIENT_MESSAGES,
+    MAX_FRAME_BYTES,
+    MAX_NAMES,
+    MAX_SAFE_INTEGER,
+    Extend,
+    Hold,
+    Subscribe,
+)
 
 EXTEND = {"type": "extend"}
 
@@ -228,3 +236,12 @@ TYPES = some.sampled_from([kind.__struct_config__.tag for kind in CLIENT_MESSAGE
 def test_any_junk_in_any_field_is_a_message_or_a_refusal(kind: str, fields: dict[str, Any]) -> None:
     with contextlib.suppress(FrameError):
         decode(msgpack.packb({**fields, "type": kind}, unicode_errors="surrogatepass"), Codec.MSGPACK)
+
+
+@pytest.mark.parametrize("number", [MAX_NAMES + 1, 4_000])
+def test_a_map_of_too_many_names_is_refused_at_any_depth(number: int) -> None:
+    """At its head, where it has one: reading thousands of names costs more than a message may."""
+    wide = {f"k{each}": 0 for each in range(number)}
+    for value in (wide, {**EXTEND, "items": [wide]}):
+        for said in refusals(value):
+            assert "max_map_len" in said or "too many keys" in said
