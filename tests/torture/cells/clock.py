@@ -2,16 +2,21 @@
 
 import os
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from tests.support.servers import Redis
-from tests.torture.matrix import Size, Torture, cell
+from tests.torture.checkers import Terms
+from tests.torture.checkers.claims import FOREVER
+from tests.torture.checkers.deadlines import windows
+from tests.torture.checkers.stories import ENDED
+from tests.torture.history import History
+from tests.torture.matrix import Broken, Size, Torture, cell
 from tests.torture.nemesis.clock import ClockJump, Skew
 from tests.torture.stage import open_stage
 
 HOUR, MINUTES = 3_600.0, 300.0
-EARLY, PROMISED = "before it could end", "promised"
+EARLY, ENDS = "before it could end", {"I3", "I6", "I7"}
 FAST = 50_000
 """Parts per million by which a clock that is being slewed runs fast: 1.05."""
 
@@ -74,11 +79,36 @@ class Ahead(ClockJump):
 
 
 def _excuses(torture: Torture) -> None:
-    """What ended too early, or is paid back too late, does so by the clock it goes by: it is counted."""
-    early = [each for each in torture.outcome.violations if each.text.endswith((EARLY, PROMISED))]
+    """What ended too early while a clock that it goes by was wrong is counted. Money is never excused."""
+    history = History.read(*torture.folder.glob("*.jsonl"))
+    wrong, lives = windows(history, Terms()), _lives(history)
+    early = [each for each in torture.outcome.violations if _is_by_a_clock(each, lives, wrong)]
     torture.outcome.violations[:] = [each for each in torture.outcome.violations if each not in early]
     note = "not promised: whoever runs the machines keeps their clocks"
-    torture.figure("ended too early or given back too late, by a wrong clock", str(len(early)), note=note)
+    torture.figure("ended too early, by a wrong clock", str(len(early)), note=note)
+
+
+def _is_by_a_clock(
+    broken: Broken, lives: Mapping[str, tuple[int, int]], wrong: Sequence[tuple[int, int]]
+) -> bool:
+    """Whether a hold ended before its time, and a clock was wrong, or had just been, while it lived."""
+    if broken.promise not in ENDS or not broken.text.endswith(EARLY):
+        return False
+    since, until = lives.get(broken.text.partition(" ")[0], (0, 0))
+    return any(start <= until and since <= end for start, end in wrong)
+
+
+def _lives(history: History) -> dict[str, tuple[int, int]]:
+    """From when each hold was asked for until its owner was told that it had ended."""
+    told: dict[str, int] = {}
+    for seen in history.observations:
+        if seen.kind == "hold" and seen.what["status"] in ENDED:
+            told.setdefault(seen.what["hold"], seen.at)
+    return {
+        each.result["hold"]: (each.invoked, told.get(each.result["hold"], FOREVER))
+        for each in history.operations
+        if each.kind == "hold" and each.outcome == "ok"
+    }
 
 
 def _jumps(skew: Skew) -> list[ClockJump]:
