@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -27,6 +27,8 @@ class Interface:
         request = Request(scope, receive)
         try:
             answer = await (self._public if await _by_page(request) else self._api).answer(request)
+        except ClientDisconnect:  # whoever was asking was killed half-way: nothing was asked
+            return
         except Exception:
             self._contract.broken(traceback.format_exc())
             raise
