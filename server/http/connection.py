@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEAD_SECONDS = 10.0
 """From the connection, or a request's first byte, to the end of its head."""
 
-BODY_SECONDS = 30.0
+BODY_SECONDS = 15.0
 """From the end of a request's head to the end of its body."""
 
 UNREAD_SECONDS = 60.0

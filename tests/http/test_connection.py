@@ -147,6 +147,10 @@ async def test_a_body_that_does_not_come_ends_the_connection(
     assert b"200" not in await rest(reader)
 
 
+def test_what_is_not_finished_has_the_time_that_is_documented() -> None:
+    assert (connection.HEAD_SECONDS, connection.BODY_SECONDS) == (10.0, 15.0)
+
+
 async def test_an_answer_that_nobody_reads_is_cut_off(
     server: uvicorn.Server, peer: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
