@@ -1,7 +1,8 @@
 """`python -m tests.torture`: torment Holdfast, and say whether it kept its promises.
 
 make torture                                # the tier, in minutes
-make torture ARGS='--only 2,5 --seed 7'     # cells 2 and 5 as that seed has them
+make torture ARGS='--only 2,5 --seed 7'     # cells 2 and 5 as that seed has them, in the tier's size
+make torture ARGS=--every                   # every cell in that size
 make torture ARGS=--long                    # 10,000 buyers, 1,000 seats, and a soak
 """
 
@@ -31,6 +32,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--every", action="store_true", help="every cell, not the tier's alone")
     parser.add_argument("--full", action="store_true", help="1,000 buyers and 100 seats in every cell")
     parser.add_argument("--long", action="store_true", help="10,000 buyers, 1,000 seats, and the soak")
     parser.add_argument("--seed", type=int, default=None, help="of all chance; by itself a new one")
@@ -41,10 +43,11 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
-def chosen(only: str, size: Size) -> list[Cell]:
-    """The cells that are asked for, of those that are played in this size."""
+def chosen(only: str, size: Size, *, every: bool = False) -> list[Cell]:
+    """The cells that are asked for; else those of this size, or every one that does not take an hour."""
     wanted = {each.strip() for each in only.split(",") if each.strip()}
-    cells = [cell for cell in matrix() if size.name in cell.sizes]
+    any_of_them = every or (bool(wanted) and size.name == "tier")
+    cells = [cell for cell in matrix() if size.name in cell.sizes or (any_of_them and "full" in cell.sizes)]
     if not wanted:
         return cells
     found = [cell for cell in cells if {str(cell.number), cell.name} & wanted]
@@ -54,9 +57,10 @@ def chosen(only: str, size: Size) -> list[Cell]:
     return found
 
 
-def again(size: SizeName, seed: int, only: str) -> str:
+def again(size: SizeName, seed: int, only: str, *, every: bool) -> str:
     """The command that plays the same."""
     given = [f"--seed {seed}", f"--{size}" if size != "tier" else "", f"--only {only}" if only else ""]
+    given += ["--every"] if every else []
     return f"make torture ARGS='{' '.join(filter(None, given))}'"
 
 
@@ -85,14 +89,14 @@ async def run(options: argparse.Namespace) -> int:
     """Play, report, and answer what the process exits with."""
     name: SizeName = "long" if options.long else "full" if options.full else "tier"
     size = SIZES[name]
-    cells = chosen(options.only, size)
+    cells = chosen(options.only, size, every=options.every)
     if options.list:
         for cell in cells:
             sys.stdout.write(f"{cell.number:3} {cell.name:34} {cell.workload}: {cell.fault}\n")
         return 0
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # its pool's troubles are what we are after
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1_000_000)
-    command = again(name, seed, options.only)
+    command = again(name, seed, options.only, every=options.every)
     say(f"{len(cells)} cells, seed {seed}; again: {command}")
     with tempfile.TemporaryDirectory(prefix="holdfast-torture-") as scratch:
         folder = options.keep or Path(scratch)

@@ -65,7 +65,12 @@ async def clients_dropped(torture: Torture, size: Size) -> None:
     )
 
 
-@cell(29, fault="servers restarted one after the other, as a deploy does it", workload="W1")
+@cell(
+    29,
+    fault="servers restarted one after the other, as a deploy does it",
+    workload="W1",
+    sizes=("full", "long"),
+)
 async def rolling_restart(torture: Torture, size: Size) -> None:
     """Clients are told to go elsewhere; what is under way is answered; no hold is lost."""
     async with open_stage(torture, size) as stage:
@@ -100,7 +105,9 @@ async def all_end_at_once(torture: Torture, size: Size) -> None:
         torture.breaks("I3", f"{found['again']} ends were told twice")
 
 
-@cell(32, fault="bots take what they may and let it go, again and again", workload="W10")
+@cell(
+    32, fault="bots take what they may and let it go, again and again", workload="W10", sizes=("full", "long")
+)
 async def hoarders(torture: Torture, size: Size) -> None:
     """Honest buyers get their seats all the same, and nobody ever has more than the limit."""
     limit, bots, honest = 6, size.people // 5, size.people // 2

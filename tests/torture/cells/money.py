@@ -15,7 +15,7 @@ ANSWER_MS = 200.0
 NEVER = 1 << 30
 
 
-@cell(19, fault="every webhook lost", workload="W1")
+@cell(19, fault="every webhook lost", workload="W1", sizes=("full", "long"))
 async def webhooks_lost(torture: Torture, size: Size) -> None:
     """Whoever paid is confirmed all the same: what is not told is asked for."""
     async with open_stage(torture, size, stripe=True, hall={"payment_seconds": 60}) as stage:
@@ -35,7 +35,7 @@ async def webhooks_lost(torture: Torture, size: Size) -> None:
     )
 
 
-@cell(20, fault="a storm of webhooks, each three times, in no order", workload="W6")
+@cell(20, fault="a storm of webhooks, each three times, in no order", workload="W6", sizes=("full", "long"))
 async def webhook_storm(torture: Torture, size: Size) -> None:
     """Every effect once; every event is answered soon, and worked off soon after."""
     payments, events = (12, 200) if size.name == "tier" else (40, 5_000)

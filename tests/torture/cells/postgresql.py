@@ -16,7 +16,7 @@ async def backends_killed(torture: Torture, size: Size) -> None:
             await stage.sale()
 
 
-@cell(12, fault="kill -9 of PostgreSQL", workload="W1")
+@cell(12, fault="kill -9 of PostgreSQL", workload="W1", sizes=("full", "long"))
 async def postgresql_killed(torture: Torture, size: Size) -> None:
     """What was answered as confirmed is there when it is back, and what was paid meanwhile is settled."""
     async with open_stage(torture, size) as stage:

@@ -45,7 +45,7 @@ async def redis_flushed(torture: Torture, size: Size) -> None:
         await _rebuilds(stage)
 
 
-@cell(6, fault="Redis lost with its file", workload="W1")
+@cell(6, fault="Redis lost with its file", workload="W1", sizes=("full", "long"))
 async def redis_lost(torture: Torture, size: Size) -> None:
     """The same by a machine that does not come back: an empty one takes its place."""
     async with open_stage(torture, size, within=5.0, losing=["lose redis"]) as stage:
@@ -71,7 +71,7 @@ async def _rebuilds(stage: Stage) -> None:
     )
 
 
-@cell(7, fault="the end of Redis' file cut off", workload="W1")
+@cell(7, fault="the end of Redis' file cut off", workload="W1", sizes=("full", "long"))
 async def redis_rolled_back(torture: Torture, size: Size) -> None:
     """It comes back as it was before: no version is given twice, no token of then is good now."""
     async with open_stage(torture, size, within=5.0, losing=["cut redis' file"]) as stage:
@@ -81,7 +81,12 @@ async def redis_rolled_back(torture: Torture, size: Size) -> None:
             await stage.sale()
 
 
-@cell(8, fault="a replica that lags is promoted, and the old master stays writable", workload="W1")
+@cell(
+    8,
+    fault="a replica that lags is promoted, and the old master stays writable",
+    workload="W1",
+    sizes=("full", "long"),
+)
 async def replica_promoted(torture: Torture, size: Size) -> None:
     """What the replica had not read is gone; whoever talks to the old master changes nothing that counts."""
     password = secrets.token_hex(16)
@@ -123,7 +128,12 @@ async def redis_frozen(torture: Torture, size: Size) -> None:
     )
 
 
-@cell(10, fault="pub/sub connections killed each second, and a subscriber that stalls", workload="W1")
+@cell(
+    10,
+    fault="pub/sub connections killed each second, and a subscriber that stalls",
+    workload="W1",
+    sizes=("full", "long"),
+)
 async def subscribers_killed(torture: Torture, size: Size) -> None:
     """What pub/sub has lost is noticed by its versions, and repaired before anyone sees it."""
     async with open_stage(torture, size) as stage:

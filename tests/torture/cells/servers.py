@@ -22,7 +22,7 @@ async def one_server_killed(torture: Torture, size: Size) -> None:
             await stage.sale()
 
 
-@cell(3, fault="kill -9 of all servers at once", workload="W1")
+@cell(3, fault="kill -9 of all servers at once", workload="W1", sizes=("full", "long"))
 async def all_servers_killed(torture: Torture, size: Size) -> None:
     """Nobody is left to ask for a while; what was held is held when they are back."""
     async with open_stage(torture, size, within=5.0) as stage:
@@ -32,7 +32,7 @@ async def all_servers_killed(torture: Torture, size: Size) -> None:
             await stage.sale()
 
 
-@cell(4, fault="SIGSTOP of one server for longer than a hold lasts", workload="W1")
+@cell(4, fault="SIGSTOP of one server for longer than a hold lasts", workload="W1", sizes=("full", "long"))
 async def one_server_frozen(torture: Torture, size: Size) -> None:
     """It wakes up believing that it is earlier than it is, and may not act on it."""
     async with open_stage(torture, size, hall={"hold_seconds": 4}) as stage:

@@ -20,7 +20,7 @@ GROWTH = 0.10
 """What may come of caches that fill; a leak of an hour is more than that."""
 
 
-@cell(38, fault="one of everything, at random", workload="W7")
+@cell(38, fault="one of everything, at random", workload="W7", sizes=("full", "long"))
 async def everything_at_random(torture: Torture, size: Size) -> None:
     """Servers, Redis, its subscribers and PostgreSQL's connections: whatever the seed's chance falls on."""
     losing = ["flush redis", "lose redis", "kill redis"]
