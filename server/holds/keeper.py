@@ -55,6 +55,10 @@ class Keeper:
         if not is_read:
             self.liveness.look_up(session)
 
+    async def session_lives(self, session: str, resources: Iterable[str]) -> None:
+        """Before what a session has in these resources is read to be shown: Redis hears that it is alive."""
+        await self.liveness.tell_now(session, resources)
+
     def session_holds(self, session: str, resources: Iterable[str]) -> None:
         """Where a session that said hello holds anything: it was read for its welcome."""
         self.liveness.found(session, resources)

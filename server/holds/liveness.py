@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
+from server.errors import Unavailable
 from server.holds.attendance import Attendance
 from server.holds.service import Holds
 
@@ -20,6 +21,8 @@ class Liveness:
         self._noted: set[str] = set()
         self._telling: set[str] = set()
         self._unread: set[str] = set()
+        self._returned: set[str] = set()
+        self._welcoming: asyncio.Task[None] | None = None
         self.awake = asyncio.Event()
 
     def look_up(self, session: str) -> None:
@@ -29,10 +32,26 @@ class Liveness:
 
     def found(self, session: str, resources: Iterable[str]) -> None:
         """Where the session holds anything has been read; if nowhere, there is nothing to tell."""
-        self._attendance.learn(session, resources)
         self._unread.discard(session)
-        if self._attendance.resources_of(session):
+        if self._attendance.learn(session, resources):
             self.note(session)
+
+    async def tell_now(self, session: str, resources: Iterable[str]) -> None:
+        """Tell Redis that the session is alive in these resources, with all who come in the same moment."""
+        self._attendance.learn(session, resources)
+        if self._attendance.resources_of(session):
+            self._returned.add(session)
+            if self._welcoming is None:
+                self._welcoming = asyncio.create_task(self._tell_returned(), name="liveness of returns")
+            await asyncio.shield(self._welcoming)
+
+    async def _tell_returned(self) -> None:
+        returned, self._returned, self._welcoming = sorted(self._returned), set(), None
+        try:
+            await self._renew(filter(self._attendance.is_here, returned))
+        except Unavailable:  # of whoever is on that server, and after an outage no liveness ends anything
+            self._noted.update(returned)
+            self.awake.set()
 
     def note(self, session: str) -> None:
         """Something of the session changed here that Redis does not know yet."""

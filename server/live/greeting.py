@@ -154,13 +154,16 @@ async def _welcome(
 ) -> None:
     """The session as it stands. Changes that came while it was read are read again, so none is missed.
 
-    `listing` is its index, if that was read already; what was missed is counted since.
+    `listing` is its index, if that was read already; what was missed is counted since. Redis hears that the
+    session is alive before its holds are read: none that is shown ends because nobody had said so.
     """
     live = parts.live
     session = live.table.session(tab.caller.session)
     for _ in range(WELCOME_TRIES):
         if listing is None:
             tab.missed = 0
+            listing = NOTHING.listing if is_new else await parts.holds.index.read(session.id)
+        await live.alive(tab, {entry.resource for entry in listing.entries})
         standing = NOTHING if is_new else await parts.holds.standing(session.id, listing)
         views = [await live.news.view(hold) for hold in standing.live]
         if not tab.missed:

@@ -39,6 +39,9 @@ class Keeper(Protocol):
     def socket_opened(self, session: str, socket_id: str, *, is_read: bool = False) -> None:
         """A socket said `hello`; `is_read` if its session is new, or `session_holds` follows."""
 
+    async def session_lives(self, session: str, resources: Iterable[str]) -> None:
+        """Tell Redis now that it is alive, where it may hold anything."""
+
     def session_holds(self, session: str, resources: Iterable[str]) -> None:
         """Where it holds anything, as read for its welcome."""
 
@@ -173,6 +176,10 @@ class LiveSessions:
     def opened(self, tab: Tab) -> None:
         """The tab's session is alive; where it holds anything is said by `found`, unless it is new."""
         self._keeper.socket_opened(tab.caller.session, tab.id, is_read=True)
+
+    async def alive(self, tab: Tab, resources: Iterable[str]) -> None:
+        """Redis knows from here on that the tab's session is alive, where it may hold anything."""
+        await self._keeper.session_lives(tab.caller.session, resources)
 
     def found(self, tab: Tab, resources: Iterable[str]) -> None:
         """Where the tab's session holds anything."""

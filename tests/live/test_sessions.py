@@ -426,3 +426,32 @@ async def test_a_new_session_is_greeted_without_asking_redis(
         await house.parts.keeper.flush()
         assert welcome["holds"] == []
         assert asked == []
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_who_comes_back_as_their_liveness_runs_out_keeps_what_they_are_shown(
+    house: House, ann: Buyer, redis: Redis, monkeypatch: pytest.MonkeyPatch, *, together: bool
+) -> None:
+    """Nobody loses a cart to a reload: a sweep that comes right behind the reading ends nothing."""
+    parts, standing = house.parts, house.parts.holds.standing
+    await ann.opens_tab()
+    held = await ann.holds("A-1", resource="hall")
+    monkeypatch.setattr(parts.keeper.sweeper, "sweep", _hears_nothing)
+    monkeypatch.setattr(parts.keeper.sweeper, "expire_due", _hears_nothing)
+    await ann.tab.is_cut_off()
+    await eventually(lambda: not parts.live.table.tabs)
+    await parts.keeper.flush()
+    for process in await redis.hkeys(f"{{hall}}:live:{ann.session}"):
+        await redis.hset(f"{{hall}}:live:{ann.session}", process, 1)
+    await redis.zadd("{hall}:lives", {ann.session: 1})
+
+    async def is_swept_behind(*given: Any) -> Any:
+        found = await standing(*given)
+        await parts.holds.store.expire("hall", liveness=True)
+        return found
+
+    monkeypatch.setattr(parts.holds, "standing", is_swept_behind)
+    monkeypatch.setattr(parts.returns, "serves", together)
+    tab = await ann.opens_tab()
+    assert [each["id"] for each in tab.welcome["holds"]] == [held["hold"]["id"]]
+    assert [hold.status for hold in (await standing(ann.session)).live] == ["held"]
