@@ -19,6 +19,16 @@ START_MS: Final = 1_800_000_000_000
 # What shipped code logs as an error where nothing of the kind may happen.
 _NEVER: Final = frozenset({"event_dead", "payment_flagged", "refund_came_back", "listing_too_long"})
 
+IDLE_SECONDS: Final = 4.0
+"""What polls finds nothing most of the time: it does so seldomer, as a setting of the product's might say."""
+_POLLING: Final = (
+    "server.bookings.applier",
+    "server.payments.closing",
+    "server.payments.inbox",
+    "server.payments.reconcile",
+    "server.payments.refunds",
+)
+
 
 class Time:
     """Stands in for the module `time` where shipped code reads it itself."""
@@ -85,6 +95,8 @@ def determined(seed: int, loop: SimulatedLoop) -> Iterator[Troubles]:
             stack.enter_context(patch.object(random, "_urandom", chance.randbytes))
             for module in ("server.holds.loading", "server.payments.service"):
                 stack.enter_context(patch(f"{module}.time", time))
+            for module in _POLLING:
+                stack.enter_context(patch(f"{module}.IDLE_SECONDS", IDLE_SECONDS))
             yield troubles
     finally:
         supervisors.removeHandler(deaths)

@@ -20,6 +20,7 @@ Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
 STEPS_AT_MOST = 2_000_000
+_TASKS = asyncio.Task
 
 
 class Deadlock(AssertionError):
@@ -33,7 +34,7 @@ class Endless(AssertionError):
 class Soon:
     """A callback and its context: a Handle without what is for debugging, as thousands are made a second."""
 
-    __slots__ = ("_context", "arguments", "callback", "is_cancelled", "when_due")
+    __slots__ = ("arguments", "callback", "context", "is_cancelled", "when_due")
 
     def __init__(
         self,
@@ -46,10 +47,7 @@ class Soon:
         self.arguments = arguments
         self.when_due = when
         self.is_cancelled = False
-        self._context = context or copy_context()
-
-    def run(self) -> None:
-        self._context.run(self.callback, *self.arguments)
+        self.context = context
 
     def cancel(self) -> None:
         self.is_cancelled = True
@@ -89,7 +87,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         *args: *Arguments,
         context: Context | None = None,
     ) -> "events.Handle":
-        handle = Soon(callback, args, context)
+        handle = Soon(callback, args, copy_context() if context is None else context)
         self._soon.append(handle)
         return cast("events.Handle", handle)
 
@@ -109,10 +107,17 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         *args: *Arguments,
         context: Context | None = None,
     ) -> "events.TimerHandle":
-        handle = Soon(callback, args, context, when)
+        handle = Soon(callback, args, copy_context() if context is None else context, when)
         self._numbers += 1
         heapq.heappush(self._timers, (when, self._draw(), self._numbers, handle))
         return cast("events.TimerHandle", handle)
+
+    def nobodys_at(self, when: float, callback: Callable[[*Arguments], object], *args: *Arguments) -> None:
+        """The same of what no process does: the network, or a server. It costs no context."""
+        self._numbers += 1
+        heapq.heappush(self._timers, (when, self._draw(), self._numbers, Soon(callback, args, None, when)))
+
+    get_debug = staticmethod(bool)  # never; asked for each future, and this is no Python to be run
 
     def run_in_executor(
         self,
@@ -158,14 +163,15 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             if self._steps_left < 0:
                 raise Endless(f"at {self._now:.3f} s")
             for handle in batch:
-                if not handle.is_cancelled:
-                    self._run(handle)
-
-    def _run(self, handle: Soon) -> None:
-        try:
-            handle.run()
-        except Exception as error:  # noqa: BLE001  # a callback's, as asyncio's own handles tell it
-            self.failures.append({"message": f"{handle.callback} failed", "exception": error})
+                if handle.is_cancelled:
+                    continue
+                try:
+                    if handle.context is None:
+                        handle.callback(*handle.arguments)
+                    else:
+                        handle.context.run(handle.callback, *handle.arguments)
+                except Exception as error:  # noqa: BLE001  # a callback's, as asyncio's own handles tell it
+                    self.failures.append({"message": f"{handle.callback} failed", "exception": error})
 
     def _jump(self) -> None:
         """To the next moment at which anything happens, with all that happens then."""
@@ -195,4 +201,4 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
 def _is_step(handle: Soon) -> bool:
     """Whether it is a task's next step, and nobody's plain callback."""
-    return isinstance(getattr(handle.callback, "__self__", None), asyncio.Task)
+    return isinstance(getattr(handle.callback, "__self__", None), _TASKS)

@@ -8,7 +8,9 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
+
+from tests.simulation.loop import SimulatedLoop
 
 Mode = Literal["open", "away", "deaf"]
 Error = Callable[[str], Exception]
@@ -80,7 +82,7 @@ class Link:
 
     def call(self, work: Callable[[], Any]) -> "asyncio.Future[Any]":
         """What `work` answers at the server, or raises there."""
-        loop = asyncio.get_running_loop()
+        loop = _loop()
         answer: asyncio.Future[Any] = loop.create_future()
         if self._is_closed:
             answer.cancel()
@@ -90,7 +92,7 @@ class Link:
             loop.call_later(self._patience, self._give_up, self._generation)
             return answer
         self._arrived = max(self._arrived + 1e-7, loop.time() + self._weather.delay())
-        loop.call_at(self._arrived, self._arrive, self._generation, answer, work)
+        loop.nobodys_at(self._arrived, self._arrive, self._generation, answer, work)
         return answer
 
     def _arrive(self, generation: int, answer: "asyncio.Future[Any]", work: Callable[[], Any]) -> None:
@@ -123,9 +125,9 @@ class Link:
         elif self._weather.breaks_now():
             self.cut()
         else:
-            loop = asyncio.get_running_loop()
+            loop = _loop()
             self._answered = max(self._answered + 1e-7, loop.time() + self._weather.delay())
-            loop.call_at(self._answered, self._answer, generation, answer, found)
+            loop.nobodys_at(self._answered, self._answer, generation, answer, found)
 
     def _answer(self, generation: int, answer: "asyncio.Future[Any]", found: Any) -> None:
         if generation != self._generation:
@@ -173,6 +175,10 @@ class Link:
         """It is nobody's any more."""
         if self in self.server.links:
             self.server.links.remove(self)
+
+
+def _loop() -> SimulatedLoop:
+    return cast("SimulatedLoop", asyncio.get_running_loop())
 
 
 def _outcome(done: "asyncio.Future[Any]") -> Any:

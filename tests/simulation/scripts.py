@@ -316,7 +316,7 @@ def unbook(turn: Turn, _: tuple[bytes, ...]) -> bytes:
         was_booked = known is None or known["status"] == "confirmed"
         epoch, until = turn.live.unbooked.get(name, ("", 0))
         if was_booked and (until <= turn.now or epoch != turn.meta.epoch):
-            turn.live.unbooked[name] = (turn.meta.epoch, turn.now + REMEMBERED)
+            turn.live.unbooked[name] = (given["epoch"], turn.now + REMEMBERED)
             for index, quantity, *_price in each["items"]:
                 turn.change(index, 0, -quantity)
     turn.commit()

@@ -72,7 +72,7 @@ def tell(seed: int) -> Told:
 async def _story(world: World, troubles: Troubles) -> None:
     for name in PROCESSES:
         world.starts(name)
-    think = world.chance.choice((0.3, 0.6, 1.0))
+    think = world.chance.choice((0.2, 0.4, 0.8))
     kind, faults = (Shopper, FAULTS) if world.sells else (Buyer, HOLDS_FAULTS)
     for name in BUYERS:
         world.buyers[name] = kind(world, name, random.Random(f"{name} {world.seed}"), think)

@@ -214,10 +214,16 @@ def open_bookings(tx: Transaction, text: str, patience_ms: str) -> Rows:
         found[UUID(new["id"])] = new["lines"]
     slots, room = yield from _write(tx, found)
     return [
-        {"booking_id": booking, "is_there": room, **slots[pair]}
+        {"booking_id": booking, "is_there": room, **_named(slots[pair])}
         for booking, items in found.items()
         for pair in dict.fromkeys((item["resource"], item["index"]) for item in items)
     ]
+
+
+def _named(slot: Row) -> Row:
+    """As the query calls its columns."""
+    names = {"resource_id": "resource", "id": "slot_id", "label": "slot_label"}
+    return {names.get(name, name): value for name, value in slot.items()}
 
 
 def _typed(name: str, value: Any) -> Any:
@@ -519,6 +525,11 @@ def mark_resource_lines(tx: Transaction, resource: str) -> Rows:
 
 @told
 def tell(tx: Transaction, event: UUID, kind: str, booking: UUID | None, facts: Any) -> Rows:
+    yield from _tell(tx, event, kind, booking, facts)
+    return []
+
+
+def _tell(tx: Transaction, event: UUID, kind: str, booking: UUID | None, facts: Any) -> Rows:
     yield from tx.lock("outbox", event)
     if tx.get("outbox", event) is not None:
         return []
@@ -532,7 +543,7 @@ def tell_all(
 ) -> Rows:
     new: list[Row] = []
     for each in zip(events, kinds, of, facts, strict=True):
-        new += (yield from tell(tx, *each)) or []
+        new += (yield from _tell(tx, *each)) or []
     return new
 
 

@@ -22,8 +22,10 @@ SIMULATED = (bookings, payments)
 class Record(dict[str, Any]):
     """A row as asyncpg gives it: by name or by place, and iterated by its values."""
 
-    def __getitem__(self, key: str | int) -> Any:
-        return list(self.values())[key] if isinstance(key, int) else super().__getitem__(key)
+    def __missing__(self, key: str | int) -> Any:
+        if isinstance(key, int):
+            return list(self.values())[key]
+        raise KeyError(key)
 
     def __iter__(self) -> Any:
         return iter(self.values())
@@ -60,9 +62,14 @@ class Session:
             self._transaction.abort()
             self._transaction = None
 
-    def query(self, text: str, arguments: Sequence[Any]) -> "list[Row] | asyncio.Future[list[Row]]":
+    def query(
+        self, text: str, arguments: Sequence[Any], *, begins: bool
+    ) -> "list[Row] | asyncio.Future[list[Row]]":
         """The rows, or where it has to wait a future of them."""
-        self._stop()
+        if begins:
+            self.begin()
+        else:
+            self._stop()
         if self._is_failed and self._transaction is not None:
             raise asyncpg.InFailedSQLTransactionError("current transaction is aborted")
         self._own = None if self._transaction is not None else Transaction(self._tables)
@@ -151,7 +158,7 @@ class Connection:
         self._session = Session(postgres.tables)
         self._link = Link(postgres, weather, _broken, patience=COMMAND_SECONDS, on_cut=self._cut)
         self._number = number
-        self._is_closed = self._is_in_transaction = False
+        self._is_closed = self._is_in_transaction = self._has_to_begin = False
 
     @property
     def link(self) -> Link:
@@ -162,7 +169,8 @@ class Connection:
         await self._link.call(lambda: None)
 
     async def fetch(self, query: str, *arguments: Any) -> list[Record]:
-        found: list[Row] = await self._ask(lambda: self._session.query(query, arguments))
+        begins, self._has_to_begin = self._has_to_begin, False
+        found: list[Row] = await self._ask(lambda: self._session.query(query, arguments, begins=begins))
         return [Record(row) for row in found]
 
     async def fetchrow(self, query: str, *arguments: Any) -> Record | None:
@@ -171,7 +179,7 @@ class Connection:
 
     async def fetchval(self, query: str, *arguments: Any) -> Any:
         found = await self.fetchrow(query, *arguments)
-        return None if found is None else found[0]
+        return None if found is None else next(iter(found))
 
     async def execute(self, query: str, *arguments: Any, timeout: float | None = None) -> None:  # noqa: ASYNC109, ARG002  # asyncpg's own
         if query == "select 1":
@@ -185,16 +193,19 @@ class Connection:
         return Begun(self)
 
     async def begins(self) -> None:
-        self._is_in_transaction = True
-        await self._ask(self._session.begin)
+        """With its first query: that only BEGIN arrives is as if nothing had."""
+        self._is_in_transaction = self._has_to_begin = True
 
     async def commits(self) -> None:
-        await self._ask(self._session.commit)
-        self._is_in_transaction = False
+        await self._ends(self._session.commit)
 
     async def rolls_back(self) -> None:
-        await self._ask(self._session.ends)
-        self._is_in_transaction = False
+        await self._ends(self._session.ends)
+
+    async def _ends(self, work: Callable[[], None]) -> None:
+        if not self._has_to_begin:
+            await self._ask(work)
+        self._is_in_transaction = self._has_to_begin = False
 
     async def _ask(self, work: Callable[[], Any]) -> Any:
         if self._is_closed:
