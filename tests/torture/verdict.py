@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Final
 
 from server.database.pool import Database
-from tests.torture.checkers import Violation, check_all
+from tests.torture.checkers import check_all
 from tests.torture.checkers.ledger import Intent, Ledger, read_ledger, read_stripe
 from tests.torture.checkers.terms import Terms
 from tests.torture.history import History
@@ -35,31 +35,16 @@ def terms_of(street: Street, losing: frozenset[str] = frozenset()) -> Terms:
     return Terms(grace_ms=grace, late_ms=LATE_MS, losing=losing)
 
 
-KNOWN: Final = (("I6", "was lost"), ("I10", "goes back from version"))
-"""What comes of a Redis that loses what it knew (docs/found-by-torture.md): counted, not condemned."""
-
-
 async def judge(torture: Torture, history: History, street: Street, terms: Terms) -> None:
     """Note every violation, and how much was checked."""
     ledger = await read_ledger(street.database)
     intents = await intents_of(street)
     found = check_all(history, ledger, intents, terms=terms)
-    if terms.losing:
-        found = _without_known(torture, found)
     for violation in found[:MOST]:
         torture.breaks(violation.promise, violation.text, *violation.evidence[:EVIDENCE])
     if len(found) > MOST:
         torture.breaks("and more", f"{len(found)} violations in all")
     _count(torture, history, ledger, intents)
-
-
-def _without_known(torture: Torture, found: list[Violation]) -> list[Violation]:
-    for promise, words in KNOWN:
-        known = [each for each in found if each.promise == promise and words in each.text]
-        if known:
-            torture.figure(f"known: {promise} {words}", str(len(known)), "0", reached=False)
-        found = [each for each in found if each not in known]
-    return found
 
 
 async def intents_of(street: Street) -> list[Intent]:
