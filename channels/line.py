@@ -41,7 +41,8 @@ MESSAGES_AT_ONCE = 64
 """Messages of one socket that are taken before others get their turn on the event loop."""
 
 LAST_WORDS = 1024 * 1024
-"""Bytes that a peer may still send after it broke a rule, so that it can read why it is closed."""
+"""Bytes that a peer may still send once it is being closed, so that it can read why."""
+LEAST_FRAME = 6
 
 _FIRST = {Codec.JSON: 0x80 | TEXT, Codec.MSGPACK: 0x80 | BINARY}
 _PONG = 0x80 | PONG
@@ -74,13 +75,11 @@ class Line(Talker, Socket):
         self.last_received = house.loop.time()
         self._house = house
         self._transport, self._together = transport, house.together
-        self._first = 0
         self._reader: Reader | None = None
         self._paused = transport.get_write_buffer_size() > 0
         self._pinged: bytes | None = None
-        self._deaf = False
         self._closer: asyncio.TimerHandle | None = None
-        self._control_until = 0.0
+        self._first, self._control_until, self._deaf = 0, 0.0, False
         house.connections.add(self)
 
     def begin(self, codec: Codec, knock: Knock) -> None:
@@ -123,11 +122,10 @@ class Line(Talker, Socket):
         self._house.connections.discard(self)
         if self._closer is not None:
             self._closer.cancel()
-            self._closer = None
         self._over(ABNORMAL)
         self._tell_end(clean=False)
         self._deaf = True
-        self._reader = self.write = self.descriptor = None
+        self._closer = self._reader = self.write = self.descriptor = None
 
     def shutdown(self) -> None:
         """The server ends: whoever is still here has stayed through the drain."""
@@ -145,7 +143,7 @@ class Line(Talker, Socket):
         try:
             for _ in range(MESSAGES_AT_ONCE):
                 if self._deaf:
-                    self._hear_out(reader)
+                    self._hear_out(reader.forget())
                     return
                 found = reader.next()
                 if found is None:
@@ -184,6 +182,8 @@ class Line(Talker, Socket):
                 self._hear(data)
             else:
                 self._heard_wrong_kind()
+        else:
+            self._hear_out(LEAST_FRAME + len(payload))
 
     def _hear(self, data: bytes | str) -> None:
         try:
@@ -272,10 +272,10 @@ class Line(Talker, Socket):
         if self._transport.can_write_eof() and not self._transport.is_closing():
             self._transport.write_eof()
         if self._reader is not None:
-            self._hear_out(self._reader)
+            self._hear_out(self._reader.forget())
 
-    def _hear_out(self, reader: Reader) -> None:
-        self._unread += reader.forget()
+    def _hear_out(self, size: int) -> None:
+        self._unread += size
         if self._unread > LAST_WORDS:
             self._transport.abort()
 

@@ -344,6 +344,22 @@ async def test_a_flood_behind_a_broken_rule_is_cut(house: House, monkeypatch: py
     await until(lambda: not house.server.server_state.connections)
 
 
+async def test_a_flood_of_messages_behind_a_close_is_cut(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is whole and right, and costs to be read: what is dropped has its bound here, too."""
+    monkeypatch.setattr(line, "LAST_WORDS", 10_000)
+    monkeypatch.setattr(sockets, "CLOSE_SECONDS", 1_000)
+    async with RawPeer(house.port) as peer:
+        opened = await next_of(house.opened)
+        opened.close(4200, "busy")
+        peer.send(masked(0x1, b"x") * 1_000)
+        await asyncio.sleep(0.05)
+        assert opened in house.server.server_state.connections
+        peer.send(masked(0x1, b"x") * 1_000)
+        await until(lambda: opened not in house.server.server_state.connections)
+
+
 async def test_a_broken_rule_is_told_to_one_that_had_left_answers_unread(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
