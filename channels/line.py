@@ -42,7 +42,7 @@ MESSAGES_AT_ONCE = 64
 
 LAST_WORDS = 1024 * 1024
 """Bytes that a peer may still send once it is being closed, so that it can read why."""
-LEAST_FRAME = 6
+FRAME_WEIGHT = 64  # reading a message costs at least as much as so many bytes that are thrown away
 
 _FIRST = {Codec.JSON: 0x80 | TEXT, Codec.MSGPACK: 0x80 | BINARY}
 _PONG = 0x80 | PONG
@@ -183,7 +183,7 @@ class Line(Talker, Socket):
             else:
                 self._heard_wrong_kind()
         else:
-            self._hear_out(LEAST_FRAME + len(payload))
+            self._hear_out(FRAME_WEIGHT + len(payload))
 
     def _hear(self, data: bytes | str) -> None:
         try:
