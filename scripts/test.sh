@@ -13,7 +13,7 @@ if [ -n "$(find tests/js -name '*.test.*js' 2>/dev/null)" ]; then
 fi
 coverage erase
 failed=0
-if ! coverage run -m pytest -n 2 --dist worksteal "$@"; then
+if ! coverage run -m pytest -n 4 --dist worksteal "$@"; then
     # Machines are shared: what fails beside others has one more try alone. What fails twice is a failure.
     echo "=== once more, alone: the tests named above ==="
     coverage run -m pytest -n 0 --last-failed --last-failed-no-failures none "$@" || failed=1

@@ -186,7 +186,6 @@ BUGS: Final[dict[str, Bug]] = {
     for bug in (
         expiry_without_compare,
         capacity_unchecked,
-        liveness_trusted_at_once,
         sweep_of_the_followed_alone,
         release_untold,
         capture_before_commit,
@@ -201,6 +200,7 @@ RARE: Final[dict[str, Bug]] = {
     for bug in (
         confirm_ignores_ownership,
         left_undone_by_a_crash,
+        liveness_trusted_at_once,
         refunds_taken_back_by_old_answers,
         unwanted_money_forgotten,
     )

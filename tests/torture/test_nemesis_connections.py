@@ -21,7 +21,7 @@ async def test_a_killed_backend_takes_its_connection_along(
     connection = await asyncpg.connect(spare_postgresql.url)
     fault = KillBackend(spare_postgresql.url, roughly=roughly)
     assert str(connection.get_server_pid()) in await fault.strike(CHANCE)
-    with pytest.raises((asyncpg.PostgresError, OSError)):
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InternalClientError, OSError)):
         await connection.fetchval("select 1")
     await fault.heal()
     await until(lambda: serves(spare_postgresql))

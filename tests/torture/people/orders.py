@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -13,6 +13,7 @@ from tests.torture.people.person import Person, insists, new_op
 from tests.torture.people.presence import Json, Refused, of_booking
 
 LOOK_SECONDS: Final = 0.01
+SEEN_SECONDS: Final = 10.0
 
 
 async def leave(people: Sequence[Person], ways: Sequence[str], seconds: float) -> Json:
@@ -24,6 +25,7 @@ async def leave(people: Sequence[Person], ways: Sequence[str], seconds: float) -
     onlooker, *others = people
     seats = {person.name: index for index, person in enumerate(others)}
     await asyncio.gather(*(person.holds((f"A-{seats[person.name]}", 1)) for person in others))
+    await _sees_taken(onlooker, seats.values(), time.monotonic() + SEEN_SECONDS)
     goes = {person.name: ways[place % len(ways)] for place, person in enumerate(others)}
     left: dict[str, float] = {}
     for person in others:
@@ -38,6 +40,13 @@ async def leave(people: Sequence[Person], ways: Sequence[str], seconds: float) -
         else:
             kept[way] += 1
     return {"took": took, "kept": kept}
+
+
+async def _sees_taken(onlooker: Person, seats: Collection[int], until: float) -> None:
+    """Return when the onlooker has heard of all holds: what it never saw taken is not free again."""
+    while onlooker.picture is None or set(onlooker.picture.free) & set(seats):
+        assert time.monotonic() < until, "the onlooker was not told of all holds"
+        await onlooker.waits(LOOK_SECONDS)
 
 
 async def _goes(person: Person, way: str) -> None:
