@@ -96,7 +96,7 @@ class Contest:
         before, used = watchers.stats(), peer.program.cpu()
         began = time.monotonic()
         for number in range(messages):
-            time.sleep(max(0.0, began + number / PACE - time.monotonic()))
+            time.sleep(max(0.0, began + number / PACE - time.monotonic()))  # one turn has this many a second
             peer.publish()
         after = self._settled(watchers)
         spent, took = peer.program.cpu() - used, time.monotonic() - began
