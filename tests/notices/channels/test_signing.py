@@ -10,7 +10,7 @@ from server.notices.channels.signing import new_secret, signed_headers
 from tests.notices.channels.standard_webhooks import Refused, verify
 
 BODY = b'{"test": 2432232314}'
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # the one that the Standard Webhooks specification publishes
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # published by the Standard Webhooks specification
 
 
 def test_the_published_example_comes_out() -> None:
