@@ -28,7 +28,7 @@ BENCHES = {
     "holds": 90,
     "herd": 120,
     "memory": 90,
-    "slow": 100,
+    "slow": 180,
     "expiry": 90,
     "bookings": 90,
     "processes": 90,

@@ -7,32 +7,31 @@ kept alive: hold a seat, book it, pay it in the sandbox, and hear that it is con
 its own, opened beforehand. Redis, PostgreSQL (with fsync) and one `holdfast run`, all real, are on this
 machine, the buyers in a process of their own. That a booking is confirmed they hear on Redis, where sockets
 hear it from.
+
+Then, beside it and in the same servers, the least that this costs anybody (`bench/floor.py`): the same rows
+by pgbench, and as many requests to a uvicorn that does nothing.
 """
 
 import argparse
 import asyncio
-import itertools
-import json
 import os
 import re
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import asyncpg
-import redis.asyncio
 
-from bench import report, rig
+from bench import floor, report, rig
+from bench.paying import HALL, Figures, load, open_sessions
 from scripts.sell_real_hall import holdfast
-from server.bookings.announcer import CHANNEL
 from server.database.pool import Database
 from server.embedded.postgresql import PostgreSQL
 from server.embedded.redis import Redis
@@ -40,9 +39,7 @@ from server.inventory.drafts import ResourceDraft, SlotDraft
 from server.inventory.service import Inventory
 from tests.support.processes import Process
 
-HALL = "hall"
 PRICE = 2500
-PATIENCE = 30.0
 SAMPLED = 0.05
 # Of one statement in twenty PostgreSQL writes down how long it took.
 OPTIONS = {
@@ -50,134 +47,12 @@ OPTIONS = {
     "log_min_duration_sample": "0",
     "log_statement_sample_rate": str(SAMPLED),
 }
+ENOUGH = 600
+"""Bookings of which what they cost at least is measured."""
+
+MAKES = "with patience"
+"""How the statement begins that makes bookings, for as many as wait."""
 _DURATION = re.compile(r"duration: ([0-9.]+) ms  (?:execute|statement|parse|bind)")
-
-
-@dataclass
-class Figures:
-    """What the buyers saw, in seconds."""
-
-    took: float = 0.0
-    routes: dict[str, list[float]] = field(default_factory=dict)
-    whole: list[float] = field(default_factory=list)
-    lost: int = 0
-
-
-class Line:
-    """One connection that is kept alive: a request, then its answer."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    @classmethod
-    async def open(cls, port: int) -> "Line":
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
-
-    async def post(self, path: str, body: object = None, token: str = "") -> dict[str, Any]:
-        """The answer's JSON; an AssertionError with all of it where it is a refusal."""
-        content = b"{}" if body is None else json.dumps(body).encode()
-        bearer = f"Authorization: Bearer {token}\r\n" if token else ""
-        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{bearer}"
-        self._writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
-        answer = (await self._reader.readuntil(b"\r\n\r\n")).decode().lower()
-        length = int(answer.partition("content-length: ")[2].partition("\r\n")[0] or 0)
-        said = await self._reader.readexactly(length)
-        assert answer.split(" ", 2)[1].startswith("2"), f"{path}: {answer}{said!r}"
-        found: dict[str, Any] = json.loads(said)
-        return found
-
-    def close(self) -> None:
-        self._writer.close()
-
-
-class Buyers:
-    """In a process of their own, so that their work delays no answer."""
-
-    def __init__(self, port: int, redis_url: str) -> None:
-        self._port = port
-        self._redis_url = redis_url
-        self._confirmed: dict[str, asyncio.Event] = {}
-        self.figures = Figures(routes={name: [] for name in ("hold", "book", "pay")})
-
-    async def buy(self, sessions: Sequence[str], seats: Iterator[int], rate: float, lines: int) -> None:
-        """Each session buys a seat, so many at once at the most."""
-        async with self._listening(), asyncio.TaskGroup() as everybody:
-            waiting = iter(sessions)
-            began, due = time.perf_counter(), itertools.count()
-            for _ in range(lines):
-                everybody.create_task(
-                    self._keep_buying(waiting, seats, lambda: began + next(due) / rate if rate else 0)
-                )
-        self.figures.took = time.perf_counter() - began
-
-    async def _keep_buying(self, sessions: Iterator[str], seats: Iterator[int], due: Any) -> None:
-        line = await Line.open(self._port)
-        for session in sessions:
-            await asyncio.sleep(max(0.0, due() - time.perf_counter()))
-            await self._buy(line, session, next(seats))
-        line.close()
-
-    async def _buy(self, line: Line, token: str, seat: int) -> None:
-        began = time.perf_counter()
-        wanted = {"resource": HALL, "items": [[f"S-{seat}", 1]]}
-        await self._timed("hold", line.post("/api/holds", wanted, token))
-        customer = {"name": "Ann Example", "email": "ann@example.org"}
-        booked = await self._timed("book", line.post("/api/bookings", {"customer": customer}, token))
-        confirmed = self._confirmed[booked["booking"]["id"]] = asyncio.Event()
-        paying = f"/api/sandbox/payments/{booked['payment']['id']}"
-        await self._timed("pay", line.post(paying, {"outcome": "succeed"}, token))
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await confirmed.wait()
-        except TimeoutError:
-            self.figures.lost += 1
-        self.figures.whole.append(time.perf_counter() - began)
-
-    async def _timed(self, name: str, asked: Any) -> dict[str, Any]:
-        began = time.perf_counter()
-        answer: dict[str, Any] = await asked
-        self.figures.routes[name].append(time.perf_counter() - began)
-        return answer
-
-    @asynccontextmanager
-    async def _listening(self) -> AsyncIterator[None]:
-        async with redis.asyncio.Redis.from_url(self._redis_url) as client, client.pubsub() as heard:
-            await heard.subscribe(CHANNEL)
-            listening = asyncio.create_task(self._listen(heard))
-            yield
-            listening.cancel()
-
-    async def _listen(self, heard: Any) -> None:
-        while True:
-            message = await heard.get_message(ignore_subscribe_messages=True, timeout=1.0)
-            if message is None:
-                continue
-            booking = json.loads(message["data"])["booking"]
-            if booking["status"] == "confirmed" and booking["id"] in self._confirmed:
-                self._confirmed[booking["id"]].set()
-
-
-async def open_sessions(port: int, count: int) -> list[str]:
-    """So many visitors' tokens."""
-
-    async def some(number: int) -> list[str]:
-        line = await Line.open(port)
-        tokens = [(await line.post("/api/sessions"))["token"] for _ in range(number)]
-        line.close()
-        return tokens
-
-    found = await asyncio.gather(*(some(len(range(at, count, 8))) for at in range(8)))
-    return [token for tokens in found for token in tokens]
-
-
-def load(
-    port: int, redis_url: str, sessions: Sequence[str], *, first: int, rate: float, lines: int
-) -> Figures:
-    """All of the buyers; what they saw. They buy the seats from `first` on."""
-    buyers = Buyers(port, redis_url)
-    asyncio.run(buyers.buy(sessions, itertools.count(first), rate, lines))
-    return buyers.figures
 
 
 def cpu_of(pid: int) -> float:
@@ -280,17 +155,57 @@ async def measure(on: Machine, state: Path, options: argparse.Namespace) -> None
         print((state / "server.log").read_text()[-2000:], end="")
     await asking.close()
     show(done, count, used)
+    least = await least_of(on, statements, count)
     result = result_of(done, count, used, confirmed - options.warm)
     times = [
         float(each) for each in _DURATION.findall(on.postgresql.log.read_text(errors="replace")[logged:])
     ]
     p95 = rig.percentile(times, 0.95)
     result.add("a statement of PostgreSQL", f"p95 {p95:.1f} ms", "p95 < 50 ms", reached=p95 < 50)
+    compare(result, least)
     report.finish(result, options)
     print(f"confirmed in PostgreSQL: {confirmed} of {count + options.warm}; not heard of: {done.lost}")
     show_database(
         statements, count, on.postgresql.log.read_text(errors="replace")[logged:], options.statements
     )
+
+
+@dataclass(frozen=True)
+class Least:
+    """Milliseconds of processor for a booking: of PostgreSQL for its rows (None: no pgbench), of uvicorn."""
+
+    rows: float | None
+    at_once: int
+    requests: float
+
+
+async def least_of(on: Machine, statements: Sequence[asyncpg.Record], count: int) -> Least:
+    """What nobody could do with less, of as many bookings at once as there were."""
+    calls = sum(row["calls"] for row in statements if row["query"].startswith(MAKES))
+    at_once = max(1, round(count / calls)) if calls else 1
+    some = min(count, ENOUGH)
+    rows = await floor.rows(
+        on.environment["DATABASE_URL"], count=some, at_once=at_once, cpu=lambda: cpu_of(on.postgresql.pid)
+    )
+    requests = await floor.requests(some)
+    return Least(None if rows is None else 1000 * rows, at_once, 1000 * requests / some)
+
+
+def compare(result: report.Result, least: Least) -> None:
+    """What of it is the rows' and the requests' own."""
+    if least.rows is not None:
+        said = f"PostgreSQL {least.rows:.1f} ms"
+        note = f"no reading, as many bookings at once as ours had, {least.at_once}"
+        result.add("the same rows and commits, by pgbench", said, note=note)
+    said = f"server {least.requests:.2f} ms"
+    result.add(
+        "three requests to a uvicorn that does nothing", said, note="with Starlette; no Redis, no PostgreSQL"
+    )
+    result.facts |= {
+        "floor_rows_ms": least.rows,
+        "floor_requests_ms": least.requests,
+        "at_once": least.at_once,
+    }
 
 
 def unit() -> float:

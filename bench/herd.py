@@ -8,21 +8,28 @@ which it began, while seats go on changing; with `--tokens` each to its own sess
 about. One is back with its first frame of the map, and right if in the end its map, worked out from the
 frames it got before and after, is that of a fresh snapshot. Redis' commands and transactions of PostgreSQL
 are those that their own statistics count.
+
+Beside it stands the limit of a join: a program in C that accepts, answers and sends as many bytes, and does
+nothing else (bench/c/welcome.c).
 """
 
 import asyncio
+import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 from redis import Redis
 
 from bench import report, rig, viewers
+from bench.compiler import compiled
 from bench.rig import Holdfast, Stand
 from bench.sale import Sale
 from bench.viewers import Story
-from bench.watchers import OPENED, STARTED, Watchers, watching
+from bench.watchers import OPENED, STARTED, Watchers, server_frame, watching
+from tests.support.processes import free_port
 
 COMMAND = "make bench-herd"
 JOINS_GOAL, SNAPSHOT_GOAL, BACK_GOAL = 5000, 20 * 1024, 5.0
@@ -84,6 +91,43 @@ def joining(watchers: Watchers, server: Holdfast, result: report.Result, number:
     result.add("the watchers' own cost", own)
     result.facts |= {"joins_per_second_of_cpu": rate, "snapshot_bytes": wire, "join_seconds": took}
     return story
+
+
+def limit(story: Story, number: int) -> float:
+    """Seconds of processor for a join where nothing is done but what the kernel has to."""
+    sizes = [story.log.frames[frame].wire for frame, _ in story.log.events[0] if frame > 0]
+    rig.say(f"{number} viewers join a program in C")
+    with tempfile.TemporaryDirectory(prefix="holdfast-limit-") as folder:
+        answer, port = Path(folder) / "answer", free_port()
+        answer.write_bytes(b"".join(map(server_frame, sizes[: viewers.JOINED])))
+        command = [str(compiled("welcome")), str(port), str(answer)]
+        program = rig.Program(command, core=rig.SERVER_CORE, log=Path(folder) / "log")
+        try:
+            return _joins_cost(program, port, number)
+        finally:
+            program.stop()
+
+
+def _joins_cost(program: rig.Program, port: int, number: int) -> float:
+    with watching(port, viewers.request(port, deflate=True)) as watchers:
+        watchers.says(viewers.joins("hall"))
+        deadline = time.monotonic() + rig.START_SECONDS
+        while not watchers.stats().open and time.monotonic() < deadline:
+            watchers.opens(1, first=number)  # until it listens
+            watchers.wait(viewers.JOINED, 1)
+        used = program.cpu()
+        watchers.opens(number)
+        joined = watchers.wait(viewers.JOINED, 60)
+        return (program.cpu() - used) / max(1, joined.open - 1)
+
+
+def told_of_limit(result: report.Result, seconds: float) -> None:
+    """Its row in the table."""
+    text = f"{1 / seconds:,.0f}/s a core"
+    result.add(
+        "the same of a program in C that sends as many bytes", text, note=f"{1e6 * seconds:.0f} µs each"
+    )
+    result.facts["limit_seconds"] = seconds
 
 
 @dataclass
@@ -159,6 +203,7 @@ def main() -> None:
             watchers.opens(1, first=number + 1)
             last = watchers.wait(viewers.JOINED, 20)
             story = viewers.story(watchers.story())
+    told_of_limit(result, limit(first, number))
     fresh = story.replica(number + 1)
     wrong = story.wrong(range(number), fresh, start)
     back = backs(story, number, found.dropped)

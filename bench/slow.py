@@ -3,8 +3,10 @@
     .venv/bin/python -m bench.slow --viewers 1000 --seconds 30
 
 One in twenty reads nothing at all, one in twenty a byte a second, while seats change; then all read on.
-The others' time from command to frame is compared with that of a stretch before, in which everybody read. A
-slow one is right again when it has a version at which some other stood when it began to read.
+The others' time from command to frame is compared with that of stretches before and after, in which everybody
+reads: p99 of each WINDOW seconds, and the median of these, for one moment at which the machine does something
+else decides the p99 of half a minute. A slow one is right again when it has a version at which some other
+stood when it began to read.
 """
 
 import argparse
@@ -20,6 +22,7 @@ from bench.watchers import watching
 COMMAND = "make bench-slow"
 SHARE = 0.05
 SAMPLED = 100
+WINDOW = 5.0
 WITHIN, RIGHT_GOAL, MEMORY_GOAL = 1.2, 2.0, 16e6
 
 
@@ -55,13 +58,33 @@ class Run:
     began: float
     slowed: float
     resumed: float
+    calm: float
+    ended: float
     resident: int
     peak: int
     lost: int
+    cpu: list[float]
+
+    def of_a_frame(self, watchers: range, *stretches: int) -> float:
+        """Microseconds of the server, for all it does, by the frames that these got in these stretches."""
+        marks = [self.began, self.slowed, self.resumed, self.calm, self.ended]
+        times = [when for each in watchers for _, when in self.story.log.events.get(each, ())]
+        frames = sum(marks[each] <= when < marks[each + 1] for each in stretches for when in times)
+        return 1e6 * sum(self.cpu[each + 1] - self.cpu[each] for each in stretches) / max(1, frames)
+
+    def p99(self, watchers: range, *stretches: tuple[float, float]) -> float:
+        """What is typical for a window of these stretches, in milliseconds."""
+        found = []
+        for since, until in stretches:
+            windows = max(1, round((until - since) / WINDOW))
+            for number in range(windows):
+                begin, end = (since + (until - since) * at / windows for at in (number, number + 1))
+                found.append(rig.percentile(self.sale.seen(self.story, watchers, begin, end).took, 0.99))
+        return rig.median(found)
 
 
 def run(stand: Stand, options: argparse.Namespace, each: int) -> Run:
-    """A stretch in which all read, one in which the first `each` read nothing and as many a byte a second."""
+    """All read, then the first `each` read nothing and as many a byte a second, then all read again."""
     with stand.holdfast() as server, watching(server.port, viewers.request(server.port)) as watchers:
         watchers.says(viewers.joins("hall"))
         watchers.logs(True)
@@ -71,22 +94,29 @@ def run(stand: Stand, options: argparse.Namespace, each: int) -> Run:
         sale.opens()
         rig.say(f"{options.viewers} viewers, all of them read")
         sale.runs(options.changes, min(2, options.seconds))
-        began, resident = time.time(), server.resident()
+        began, resident, cpu = time.time(), server.resident(), [server.cpu()]
         sale.runs(options.changes, options.seconds / 2)
         rig.say(f"{each} read nothing, {each} a byte a second, for {options.seconds:.0f} s")
         slowed = time.time()
+        cpu.append(server.cpu())
         watchers.pause(0, each)
         watchers.trickle(each, each)
         sale.runs(options.changes, options.seconds)
         resumed, peak = time.time(), server.resident()
+        cpu.append(server.cpu())
         watchers.resume(0, 2 * each)
         rig.say("all of them read on")
-        sale.runs(options.changes, 3)
+        sale.runs(options.changes, min(3, options.seconds))
+        calm = time.time()
+        cpu.append(server.cpu())
+        sale.runs(options.changes, options.seconds / 2)
+        ended = time.time()
+        cpu.append(server.cpu())
         watchers.settles()
         watchers.opens(1, first=options.viewers)
         stats = watchers.wait(viewers.JOINED, 20)
         story = viewers.story(watchers.story())
-    return Run(story, sale, began, slowed, resumed, resident, peak, stats.lost)
+    return Run(story, sale, began, slowed, resumed, calm, ended, resident, peak, stats.lost, cpu)
 
 
 def result_of(found: Run, options: argparse.Namespace, each: int) -> report.Result:
@@ -95,8 +125,8 @@ def result_of(found: Run, options: argparse.Namespace, each: int) -> report.Resu
     number, story = options.viewers, found.story
     wrong = story.wrong(range(number), story.replica(number))
     others = range(2 * each, number, max(1, (number - 2 * each) // SAMPLED))
-    alone = rig.percentile(found.sale.seen(story, others, found.began, found.slowed).took, 0.99)
-    beside = rig.percentile(found.sale.seen(story, others, found.slowed, found.resumed).took, 0.99)
+    alone = found.p99(others, (found.began, found.slowed), (found.calm, found.ended))
+    beside = found.p99(others, (found.slowed, found.resumed))
     newest = version_at(story, others, found.resumed)
     silent = max(right_after(story, range(each), found.resumed, newest))
     dripping = max(right_after(story, range(each, 2 * each), found.resumed, newest))
@@ -107,6 +137,12 @@ def result_of(found: Run, options: argparse.Namespace, each: int) -> report.Resu
         f"≤ {WITHIN} of it",
         reached=ratio <= WITHIN,
         note=f"{options.changes:,} changes/s for {options.seconds:.0f} s",
+    )
+    reading = range(2 * each, number)
+    costs = found.of_a_frame(reading, 1), found.of_a_frame(reading, 0, 3)
+    result.add(
+        "the server's processor for each frame of the others",
+        f"{costs[0]:.1f} µs, {costs[0] / costs[1]:.2f} of {costs[1]:.1f} µs without them",
     )
     result.add(
         "the server's memory meanwhile",
@@ -125,7 +161,7 @@ def result_of(found: Run, options: argparse.Namespace, each: int) -> report.Resu
     result.add("viewers right in the end", f"{right:,} of {number:,}", "all", reached=not wrong)
     result.facts = {
         "alone_p99_ms": alone, "beside_p99_ms": beside, "grown_bytes": grown, "right_seconds": slowest,
-        "wrong": len(wrong), "lost": found.lost,
+        "wrong": len(wrong), "lost": found.lost, "frame_us": costs,
     }  # fmt: skip
     return result
 

@@ -81,6 +81,13 @@ def client_frame(payload: bytes, opcode: int = 2) -> bytes:
     return bytes((0x80 | opcode,)) + length + bytes(4) + payload
 
 
+def server_frame(size: int) -> bytes:
+    """A whole frame of a server that has so many bytes with its head; there is none of 128 or 129."""
+    payload = size - (2 if size < 130 else 4)
+    length = bytes((payload,)) if payload < 126 else b"\x7e" + payload.to_bytes(2, "big")
+    return b"\x82" + length + bytes(payload)
+
+
 class Watchers:
     """One such process; watchers are known by number. Use `watching`."""
 

@@ -10,9 +10,9 @@ this relies on is checked at start by fit.py.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 from channels import handshake
 from channels import socket as sockets
@@ -25,9 +25,6 @@ from channels.together import Together
 
 ASK_SECONDS = 10.0
 """How long it may take to ask others about a handshake, before its connection is cut."""
-
-Accept = Callable[[handshake.Request], bytes]
-"""Holds a request to the rules; raises BadHandshake."""
 
 _log = logging.getLogger("holdfast.socket")
 
@@ -49,7 +46,7 @@ class Lines:
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> "Arrival":
         """As uvicorn calls a protocol class."""
-        return Arrival(self.house(server_state), self.path, (config, server_state, app_state))
+        return Arrival(self.house(server_state), (config, server_state, app_state))
 
     def house(self, server_state: Any) -> House:
         """The house of this running server."""
@@ -58,9 +55,10 @@ class Lines:
             self._state = server_state
             self._house = House(
                 self._door,
+                self.path,
                 loop,
                 server_state.connections,
-                server_state.tasks,
+                Deadlines(loop),
                 Deadlines(loop),
                 Together(),
             )
@@ -70,13 +68,12 @@ class Lines:
 class Arrival(asyncio.Protocol):
     """One connection until its handshake is decided; `made_with` is what uvicorn made it with."""
 
-    __slots__ = ("_asked", "_closer", "_house", "_made_with", "_next", "_path", "_transport")
+    __slots__ = ("_asked", "_closer", "_house", "_made_with", "_next", "_transport")
 
     _transport: asyncio.Transport
 
-    def __init__(self, house: House, path: str, made_with: tuple[Any, Any, dict[str, Any]]) -> None:
+    def __init__(self, house: House, made_with: tuple[Any, Any, dict[str, Any]]) -> None:
         self._house = house
-        self._path = path
         self._made_with = made_with
         self._asked = False
         self._next: asyncio.Protocol | None = None
@@ -86,7 +83,7 @@ class Arrival(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection exists already; its request comes next."""
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = transport  # type: ignore[assignment]  # of a connection
         self._house.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -96,7 +93,7 @@ class Arrival(asyncio.Protocol):
         elif not self._asked:
             self._asked = True
             request = handshake.read_head(data)
-            if request.path == self._path:
+            if request.path == self._house.path:
                 self._shake(request)
             else:
                 self._let_uvicorn(data)
@@ -117,6 +114,7 @@ class Arrival(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The peer went before it had its answer, or was refused."""
         self._house.connections.discard(self)
+        self._house.asked.discard(self)
         self._never_cut()
         if self._next is not None:
             self._next.connection_lost(exc)
@@ -142,30 +140,39 @@ class Arrival(asyncio.Protocol):
         self._next = to
         self._house.loop.call_soon(self._transport.set_protocol, to)
 
-    def _shake(self, request: handshake.Request, accept: Accept = handshake.accept) -> None:
+    def _shake(self, request: handshake.Request) -> None:
         try:
-            accepted = accept(request)
+            accepted = handshake.accept(request)
         except handshake.BadHandshake as error:
             headers = [(b"content-type", b"text/plain; charset=utf-8")]
             if error.header is not None:
                 headers.append(error.header)
             self._refuse(Denial(error.status, headers, f"{error}\n".encode()))
-            return
+        else:
+            self._meet(request, request.value(b"cookie"), accepted)
+
+    def _meet(self, request: handshake.Request, cookie: str, accepted: bytes) -> None:
+        """It is a handshake; `accepted` proves that its key was read."""
         peer = self._transport.get_extra_info("peername")
-        knock = Knock(request, peer[0] if isinstance(peer, tuple | list) else None, below_asgi=True)
+        host = peer[0] if isinstance(peer, tuple) else None
+        knock = Knock(request, cookie, host, below_asgi=True)
         if self._house.door.waits:
-            self._cut_later(ASK_SECONDS)
-            task = self._house.loop.create_task(self._ask(knock, accepted))
-            self._house.tasks.add(task)
-            task.add_done_callback(self._house.tasks.discard)
+            self._house.asked.add(self, ASK_SECONDS)
+            asked = self._house.door.counts(knock)
+            asked.add_done_callback(partial(self._counted, knock, accepted))
         else:
             self._admit(knock, accepted)
 
-    async def _ask(self, knock: Knock, accepted: bytes) -> None:
+    def overdue(self) -> None:
+        """It said nothing, or others don't say in time whether it may come."""
+        self._transport.abort()
+
+    def _counted(self, knock: Knock, accepted: bytes, asked: "asyncio.Future[float]") -> None:
+        self._house.asked.discard(self)
         try:
-            denial = await self._house.door.counts(knock)
-            if denial is not None:
-                self._refuse(denial)
+            wait = asked.result()
+            if wait:
+                self._refuse(self._house.door.too_many(knock, wait))
             else:
                 self._admit(knock, accepted)
         except Exception:  # noqa: BLE001 - whatever it was, the connection must not stay open and mute
@@ -182,29 +189,22 @@ class Arrival(asyncio.Protocol):
         if isinstance(admitted, Denial):
             self._refuse(admitted)
             return
-        deflated = handshake.deflates(knock.request)
-        self._transport.write(
-            handshake.switching(accepted, admitted.value.encode(), deflated=deflated, more=self._headers)
-        )
-        line = Line(self._house, self._transport, deflates=deflated)
+        deflates = knock.request.deflates
+        self._transport.write(handshake.switching(accepted, admitted.subprotocol, deflated=deflates))
+        line = Line(self._house, self._transport, deflates=deflates)
         self._hand_over(line)
         line.begin(admitted, knock)
 
     def _refuse(self, denial: Denial) -> None:
         if self._transport.is_closing():
             return
-        headers = [*denial.headers, *self._headers]
+        dated: list[tuple[bytes, bytes]] = self._made_with[1].default_headers  # as uvicorn's answers
+        headers = [*denial.headers, *dated]
         if not any(name == b"content-length" for name, _ in headers):
             headers.append((b"content-length", str(len(denial.body)).encode()))
         self._transport.write(handshake.refusal(denial.status, headers, denial.body))
         self._transport.close()
         self._cut_later()
-
-    @property
-    def _headers(self) -> list[tuple[bytes, bytes]]:
-        """What uvicorn adds to every answer: the date."""
-        headers: list[tuple[bytes, bytes]] = self._made_with[1].default_headers
-        return headers
 
     def _cut_later(self, seconds: float | None = None) -> None:
         """In so many seconds from now, whatever was said before."""

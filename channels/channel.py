@@ -6,7 +6,8 @@ lags behind is caught up alone, by one merged delta that others at the same vers
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from channels.codec import Codec, Frame, frame
 from channels.protocol import ServerMessage
@@ -52,9 +53,9 @@ class Variant(NamedTuple):
     direct: bool
 
     @classmethod
-    def of(cls, subscriber: Subscriber) -> Self:
+    def of(cls, subscriber: Subscriber) -> "Variant":
         """How this subscriber takes frames."""
-        return cls(subscriber.codec, subscriber.deflates, subscriber.write is not None)
+        return _variant(subscriber.codec, subscriber.deflates, subscriber.write is not None)
 
     def parcel(self, frames: Frames) -> Any:
         """What is given to `Subscription.send`, the same for all of this variant."""
@@ -62,6 +63,9 @@ class Variant(NamedTuple):
         if not self.direct:
             return made
         return made.deflated_wire if self.deflates else made.wire
+
+
+_variant = cache(Variant)
 
 
 class Subscription:

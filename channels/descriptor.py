@@ -13,21 +13,28 @@ from contextlib import suppress
 HIGH_WATER = 32 * 1024
 """With TLS, where a transport counts what it encrypts: unsent bytes at which a peer counts as not reading."""
 
+NO_DESCRIPTOR = -1
+"""Stands for none: the kernel takes nothing there (EBADF)."""
+
 NOT_SENT_LOW_WATER = 16 * 1024
 """What the kernel takes before it is sent: little, for what waits there is old on arrival."""
 
 
-def narrow(transport: asyncio.Transport) -> int | None:
-    """Let little wait in the transport and in the kernel; the descriptor to write to, None with TLS.
+def keep_little(listener: socket.socket) -> None:
+    """Let little wait in the kernel for whoever comes to this socket: its connections inherit that."""
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        with suppress(OSError):  # a Unix socket has no such option
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER)
+
+
+def narrow(transport: asyncio.Transport) -> int:
+    """Let little wait in the transport; the descriptor to write to, NO_DESCRIPTOR with TLS.
 
     It stays this connection's own until the transport's protocol has heard `connection_lost`.
     """
     connection = transport.get_extra_info("socket")
-    encrypts = transport.get_extra_info("sslcontext") is not None
-    transport.set_write_buffer_limits(high=HIGH_WATER if encrypts or connection is None else 0)
-    if connection is None:
-        return None
-    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        with suppress(OSError):  # a Unix socket has no such option
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER)
-    return None if encrypts else int(connection.fileno())
+    if connection is None or transport.get_extra_info("sslcontext") is not None:
+        transport.set_write_buffer_limits(HIGH_WATER)
+        return NO_DESCRIPTOR
+    transport.set_write_buffer_limits(0)
+    return int(connection.fileno())

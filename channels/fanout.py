@@ -6,13 +6,13 @@ to keep sending below its share of a core: between 20 and 500 ms, by what the la
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from channels.channel import GONE, Broadcast, Channel, Frames, Group, Subscription
 from channels.frames import INTERNAL
+from channels.sender import Sender
 from channels.source import Subscriber
 
 SHORTEST_TICK = 0.020
@@ -27,7 +27,10 @@ RETRY_SECONDS = 1.0
 """After how long a channel whose sending failed is sent again."""
 
 YIELD_EVERY = 512
-"""How many followers are served before others get their turn on the event loop."""
+"""How many followers are served before it is seen whether others are to get their turn on the event loop."""
+
+TURN_SECONDS = 0.020
+"""How long sending goes on before they do: a turn may be hundreds of commands, for which the rest waits."""
 
 _NEVER = GONE + 1
 """A version that nobody has, not even who is gone."""
@@ -43,11 +46,15 @@ def next_tick(cost: float) -> float:
 class Fanout:
     """Sends. `broken(subscriber)` is told of one whose push failed; times are seconds of `clock`."""
 
-    def __init__(self, clock: Callable[[], float], broken: Callable[[Subscriber], None]) -> None:
+    def __init__(
+        self, clock: Callable[[], float], broken: Callable[[Subscriber], None], sender: Sender
+    ) -> None:
         self._clock = clock
         self._broken = broken
+        self._sender = sender
         self._dirty: dict[Channel, None] = {}
         self._marked = asyncio.Event()
+        self._turned = 0.0
         self.tick = SHORTEST_TICK
         self.frames_sent = 0
 
@@ -67,6 +74,7 @@ class Fanout:
     async def send_news(self) -> float:
         """Send what changed since the last time; answers the seconds of work it took."""
         self._marked.clear()
+        self._turned = time.perf_counter()
         dirty, self._dirty = self._dirty, {}
         cost = 0.0
         for channel in dirty:
@@ -113,11 +121,17 @@ class Fanout:
                 if group.replica is not replica:
                     break
                 self._serve(members[begin : begin + YIELD_EVERY], news, parcel)
-                if begin + YIELD_EVERY <= len(members):
-                    before = time.perf_counter()
-                    await asyncio.sleep(0)
-                    away += time.perf_counter() - before
+                away += await self._let_others_work()
         return time.perf_counter() - started - away
+
+    async def _let_others_work(self) -> float:
+        """For a turn of the event loop, if sending has gone on for long; how many seconds they took."""
+        before = time.perf_counter()
+        if before - self._turned < TURN_SECONDS:
+            return 0.0
+        await asyncio.sleep(0)
+        self._turned = time.perf_counter()
+        return self._turned - before
 
     def _serve(self, members: Sequence[Subscription], news: Broadcast | None, parcel: Any) -> None:
         """Give the parcel to those it is for, if they are ready, and catch up those who lag.
@@ -130,10 +144,10 @@ class Fanout:
             for each in members
             if (each.version is start or start <= each.version <= last) and each.subscriber.ready
         ]
-        for each in served:
-            each.version = to
         if served:
             (self._write if served[0].variant.direct else self._give)(served, parcel)
+        for each in served:  # now, so that whoever was not served lags, and is seen to by the next tick
+            each.version = to
         if len(served) < len(members):
             for each in members:
                 if each.version is not to and each.lags:
@@ -145,15 +159,9 @@ class Fanout:
 
         What a descriptor does not take, or refuses, its transport is given, and sees to it as to its own.
         """
-        size, write = len(wire), os.write
         descriptors = [each.subscriber.descriptor for each in served]
-        for place, descriptor in enumerate(descriptors):  # whose they are has left the caches by then
-            try:
-                sent = 0 if descriptor is None else write(descriptor, wire)
-            except OSError:
-                sent = 0
-            if sent != size:
-                self._give((served[place],), memoryview(wire)[sent:] if sent else wire)
+        for place, rest in self._sender.send(descriptors, wire):
+            self._give((served[place],), rest)
 
     def _give(self, served: Sequence[Subscription], parcel: Any) -> None:
         for each in served:

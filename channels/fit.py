@@ -58,8 +58,8 @@ def problems() -> list[str]:
 def _problems_inside() -> list[str]:
     found = []
     state: Any = ServerState()
-    if not isinstance(state.connections, set) or not isinstance(state.tasks, set):
-        found.append("uvicorn's ServerState has other connections or tasks")
+    if not isinstance(state.connections, set):
+        found.append("uvicorn's ServerState has other connections")
     if not isinstance(state.default_headers, list):
         found.append("uvicorn's ServerState has no default_headers")
     upgrade = inspect.getsource(HttpToolsProtocol.handle_websocket_upgrade)

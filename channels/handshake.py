@@ -2,11 +2,10 @@
 
 import binascii
 import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -16,17 +15,11 @@ DEFLATE: Final = b"permessage-deflate"
 AGREED: Final = b"permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 """The one form of RFC 7692 that is spoken: no frame depends on another, so frames can be shared."""
 
-MAX_PLAIN_BYTES: Final = 8192
-"""Bytes of a head above which only a whole parser reads it."""
-
-_LINE: Final = rb"([!#-'*+.^_`|~0-9A-Za-z-]++):[ \t]*+([\t -~\x80-\xff]*+)\r\n"
-_header_lines: Final = re.compile(_LINE).findall
-_NOT_PLAIN: Final = frozenset({b"content-length", b"transfer-encoding", b"expect"})
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _SHA1: Final = hashlib.sha1(usedforsecurity=False)
 _SWITCHING: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
-    b"sec-websocket-accept: %b\r\nsec-websocket-protocol: %b\r\n%b%b\r\n"
+    b"sec-websocket-protocol: %b\r\n%bsec-websocket-accept: "
 )
 _EXTENSION: Final = b"sec-websocket-extensions: " + AGREED + b"\r\n"
 _FLAGS: Final = frozenset({b"server_no_context_takeover", b"client_no_context_takeover"})
@@ -43,9 +36,9 @@ class BadHandshake(Exception):
 
 
 class Request:
-    """A request's head."""
+    """A request's head. `agreed` is for a door: what it found of this head, and would of any like it."""
 
-    __slots__ = ("_values", "headers", "method", "target")
+    __slots__ = ("_values", "agreed", "deflates", "headers", "method", "target")
 
     def __init__(self, method: bytes, target: bytes, headers: Headers) -> None:
         self.method = method
@@ -56,6 +49,13 @@ class Request:
             self._values.clear()
             for name, value in headers:
                 self._values.setdefault(name, []).append(value)
+        self.agreed: Any = None
+        self.deflates = any(map(_offers, self.values(b"sec-websocket-extensions")))
+        """Whether one of the offers lets us compress each frame for itself (RFC 7692, section 7.1).
+
+        We ask for no context on either side, which any offer allows. A bound on our window is declined:
+        frames are made once, for everybody. An offer with a wrong or unknown parameter counts as none.
+        """
 
     @property
     def path(self) -> str:
@@ -88,12 +88,16 @@ class Request:
 
 
 class Knock:
-    """A handshake as a door sees it: the request, the peer's address, and whether ASGI stands before it."""
+    """A handshake as a door sees it: what was said, by whom, and whether ASGI stands before it.
 
-    __slots__ = ("below_asgi", "host", "request")
+    The request may be that of many; its cookies and its address are the peer's own.
+    """
 
-    def __init__(self, request: Request, host: str | None, *, below_asgi: bool) -> None:
+    __slots__ = ("below_asgi", "cookie", "host", "request")
+
+    def __init__(self, request: Request, cookie: str, host: str | None, *, below_asgi: bool) -> None:
         self.request = request
+        self.cookie = cookie
         self.host = host
         self.below_asgi = below_asgi
 
@@ -110,29 +114,9 @@ def read_head(head: bytes) -> Request:
     return Request(method, target, headers)
 
 
-@lru_cache(16)
-def _plain_head(path: str) -> "re.Pattern[bytes]":
-    """A GET of exactly this path, of nothing but lines that nobody could read in two ways."""
-    return re.compile(rb"GET %b HTTP/1\.1\r\n(?:%b)++\r\n" % (re.escape(path.encode()), _LINE))
-
-
-def read_plain(data: bytes, path: str) -> Request | None:
-    """The request, if `data` is one to upgrade this path, whole and in the form that all clients use.
-
-    None is no verdict: whatever is said in pieces or in another way is for a whole HTTP parser.
-    """
-    if len(data) > MAX_PLAIN_BYTES or not _plain_head(path).fullmatch(data):
-        return None
-    headers = [(name.lower(), value.rstrip(b" \t")) for name, value in _header_lines(data)]
-    request = Request(b"GET", path.encode(), headers)
-    upgrades, connections = request.values(b"upgrade"), request.values(b"connection")
-    if len(upgrades) != 1 or upgrades[0].lower() != b"websocket" or len(connections) != 1:
-        return None
-    return request if _asks_to_upgrade(connections[0]) and _NOT_PLAIN.isdisjoint(request.names) else None
-
-
 @lru_cache(64)
-def _asks_to_upgrade(connection: bytes) -> bool:
+def asks_to_upgrade(connection: bytes) -> bool:
+    """Whether a Connection header names the upgrade."""
     return any(part.lower() == b"upgrade" for part in _parts(connection))
 
 
@@ -146,11 +130,6 @@ def accept(request: Request) -> bytes:
         raise BadHandshake(HTTPStatus.BAD_REQUEST, "no Connection: Upgrade")
     if request.values(b"transfer-encoding") or request.values(b"content-length") not in ([], [b"0"]):
         raise BadHandshake(HTTPStatus.BAD_REQUEST, "a handshake has no body")
-    return accept_plain(request)
-
-
-def accept_plain(request: Request) -> bytes:
-    """The same of one that `read_plain` has found to ask for an upgrade."""
     if request.values(b"sec-websocket-version") != [b"13"]:
         wanted = (b"sec-websocket-version", b"13")
         raise BadHandshake(HTTPStatus.UPGRADE_REQUIRED, "only version 13 is spoken", wanted)
@@ -175,15 +154,6 @@ def accept_of(key: bytes) -> bytes:
     digest = _SHA1.copy()
     digest.update(key + _GUID)
     return binascii.b2a_base64(digest.digest(), newline=False)
-
-
-def deflates(request: Request) -> bool:
-    """Whether one of the offers lets us compress each frame for itself (RFC 7692, section 7.1).
-
-    We ask for no context on either side, which any offer allows. A bound on our window is declined: the
-    frames are made once, for everybody. An offer with a parameter that is wrong or unknown counts as none.
-    """
-    return any(map(_offers, request.values(b"sec-websocket-extensions")))
 
 
 @lru_cache(64)
@@ -217,10 +187,14 @@ def _is_fine(parameter: bytes, value: bytes | None) -> bool:
     return parameter == b"client_max_window_bits" and (value is None or value in _BITS)
 
 
-def switching(accepted: bytes, subprotocol: bytes, *, deflated: bool, more: Headers) -> bytes:
-    """The answer that opens the socket (4.2.2)."""
-    extension = _EXTENSION if deflated else b""
-    return _SWITCHING % (accepted, subprotocol, extension, b"".join(map(_line, more)))
+def switching(accepted: bytes, subprotocol: bytes, *, deflated: bool) -> bytes:
+    """The answer that opens the socket (4.2.2); an interim one needs no date (RFC 9110, section 6.6.1)."""
+    return _before_proof(subprotocol, deflated) + accepted + b"\r\n\r\n"
+
+
+@lru_cache(16)
+def _before_proof(subprotocol: bytes, deflated: bool) -> bytes:
+    return _SWITCHING % (subprotocol, _EXTENSION if deflated else b"")
 
 
 def refusal(status: int, headers: Headers, body: bytes) -> bytes:

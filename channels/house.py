@@ -13,10 +13,15 @@ class House:
     """One running server, as its connections know it."""
 
     door: Door
+    path: str
     loop: asyncio.AbstractEventLoop
     connections: set[Any]
-    tasks: set["asyncio.Task[None]"]
     deadlines: "Deadlines"
+    """For the first word."""
+
+    asked: "Deadlines"
+    """For who else is asked about a handshake."""
+
     together: Together
 
 

@@ -14,6 +14,8 @@ from channels.channel import UNSYNCED, Channel, Subscription
 from channels.fanout import Fanout
 from channels.protocol import SectionsView
 from channels.protocol import View as ViewRequest
+from channels.replica import Replica
+from channels.sender import Sender
 from channels.source import ChannelError, Layouts, Source, Subscriber
 from channels.supervisor import stop, supervise
 from channels.upkeep import Messages, Upkeep
@@ -60,13 +62,14 @@ class Hub:
         *,
         hooks: Mapping[str, Hook] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        sender: Sender | None = None,
     ) -> None:
         self._hooks = dict(hooks or {})
         self._clock = clock
         self._upkeeps: dict[str, Upkeep] = {}
         self._followed: dict[Subscriber, dict[str, Subscription | None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self.fanout = Fanout(clock, self.drop)
+        self.fanout = Fanout(clock, self.drop, sender or Sender())
         self.watch = Watch(source, bus, self._upkeeps, clock)
         self._gate = asyncio.Semaphore(16)
         self._source, self._layouts, self._bus = source, layouts, bus
@@ -95,6 +98,13 @@ class Hub:
     def resources(self) -> list[str]:
         """The resources followed here."""
         return list(self._upkeeps)
+
+    def shown(self, resource_id: str) -> Replica | None:
+        """A followed resource as it is shown here; None where that is not here, or known to be old."""
+        upkeep = self._upkeeps.get(resource_id)
+        if upkeep is None or self.stale or upkeep.busy or upkeep.channel.failed:
+            return None
+        return upkeep.channel.replica
 
     async def subscribe(
         self,
@@ -144,7 +154,7 @@ class Hub:
         if upkeep is None or not upkeep.has(position, sections=view is not None):
             return False
         self._require_room(subscriber, channel)
-        if upkeep.channel.sections is not None:
+        if view is not None and upkeep.channel.sections is not None:
             _check_sections(upkeep.channel.sections, view)
         subscription = self._join(upkeep.channel, subscriber, view, upkeep.channel.resume(position))
         answer()
@@ -193,15 +203,14 @@ class Hub:
     def _join(
         self, channel: Channel, subscriber: Subscriber, view: ViewRequest, version: int
     ) -> Subscription:
-        channels, now = self._followed[subscriber], self._clock()
-        before = channels.get(channel.name)
+        channels, now, key, name = self._followed[subscriber], self._clock(), key_of(view), channel.name
+        before = channels.get(name)
         if before is not None:
-            if before.version == UNSYNCED or before.group.view.key != key_of(view):
+            if before.version == UNSYNCED or before.group.view.key != key:
                 version = UNSYNCED
             channel.leave(before, now)
-        group = channel.group(key_of(view), now)
-        subscription = Subscription(subscriber, group, version)
-        channels[channel.name] = subscription
+        group = channel.group(key, now)
+        channels[name] = subscription = Subscription(subscriber, group, version)
         group.join(subscription)
         return subscription
 

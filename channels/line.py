@@ -9,29 +9,16 @@ arrival.py.
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 
+from channels import frames
 from channels import socket as sockets
-from channels.codec import Codec, Frame, frame
-from channels.descriptor import narrow
-from channels.frames import (
-    BINARY,
-    CLOSE,
-    INTERNAL,
-    PING,
-    PING_FRAME,
-    PONG,
-    TEXT,
-    Reader,
-    Violation,
-    close_frame,
-    control_frame,
-    read_close,
-    text_of,
-    whole_frames,
-)
+from channels.codec import Codec, Frame, wire
+from channels.descriptor import NO_DESCRIPTOR, narrow
+from channels.frames import Reader, Violation, close_frame, control_frame, read_close, text_of, whole_frames
 from channels.handshake import Knock
 from channels.house import House
-from channels.protocol import CloseCode, ServerMessage, close_reason
+from channels.protocol import CloseCode, ServerMessage, Welcome, close_reason
 from channels.socket import ABNORMAL, Socket
 from channels.together import Talker
 
@@ -44,8 +31,8 @@ LAST_WORDS = 1024 * 1024
 """Bytes that a peer may still send once it is being closed, so that it can read why."""
 FRAME_WEIGHT = 64  # reading a message costs at least as much as so many bytes that are thrown away
 
-_FIRST = {Codec.JSON: 0x80 | TEXT, Codec.MSGPACK: 0x80 | BINARY}
-_PONG = 0x80 | PONG
+_FIRST = {Codec.JSON: 0x80 | frames.TEXT, Codec.MSGPACK: 0x80 | frames.BINARY}
+_PONG = 0x80 | frames.PONG
 _LONGER_THAN_CONTROL = 6 + 126
 _log = logging.getLogger("holdfast.socket")
 
@@ -70,7 +57,7 @@ class Line(Talker, Socket):
     def __init__(self, house: House, transport: asyncio.Transport, *, deflates: bool) -> None:
         super().__init__(house.door)
         self.deflates = deflates
-        self.write = self._say
+        self.write = partial(house.together.say, transport)
         self.descriptor = narrow(transport)
         self.last_received = house.loop.time()
         self._house = house
@@ -125,7 +112,8 @@ class Line(Talker, Socket):
         self._over(ABNORMAL)
         self._tell_end(clean=False)
         self._deaf = True
-        self._closer = self._reader = self.write = self.descriptor = None
+        self._closer = self._reader = self.write = None
+        self.descriptor = NO_DESCRIPTOR
 
     def shutdown(self) -> None:
         """The server ends: whoever is still here has stayed through the drain."""
@@ -166,18 +154,20 @@ class Line(Talker, Socket):
 
     def _take_whole(self, opcode: int, payload: bytes) -> None:
         try:
-            if not self._deaf:
+            if opcode == frames.BINARY and self.closed_with is None:  # by one who speaks msgpack: see above
+                self._hear(payload)
+            elif not self._deaf:
                 self._take(opcode, payload)
         except Violation as error:
             self._fail(error.code, error.reason)
 
     def _take(self, opcode: int, payload: bytes) -> None:
-        if opcode == CLOSE:
+        if opcode == frames.CLOSE:
             self._said_goodbye(read_close(payload))
-        elif opcode > CLOSE:
+        elif opcode > frames.CLOSE:
             self._control(opcode, payload)
         elif self.closed_with is None:
-            data = text_of(payload) if opcode == TEXT else payload
+            data = text_of(payload) if opcode == frames.TEXT else payload
             if isinstance(data, str) == (self.codec is Codec.JSON):
                 self._hear(data)
             else:
@@ -190,7 +180,7 @@ class Line(Talker, Socket):
             self._heard(data)
         except Exception:  # noqa: BLE001 - a fault of ours closes this socket, and no other
             _log.critical("a conversation broke", exc_info=True)
-            self.close(INTERNAL, "internal error")
+            self.close(frames.INTERNAL, "internal error")
 
     def _control(self, opcode: int, payload: bytes) -> None:
         """A ping or a pong, within the budget: so many at once, and so many again each second.
@@ -201,11 +191,11 @@ class Line(Talker, Socket):
         if until - self.last_received > CONTROL_BURST / CONTROL_PER_SECOND:
             raise Violation(CloseCode.POLICY, "too many control frames")
         self._control_until = until
-        if opcode == PING and self.closed_with is None:
+        if opcode == frames.PING and self.closed_with is None:
             if self._paused:
                 self._pinged = payload
             else:
-                self._say(control_frame(PONG, payload))
+                self._say(control_frame(frames.PONG, payload))
 
     def _said_goodbye(self, code: int) -> None:
         """The peer's close frame: its own, which is answered, or the answer to ours."""
@@ -225,12 +215,20 @@ class Line(Talker, Socket):
         else:
             super().push(frame)
 
+    def answer(self, message: ServerMessage) -> None:
+        """Most answers go out at once, and nobody else gets them."""
+        if self._paused or self._answers or self.closed_with is not None:
+            super().answer(message)
+        else:
+            self.greeted = self.greeted or isinstance(message, Welcome)
+            self._together.say(self._transport, wire(message, self.codec))
+
     def answer_all(self, messages: Sequence[ServerMessage]) -> None:
         """Several answers in their order, in one write."""
         if self._paused or self._answers or self.closed_with is not None:
             super().answer_all(messages)
         else:
-            self._say(b"".join(frame(message, self.codec).wire for message in messages))
+            self._say(b"".join([wire(message, self.codec) for message in messages]))
 
     def _write_now(self, made: Frame) -> bool:
         if self._paused:
@@ -242,7 +240,7 @@ class Line(Talker, Socket):
         """What waits, answers first; then it is ready again. Of all pings the last is answered (5.5.3)."""
         if self._pinged is not None and not self._paused and self.closed_with is None:
             pinged, self._pinged = self._pinged, None
-            self._transport.write(control_frame(PONG, pinged))
+            self._transport.write(control_frame(frames.PONG, pinged))
         while not self._paused and self.closed_with is None:
             made = self._next()
             if made is None:
@@ -292,7 +290,7 @@ class Line(Talker, Socket):
     def ping(self) -> None:
         """Ask for a sign of life; one that does not read is not asked."""
         if not self._paused and self.closed_with is None:
-            self._transport.write(PING_FRAME)
+            self._transport.write(frames.PING_FRAME)
 
     def waiting_bytes(self) -> int | None:
         """How much waits to be sent."""

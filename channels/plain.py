@@ -42,7 +42,8 @@ def _knock(scope: Scope) -> Knock:
     if scope["query_string"]:
         target += b"?" + scope["query_string"]
     client = scope.get("client")
-    return Knock(Request(b"GET", target, scope["headers"]), client[0] if client else None, below_asgi=False)
+    request = Request(b"GET", target, scope["headers"])
+    return Knock(request, request.value(b"cookie"), client[0] if client else None, below_asgi=False)
 
 
 class PlainSocket(Socket):

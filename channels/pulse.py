@@ -3,13 +3,14 @@
 import asyncio
 import random
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import cast
 
 from channels.codec import Codec, frame
 from channels.frames import PING_FRAME
 from channels.protocol import CloseCode, Goodbye, Heartbeat
+from channels.sender import Sender
 from channels.socket import Socket
 from channels.source import Subscriber
 from channels.supervisor import stop, supervise
@@ -43,6 +44,7 @@ class Pulse:
         stale: Callable[[], bool] = lambda: False,
         on_silent: Callable[[Socket], None] = _nothing,
         on_heard: Callable[[Socket], None] = _nothing,
+        sender: Sender | None = None,
     ) -> None:
         self.sockets: set[Socket] = set()
         self.draining = False
@@ -55,6 +57,7 @@ class Pulse:
         self._stale = stale
         self._on_silent = on_silent
         self._on_heard = on_heard
+        self._sender = sender or Sender()
         self._beat_now = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -85,7 +88,7 @@ class Pulse:
 
     def met(self, socket: Subscriber) -> None:
         """It has said hello."""
-        self._strangers.pop(cast("Socket", socket), None)
+        self._strangers.pop(socket, None)  # type: ignore[call-overload]  # sockets are known by identity
 
     def beat_soon(self) -> None:
         """Send a heartbeat now, because what it says about staleness has changed."""
@@ -122,17 +125,23 @@ class Pulse:
             self._beat(some)
 
     def _beat(self, some: list[Socket]) -> None:
-        """One shared heartbeat; where it can be written, in one write with the ping that is due then."""
+        """One shared heartbeat; where it can be written, together with the ping that is due then."""
         message = Heartbeat(server_time=time.time_ns() // 1_000_000, stale=self._stale())
         frames = {codec: frame(message, codec) for codec in Codec}
         ping = PING_FRAME if self._pings_ride else b""
         wires = {codec: made.wire + ping for codec, made in frames.items()}
+        direct = defaultdict[Codec, list[Socket]](list)
         for socket in some:
             if socket.greeted and socket.ready:
                 if socket.write is None:
                     socket.push(frames[socket.codec])
                 else:
-                    socket.write(wires[socket.codec])
+                    direct[socket.codec].append(socket)
+        for codec, sockets in direct.items():
+            for place, rest in self._sender.send([each.descriptor for each in sockets], wires[codec]):
+                write = sockets[place].write
+                if write is not None:
+                    write(rest)
 
     async def _parts(self, *, over_seconds: float = 0.0) -> AsyncIterator[list[Socket]]:
         """Every socket that was open at the beginning, so many at once, spread over so many seconds."""

@@ -8,7 +8,6 @@ ourselves shows it.
 
 import asyncio
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -31,6 +30,7 @@ _log = logging.getLogger("holdfast.pubsub")
 _YIELD_EVERY = 200
 _MESSAGES = {b"message": "message", b"smessage": "smessage"}
 _LONGEST_BACKOFF = 1.0
+_SILENT_PERIODS = 3
 _CONNECT_SECONDS = 1.0
 _NAMES_A_SECOND = 2_000  # how many subscriptions one after the other certainly go out in a second
 
@@ -46,9 +46,10 @@ class Reader:
     Handlers are called in the order of arrival, on the event loop, with the message's bytes; they never
     block. Each callback given to `on_gap` is called, without arguments, when messages may have been lost
     and after the channels are subscribed again. `probe_seconds` is how often we write to ourselves on the
-    channel `probe`; three silent periods mean deaf. `client` is asked before each connection which server it
-    is to. In a cluster one command subscribes to channels of one slot alone (`one_by_one`), and `on_moved`
-    is called when the server serves a channel no longer.
+    channel `probe`; three such periods waited through in silence mean deaf, not one that this process
+    stood still in, which could neither write nor hear. `client` is asked before each connection which
+    server it is to. In a cluster one command subscribes to channels of one slot alone (`one_by_one`), and
+    `on_moved` is called when the server serves a channel no longer.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Reader:
         self._waiting: dict[bytes, asyncio.Future[None]] = {}
         self._complete = False
         self._broken = False
-        self._heard = 0.0
+        self._silent_periods = 0
         self._backoff = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -97,11 +98,11 @@ class Reader:
 
     @property
     def healthy(self) -> bool:
-        """Whether pub/sub really delivers: all is subscribed and something came in three probe periods."""
+        """Whether pub/sub really delivers: all is subscribed and something came in the last probe periods."""
         return self._complete and not self._deaf()
 
     def _deaf(self) -> bool:
-        return time.monotonic() - self._heard > 3 * self._probe_seconds
+        return self._silent_periods >= _SILENT_PERIODS
 
     def on_gap(self, callback: Callable[[], None]) -> None:
         """Call back whenever messages may have been lost."""
@@ -148,7 +149,7 @@ class Reader:
                 async with asyncio.timeout(self._confirm_seconds):
                     await (_enter if wanted else _leave)(pubsub, [name])
             except ERRORS as error:
-                _log.warning("a pub/sub command failed: %s", error or type(error).__name__)
+                _log.warning("a pub/sub command failed: %s", str(error) or type(error).__name__)
                 self._broken = True
             else:
                 (self._asked.add if wanted else self._asked.discard)(name)
@@ -168,7 +169,7 @@ class Reader:
             except MovedError:
                 self._on_moved()
             except ERRORS as error:
-                _log.warning("pub/sub has no connection: %s", error or type(error).__name__)
+                _log.warning("pub/sub has no connection: %s", str(error) or type(error).__name__)
             finally:  # also where it is something else, which starts this again
                 await self._disconnect()
             await asyncio.sleep(self._backoff)
@@ -188,7 +189,7 @@ class Reader:
             self._pubsub = pubsub
             self._broken = False
             self._asked = set(names)
-            self._heard = time.monotonic()
+            self._silent_periods = 0
 
     async def _disconnect(self) -> None:
         async with self._commands:
@@ -208,10 +209,9 @@ class Reader:
         count = 0
         while not self._broken and not self._deaf():
             message = await pubsub.get_message(timeout=self._probe_seconds)
-            if message is None:
-                continue
+            self._silent_periods += 1
             while message is not None:
-                self._heard = time.monotonic()
+                self._silent_periods = 0
                 self._take(message["type"], message["channel"], message["data"])
                 count += 1
                 if count % _YIELD_EVERY == 0:

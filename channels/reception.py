@@ -9,6 +9,7 @@ from typing import Any
 
 from channels import handshake
 from channels.arrival import Arrival, Lines
+from channels.heads import Heads
 from channels.house import House
 
 FIRST_SECONDS = 10.0
@@ -20,6 +21,7 @@ class Receptions:
 
     def __init__(self, lines: Lines, http: Any) -> None:
         self._lines = lines
+        self._heads = Heads(lines.path)
         self._http = http
 
     def __call__(
@@ -31,18 +33,19 @@ class Receptions:
     ) -> "Reception":
         """As uvicorn calls a protocol class."""
         house = self._lines.house(server_state)
-        return Reception(house, self._lines.path, (config, server_state, app_state), self._http)
+        return Reception(house, self._heads, self._http, (config, server_state, app_state))
 
 
 class Reception(Arrival):
     """One such connection. It shakes hands itself, as an Arrival."""
 
-    __slots__ = ("_http",)
+    __slots__ = ("_heads", "_http")
 
     def __init__(
-        self, house: House, path: str, made_with: tuple[Any, Any, dict[str, Any]], http: Any
+        self, house: House, heads: Heads, http: Any, made_with: tuple[Any, Any, dict[str, Any]]
     ) -> None:
-        super().__init__(house, path, made_with)
+        super().__init__(house, made_with)
+        self._heads = heads
         self._http = http
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -56,15 +59,12 @@ class Reception(Arrival):
             return
         self._asked = True
         self._house.deadlines.discard(self)
-        request = handshake.read_plain(data, self._path)
-        if request is not None:
-            self._shake(request, handshake.accept_plain)
-        else:
+        found = self._heads.read(data)
+        if found is None:
             self._let_http(data)
-
-    def overdue(self) -> None:
-        """It said nothing."""
-        self._transport.close()
+        else:
+            request, key, cookie = found
+            self._meet(request, cookie, handshake.accept_of(key))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The peer went."""

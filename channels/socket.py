@@ -12,11 +12,16 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from channels.codec import Codec, Frame, FrameError, decode, frame
+from channels.codec import Codec, Frame, frame
+from channels.descriptor import NO_DESCRIPTOR
 from channels.handshake import Knock
+from channels.hearing import FrameError, decode
 from channels.protocol import AnyClientMessage, CloseCode, ServerMessage, Welcome
+
+if TYPE_CHECKING:
+    from asyncio import Future
 
 MAX_UNREAD_ANSWERS = 1024 * 1024
 """Bytes of its own answers that a client may leave unread."""
@@ -74,8 +79,12 @@ class Door(Protocol):
         """Where its sockets are known."""
         ...
 
-    async def counts(self, knock: Knock) -> Denial | None:
-        """What has to be asked of others before; only if `waits`."""
+    def counts(self, knock: Knock) -> "Future[float]":
+        """Ask others how many seconds it has to wait, 0.0 if it may go on; only if `waits`."""
+        ...
+
+    def too_many(self, knock: Knock, wait: float) -> Denial:
+        """The refusal of one that has to."""
         ...
 
     @property
@@ -124,7 +133,7 @@ class Socket:
         self.greeted = False
         self.closed_with: int | None = None
         self.write: Callable[[bytes | memoryview], object] | None = None
-        self.descriptor: int | None = None
+        self.descriptor = NO_DESCRIPTOR
         self._talk: Talk | None = None
         self._answers: deque[Frame] | None = None
         self._unread = 0

@@ -70,8 +70,11 @@ class Subscriber(Protocol):
         ...
 
     @property
-    def descriptor(self) -> int | None:
-        """Where whole wire frames may be written, only while ready; what it does not take goes to `write`."""
+    def descriptor(self) -> int:
+        """Where whole wire frames may be written, only while ready; what it does not take goes to `write`.
+
+        Negative if it has none, which takes nothing.
+        """
         ...
 
     def push(self, frame: Frame) -> None:

@@ -126,7 +126,8 @@ class Upkeep:
             await self._synchronise()
         except Exception as error:  # noqa: BLE001 - whatever the source says, the next check tries again
             self.channel.failed = True
-            _log.warning("%s could not be repaired: %s", self.channel.name, error or type(error).__name__)
+            reason = str(error) or type(error).__name__
+            _log.warning("%s could not be repaired: %s", self.channel.name, reason)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         self._buffer = []
@@ -282,7 +283,7 @@ class LogReader:
             try:
                 changes = await self._source.changes_since(self._channel.resource_id, epoch, version)
             except Exception as error:  # noqa: BLE001 - without the log the client gets a snapshot
-                _log.warning("%s: no log: %s", self._channel.name, error or type(error).__name__)
+                _log.warning("%s: no log: %s", self._channel.name, str(error) or type(error).__name__)
                 return
             if not replica.extend_back(changes or (), self._clock()):
                 self._unreachable = version

@@ -75,7 +75,7 @@ class Watch:
             async with asyncio.timeout(CHECK_TIMEOUT):
                 found = await self._source.positions(list(loaded))
         except Exception as error:  # noqa: BLE001 - whatever it is, maps may be old now
-            _log.warning("positions cannot be checked: %s", error or type(error).__name__)
+            _log.warning("positions cannot be checked: %s", str(error) or type(error).__name__)
             return False
         if self._strays(loaded, before, found):
             await asyncio.sleep(CHECK_GRACE)

@@ -10,5 +10,5 @@ mypy & # the longest of them has a core of its own
 types=$!
 lint-imports --no-logo
 node="$(sh scripts/node.sh --print process.execPath)"
-find static tests -name vendor -prune -o \( -name '*.js' -o -name '*.mjs' \) -print0 | xargs -0 -n 1 "$node" --check
+find static tests -name vendor -prune -o \( -name '*.js' -o -name '*.mjs' \) -print0 | xargs -0 -n 1 -P 2 "$node" --check
 wait "$types"

@@ -8,9 +8,13 @@ unset PYTHONDONTWRITEBYTECODE
 CHROME="$(python scripts/browser.py)"
 export CHROME
 
+# A clean checkout has nothing compiled: once for all workers, beside what is not Python, and not by each of them.
+[ -d tests/__pycache__ ] || python -m pytest -n 0 --collect-only -qq "$@" >/dev/null 2>&1 &
+compiled=$!
 if [ -n "$(find tests/js -name '*.test.*js' 2>/dev/null)" ]; then
     sh scripts/node.sh --test 'tests/js/**/*.test.*js'
 fi
+wait "$compiled" || true
 coverage erase
 failed=0
 if ! coverage run -m pytest -n 4 --dist worksteal "$@"; then

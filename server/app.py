@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 
 from channels.hub import Hub
 from channels.pubsub import Bus, ClusterBus, open_bus
+from channels.sender import Sender, open_sender
 from channels.supervisor import stop, supervise
 from server.accounts import routes as accounts_routes
 from server.accounts.sessions import Sessions, bound_key
@@ -27,6 +28,7 @@ from server.bookings.lost import LostHolds
 from server.bookings.rates_file import FileRates
 from server.bookings.service import Bookings
 from server.bookings.transfers import Transfers
+from server.bookings.worker import with_the_others
 from server.database.pool import Database
 from server.holds import routes as holds_routes
 from server.holds.client import connect
@@ -59,9 +61,10 @@ from server.notices.pushes import Pushes
 from server.notices.service import Notices
 from server.notices.webhook_endpoints import WebhookEndpoints
 from server.ops import fault_points, health, metrics
+from server.ops.counting import Counting
 from server.ops.fault_points import FaultPoints
 from server.ops.limits import Limits
-from server.ops.metrics import MeasureRequests, Metrics
+from server.ops.metrics import Metrics
 from server.payments import earnings, webhook
 from server.payments import routes as payments_routes
 from server.payments.figures import PaymentFigures
@@ -91,6 +94,7 @@ class Parts:
     sessions: Sessions
     returns: Returns
     limits: Limits
+    handshakes: Counting
     hub: Hub
     live: LiveSessions
     notices: Notices
@@ -142,8 +146,7 @@ def create_app(settings: Settings) -> Starlette:
         routes=[*api_routes(), *static_routes(tree), *pages.routes()],
         middleware=[
             Middleware(webhook.WebhookDoor),
-            Middleware(MeasureRequests, figures),
-            *middleware(settings),
+            *middleware(settings, figures.count),
         ],
         exception_handlers=exception_handlers,
         lifespan=lifespan,
@@ -194,7 +197,11 @@ async def open_parts(settings: Settings, figures: Metrics) -> AsyncIterator[Part
         stack.push_async_callback(served.close)
         outside = senders(settings, database, figures=NoticeFigures(figures.registry))
         stack.push_async_callback(outside.close)
-        parts = wire(settings, database, redis, figures, faults=faults, served=served, outside=outside)
+        sender = open_sender(by_ring=settings.io_uring == "yes")
+        stack.callback(sender.close)
+        parts = wire(
+            settings, database, redis, figures, faults=faults, served=served, outside=outside, sender=sender
+        )
         await start(parts, stack)
         yield parts
 
@@ -208,6 +215,7 @@ def wire(
     faults: FaultPoints,
     served: Served,
     outside: Senders,
+    sender: Sender,
 ) -> Parts:
     """Who knows whom. Nothing runs yet."""
     inventory = Inventory(database)
@@ -237,16 +245,19 @@ def wire(
         bus=bus,
         booked=LostHolds(database).line_of,
         stale=lambda: hub.stale,
+        shown=lambda resource: hub.shown(resource),  # noqa: PLW0108  # the hub is built after them
+        sender=sender,
     )
     notices = Notices(database, Newsman(redis), senders=outside.by_channel)
     bookings.on_commit(notices.wake)
     inbox = LiveNotices(live.table, notices)
     live.inbox, notices.newsman.here = inbox, inbox.hear
-    sessions = Sessions(settings, redis)
+    sessions, limits = Sessions(settings, redis), Limits(settings, redis)
     sessions.on_bound = bookings.adopt
     sessions.read = partial(scripts.command, "GET")
     notifications = NotificationsHook(live.table)
-    hub = Hub(holds, InventoryLayouts(inventory), bus, hooks={"notifications": notifications})
+    hooks = {"notifications": notifications}
+    hub = Hub(holds, InventoryLayouts(inventory), bus, hooks=hooks, sender=sender)
     parts = Parts(
         settings=settings,
         database=database,
@@ -270,7 +281,8 @@ def wire(
         transfers=Transfers(database, bookings),
         sessions=sessions,
         returns=Returns(scripts, bound_key),
-        limits=Limits(settings, redis),
+        limits=limits,
+        handshakes=Counting(limits, "address"),
         hub=hub,
         live=live,
         notices=notices,
@@ -281,6 +293,7 @@ def wire(
         metrics=figures,
     )
     watch(parts)
+    figures.gauge("io_uring", "1 while ticks' frames go out by io_uring.", lambda: sender.by_ring)
     figures.gauge(
         "delivery_providers_away", "Mail servers and gateways that are passed over.", lambda: outside.away
     )
@@ -289,7 +302,11 @@ def wire(
 
 def watch(parts: Parts) -> None:
     """What the figures read from the parts."""
+    parts.metrics.gauge(
+        "tasks", "Tasks of the event loop that are not done.", lambda: len(asyncio.all_tasks())
+    )
     parts.metrics.gauge("sockets", "Open sockets.", lambda: len(parts.live.pulse.sockets))
+    parts.metrics.gauge("commands_waiting", "Sockets that wait for a turn.", lambda: parts.live.turns.waiting)
     parts.metrics.gauge("resources_followed", "Resources with a replica.", lambda: len(parts.hub.resources))
     parts.metrics.gauge("stale", "1 while maps may be old.", lambda: parts.hub.stale)
     parts.metrics.gauge("pubsub_healthy", "1 while messages really arrive.", lambda: parts.bus.healthy)
@@ -334,6 +351,6 @@ async def start(parts: Parts, stack: AsyncExitStack) -> None:
     }
     workers = [*parts.bookings.workers(), *parts.payments.workers()]
     workers += [*parts.notices.workers(), parts.expired.worker]
-    loops |= {worker.name: worker.run for worker in workers}
+    loops |= {worker.name: partial(worker.run, with_the_others) for worker in workers}
     for name, run in loops.items():
         stack.push_async_callback(stop, asyncio.create_task(supervise(name, run), name=name))

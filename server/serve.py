@@ -4,13 +4,14 @@ import asyncio
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
 import uvicorn
 from starlette.applications import Starlette
 
+from channels.descriptor import keep_little
 from channels.fit import protocols
 from channels.protocol import MAX_FRAME_BYTES
 from server.app import create_app
@@ -21,6 +22,9 @@ from server.settings import Settings
 _log = structlog.get_logger("holdfast.serve")
 
 BACKLOG = 2048
+ACCEPTED_AT_ONCE = 4
+"""Connections taken in one turn of the loop: libuv takes one for each descriptor that it watches."""
+
 STOP_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75  # longer than the proxies' usual 60, so that it is they who close an idle connection
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -63,7 +67,9 @@ async def serve(
     On the way out `app.state.drain`, where the app has one, is awaited first: it says goodbye to the sockets.
     A second signal does not wait for anything. Raises CannotServe where the app does not start.
     """
-    sockets = [listener or listen(settings.host, settings.port)]
+    listener = listener or listen(settings.host, settings.port)
+    keep_little(listener)
+    sockets = [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
     app = app or create_app(settings)
     server = _Server(_configuration(app, settings), ready, getattr(app.state, "drain", None), stop)
     try:
@@ -72,7 +78,8 @@ async def serve(
     except SystemExit as error:
         raise CannotServe("the server did not start; the log above says why") from error
     finally:
-        sockets[0].close()
+        for each in sockets:
+            each.close()
 
 
 def _configuration(app: Starlette, settings: Settings) -> uvicorn.Config:
@@ -109,6 +116,7 @@ class _Server(uvicorn.Server):
         self._ready = ready
         self._drain = drain
         self._stop = stop or asyncio.Event()
+        self._over = asyncio.Event()
         self._by_signals = stop is None
 
     @contextmanager
@@ -125,7 +133,9 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def _signalled(self) -> None:
-        self.force_exit = self.should_exit = self._stop.is_set()
+        if self._stop.is_set():
+            self.force_exit = self.should_exit = True
+            self._over.set()
         self._stop.set()
 
     async def _end(self) -> None:
@@ -138,6 +148,15 @@ class _Server(uvicorn.Server):
             _log.exception("drain failed")
         finally:
             self.should_exit = True
+            self._over.set()
+
+    async def main_loop(self) -> None:
+        """Of uvicorn, which looks ten times a second whether it is over; we are told, and renew the date."""
+        looks = 0
+        while not await self.on_tick(looks):
+            looks += 10
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), 1)
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
         await super().startup(sockets)

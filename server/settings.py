@@ -12,6 +12,7 @@ Payments = Literal["sandbox", "stripe"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Loopback = Literal["refuse", "allow"]
 PlainSockets = Literal["no", "yes"]
+IoUring = Literal["yes", "no"]
 
 # Stripe's own host: a live key is shown to no other.
 STRIPE_HOSTS: Final = frozenset({"api.stripe.com", "js.stripe.com"})
@@ -70,6 +71,7 @@ class Settings:
     max_sockets: int = 0
     rate_handshakes: int = 5000
     plain_sockets: PlainSockets = "no"
+    io_uring: IoUring = "yes"
     log_level: LogLevel = "info"
 
     @property
@@ -140,6 +142,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "log_level": get_args(LogLevel),
     "outgoing_loopback": get_args(Loopback),
     "plain_sockets": get_args(PlainSockets),
+    "io_uring": get_args(IoUring),
 }
 _NUMBERS = frozenset(item.name for item in fields(Settings) if item.type is int)
 _AT_LEAST_ONE = frozenset(

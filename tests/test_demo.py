@@ -57,7 +57,7 @@ async def demo(folder: Path, *options: str, **environment: str) -> AsyncIterator
     try:
         yield Running(process, await read_until(process, "Ctrl-C"))
         process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             assert await process.wait() == 0
     finally:
         if process.returncode is None:
@@ -68,7 +68,7 @@ async def demo(folder: Path, *options: str, **environment: str) -> AsyncIterator
 async def read_until(process: Process, last: str) -> str:
     assert process.stdout is not None
     printed = ""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while last not in printed:
             line = (await process.stdout.readline()).decode()
             assert line, printed
@@ -168,7 +168,7 @@ def test_it_prints_its_pages_and_opens_the_first(
     monkeypatch.chdir(tmp_path)
     given = Settings(redis_url=redis_url, database_url=database_url, port=0)
     run_demo(given, reset=False, environment={})
-    address = opened.get(timeout=10)
+    address = opened.get(timeout=60)
     printed = capsys.readouterr()
     assert address.startswith("http://localhost:")
     assert all(f"{address}{page}\n" in printed.out for page in ("/", "/resources/hall", "/kiosk/hall"))

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from channels.descriptor import NOT_SENT_LOW_WATER
 from server import serve as module
 from server.serve import CannotServe, listen, serve
 from server.settings import Settings
@@ -76,6 +77,27 @@ async def test_it_answers_until_it_is_stopped_and_drains_first(application: Appl
         assert (answer.text, "server" in answer.headers) == ("hello", False)
         assert application.story == ["start"]
     assert application.story == ["start", "drain", "end"]
+
+
+@pytest.mark.usefixtures("application")
+async def test_four_take_connections_by_one_listener_and_little_waits_in_any(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taking: list[socket.socket] = []
+    startup = module._Server.startup
+
+    async def noted(self: module._Server, sockets: list[socket.socket] | None = None) -> None:
+        taking.extend(sockets or ())
+        await startup(self, sockets)
+
+    monkeypatch.setattr(module._Server, "startup", noted)
+    async with serving(asyncio.Event.set) as address:
+        assert len({each.fileno() for each in taking}) == 4
+        assert {f"http://127.0.0.1:{each.getsockname()[1]}" for each in taking} == {address}
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            found = {each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) for each in taking}
+            assert found == {NOT_SENT_LOW_WATER}
+    assert {each.fileno() for each in taking} == {-1}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -59,6 +59,7 @@ GOOD: dict[str, tuple[str, object]] = {
     "MAX_SOCKETS": ("20000", 20_000),
     "RATE_HANDSHAKES": ("100", 100),
     "PLAIN_SOCKETS": ("Yes", "yes"),
+    "IO_URING": ("No", "no"),
     "LOG_LEVEL": ("WARNING", "warning"),
 }
 
@@ -134,6 +135,7 @@ BAD = [
     ("VAPID_SUBJECT", "me@example.org", "mailto:"),
     ("OUTGOING_LOOPBACK", "yes", "refuse, allow"),
     ("PLAIN_SOCKETS", "1", "no, yes"),
+    ("IO_URING", "0", "yes, no"),
     ("PAYMENTS", "cash", "sandbox, stripe"),
     ("LOG_LEVEL", "loud", "debug, info, warning, error"),
     ("ALLOWED_ORIGINS", "tickets.example", "https://tickets.example"),

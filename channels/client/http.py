@@ -104,7 +104,7 @@ class Http:
                 headers={"Content-Type": "application/json", **headers} if content else headers,
             )
         except httpx.TransportError as error:
-            raise Unreachable(f"{method} {path}: {error or type(error).__name__}") from error
+            raise Unreachable(f"{method} {path}: {str(error) or type(error).__name__}") from error
         if answer.is_success:
             return answer.content
         raise refusal(answer.status_code, _problem(answer), _retry_after(answer))

@@ -8,11 +8,14 @@ from channels.client.errors import HoldfastError, Refused, Unreachable
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """`seconds` until one gives up; waits begin at `base` and double up to `most`, by full jitter."""
+    """`seconds` until one gives up; waits begin at `base` and double up to `most`, by full jitter.
+
+    `most` is well below the grace of a session whose line was lost, so that what it holds is still there.
+    """
 
     seconds: float = 30.0
     base: float = 0.2
-    most: float = 10.0
+    most: float = 4.0
 
     def wait(self, attempt: int, error: HoldfastError | None, chance: Callable[[], float]) -> float:
         """Before attempt number `attempt` (1 is the second): at least what the server asked for."""

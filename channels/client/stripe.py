@@ -107,7 +107,7 @@ class StripeDesk:
             else:
                 answer = await self._client.post(path, data=given)
         except httpx.RequestError as error:
-            raise Unreachable(f"{verb} {path}: {error or type(error).__name__}") from error
+            raise Unreachable(f"{verb} {path}: {str(error) or type(error).__name__}") from error
         said = _object(answer)
         if not answer.is_success:
             raise _refusal(answer.status_code, said)

@@ -48,8 +48,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True):
     """A session as its owner gets it; `expires_at` in milliseconds."""
 
     session: str

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -22,6 +22,7 @@ TOKEN_LIMIT: Final = 8_192
 _SHAPE = re.compile(
     r"holdfast1\.([0-9a-f]{8})\.([au])\.([A-Za-z0-9_-]{22})\.([0-9]{1,12})\.([A-Za-z0-9_-]{43})"
 )
+_FOR_ADDRESSES: Final = bytes.maketrans(b"+/", b"-_")
 
 Kind = Literal["a", "u"]
 
@@ -36,20 +37,17 @@ class SessionToken:
 
 
 class Signer:
-    """Signs and verifies with the keys of SECRET_KEY, one derived key for each purpose.
-
-    Of each is kept an HMAC that has read its key already: ten thousand sockets may come at once.
-    """
+    """Signs and verifies with the keys of SECRET_KEY, one derived key for each purpose."""
 
     def __init__(self, secret_key: str) -> None:
         if not secret_key.split():
             raise ValueError("SECRET_KEY is empty")
-        self._macs = {
-            (_key_id(key), purpose): hmac.new(_derived(key, purpose), digestmod="sha256")
+        self._derived = {
+            (_key_id(key), purpose): _derived(key, purpose)
             for key in secret_key.split()
             for purpose in ("session", "csrf")
         }
-        self._keys = [key for key, purpose in self._macs if purpose == "session"]
+        self._keys = [key for key, purpose in self._derived if purpose == "session"]
         self._first = self._keys[0]
 
     def sign(self, session: str, *, needs_user: bool, expires_at: int) -> str:
@@ -82,9 +80,7 @@ class Signer:
         return any(found)
 
     def _mac(self, key_id: str, purpose: str, text: str) -> str:
-        mac = self._macs[key_id, purpose].copy()
-        mac.update(text.encode())
-        return urlsafe_b64encode(mac.digest()).rstrip(b"=").decode()
+        return _text(hmac.digest(self._derived[key_id, purpose], text.encode(), "sha256"))
 
 
 def _derived(key: str, purpose: str) -> bytes:
@@ -97,4 +93,9 @@ def _key_id(key: str) -> str:
 
 def new_session() -> str:
     """An id of 128 random bits, in 22 characters."""
-    return secrets.token_urlsafe(16)
+    return _text(secrets.token_bytes(16))
+
+
+def _text(data: bytes) -> str:
+    """Base64 for addresses, without padding (RFC 4648, section 5)."""
+    return b2a_base64(data, newline=False).translate(_FOR_ADDRESSES, b"=").decode()

@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from server.bookings import moves, store, taking
+from server.bookings.backlog import Backlog
 from server.bookings.live import LiveHolds
 from server.bookings.outbox import tell
 from server.bookings.rules import Booking, Line, LineState, holds_of
@@ -70,6 +71,7 @@ class Applier:
         self._announce = announce
         self._clock = clock
         self._stale: set[str] = set()
+        self._backlog = Backlog(BATCH)
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._together: Together[UUID, Outcome] = Together(self._apply_these)
         self.on_commit: Callable[[], None] = lambda: None
@@ -92,6 +94,21 @@ class Applier:
         except Stale as stale:
             await self._rebuild(stale.resources)
             raise Unavailable("the live state is being rebuilt", retry_after=1) from stale
+
+    async def follow(self, changed: Sequence[tuple[Booking, Mapping[str, str]]]) -> list[UUID]:
+        """Have Redis and the listeners follow bookings that the caller has locked, each with its epochs.
+
+        Answers those that did: the caller writes that down with the change. The rest is told afterwards. Only
+        for what would be right for Redis even if that were never written.
+        """
+        outcomes = await asyncio.gather(
+            *(self._bring(booking, epochs) for booking, epochs in changed), return_exceptions=True
+        )
+        return [
+            booking.id
+            for (booking, _), outcome in zip(changed, outcomes, strict=True)
+            if isinstance(outcome, _Applied) and outcome.done is not None
+        ]
 
     async def _apply_all(self, booking_id: UUID) -> list[Hold]:
         ended = await self._apply(booking_id)
@@ -151,11 +168,11 @@ class Applier:
 
     async def work(self) -> float:
         """One round of the loop: a batch of what was left undone."""
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             before = self._clock() - LEFT_ALONE_MS
-            ids = await store.unapplied(connection, before, BATCH)
-        outcomes = await asyncio.gather(*(self._heal(booking_id) for booking_id in ids))
-        return 0.0 if len(ids) == BATCH and all(outcomes) else IDLE_SECONDS
+            ids = await store.unapplied(connection, before, self._backlog.batch, self._backlog.failed)
+        outcomes = await asyncio.gather(*map(self._heal, ids))
+        return 0.0 if self._backlog.goes_on(outcomes) else IDLE_SECONDS
 
     async def _heal(self, booking_id: UUID) -> bool:
         try:

@@ -1,5 +1,6 @@
 """What PostgreSQL knows of one resource, read whole for a rebuild of its live state."""
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import uuid4
 
@@ -17,6 +18,10 @@ PAST_MS: Final = 5 * 86_400_000
 ROLLED_BACK_MS: Final = 600_000
 
 
+async def _nothing() -> None:
+    """Is required."""
+
+
 class PostgresBooked:
     """The BookedSource of server.holds."""
 
@@ -24,12 +29,14 @@ class PostgresBooked:
         self._database = database
         self._clock = clock
 
-    async def bump_epoch_and_read(self, resource_id: str) -> Booked:
+    async def bump_epoch_and_read(
+        self, resource_id: str, require: Callable[[], Awaitable[None]] = _nothing
+    ) -> Booked:
         """A new epoch and what stands under it, in one transaction.
 
         The resource's row is had alone: every change of a booking's lines holds a share of it, so each is
-        either in this reading or is applied to Redis after it. Lines that are read are marked as applied, but
-        for those of a booking that somebody is applying just now.
+        either in this reading or is applied to Redis after it. Once it is had, `require` may refuse to go on.
+        Lines that are read are marked as applied, but those of a booking that somebody is applying just now.
         Of a grid nothing is read that is over since PAST_MS: however long it was booked, it is read fast.
         """
         epoch = uuid4().hex
@@ -37,10 +44,12 @@ class PostgresBooked:
             bumped = await store.bump_epoch(connection, resource_id, epoch, self._clock() - PAST_MS)
             if bumped is None:
                 raise UnknownResource
+            await require()
             layout, first = bumped
             confirmed = await store.confirmed_counts(connection, resource_id, first)
             bookings = await store.pending_bookings(connection, resource_id)
-            unheard = await store.unheard_holds(connection, resource_id, self._clock() - ROLLED_BACK_MS)
+            lately = self._clock() - ROLLED_BACK_MS
+            unheard = await store.unheard_holds(connection, resource_id, lately, first)
             given_up = await store.given_up_holds(connection, resource_id)
             await store.mark_resource_lines(connection, resource_id)
         pending = [hold for booking in bookings for hold in _pending(booking, resource_id)]

@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 
 from server.bookings import moves, store
+from server.bookings.backlog import Backlog
 from server.bookings.places import Times, places_of
 from server.bookings.rules import Booking
 from server.bookings.worker import Clock, Worker
@@ -34,14 +35,16 @@ class Completing:
         self._inventory = inventory
         self._apply = apply
         self._clock = clock
+        self._backlog = Backlog(BATCH)
         self.worker = Worker("bookings.complete", self.work, idle=IDLE_SECONDS)
 
     async def work(self) -> float:
         """One round: a batch of what is over."""
         async with self._database.connection() as connection:
-            ended = await store.ended(connection, self._clock(), BATCH)
+            batch, failed = self._backlog.batch, self._backlog.failed
+            ended = await store.ended(connection, self._clock(), batch, failed)
         done = [await self._end(booking) for booking in ended]
-        return 0.0 if len(done) == BATCH and all(done) else IDLE_SECONDS
+        return 0.0 if self._backlog.goes_on(done) else IDLE_SECONDS
 
     async def _end(self, booking: Booking) -> bool:
         try:

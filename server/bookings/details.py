@@ -206,9 +206,10 @@ def _driver_location(location: DriverLocation | str | None, problems: Problems) 
         problems.add("driver_location.longitude", "is not between -180 and 180")
     if location.accuracy is not None and not 0 <= location.accuracy <= ACCURACY_LIMIT:
         problems.add("driver_location.accuracy", f"is not between 0 and {ACCURACY_LIMIT} metres")
-    kept: dict[str, Any] = {"latitude": location.latitude, "longitude": location.longitude}
-    if location.accuracy is not None:
-        kept["accuracy"] = location.accuracy
+    kept: dict[str, Any] = {}  # ordered as PostgreSQL gives jsonb back, so that an answer is the same again
     if location.address is not None:
         kept["address"] = problems.line("driver_location.address", location.address, PLACE_LENGTH)
+    if location.accuracy is not None:
+        kept["accuracy"] = location.accuracy
+    kept["latitude"], kept["longitude"] = location.latitude, location.longitude
     return kept

@@ -31,6 +31,10 @@ class LiveHolds(Protocol):
         """The session's cart, and what it lost."""
         ...
 
+    async def to_book(self, session: str) -> CartNow:
+        """The same just before it is booked: what would end within a moment waits for that."""
+        ...
+
     async def epoch(self, resource_id: str) -> str | None:
         """The epoch Redis was last built for; None: it knows nothing of the resource."""
         ...

@@ -17,6 +17,7 @@ from server.bookings.outbox import tell, tell_each
 from server.bookings.places import Places, Step, places_of
 from server.bookings.quotes import Quotes
 from server.bookings.rules import Booking, is_buffer, lines_of, room_of
+from server.bookings.underway import Underway
 from server.bookings.worker import Clock
 from server.database.pool import Connection, Database
 from server.database.together import Together
@@ -82,10 +83,15 @@ class Making:
         self._payment_seconds = payment_seconds
         self._clock = clock
         self.within: Within = Alone()
+        self._underway = Underway()
         self._together: Together[New, Booking | None] = Together(self._take_all)
 
     async def open(self, caller: Caller, request: BookingRequest) -> tuple[Booking, Any]:
         """See Bookings.open."""
+        async with self._underway.one():
+            return await self._open(caller, request)
+
+    async def _open(self, caller: Caller, request: BookingRequest) -> tuple[Booking, Any]:
         cart = await self._cart(caller)
         if cart is None:
             return _in_currency(await self._pending_of(caller), request), None
@@ -96,7 +102,7 @@ class Making:
 
     async def quote(self, caller: Caller, request: BookingRequest) -> tuple[Booking, bool]:
         """See Bookings.quote."""
-        cart = await self._cart(caller)
+        cart = await self._cart(caller, to_book=False)
         if cart is None:
             return _in_currency(await self._pending_of(caller), request), False
         booking, _ = await self._draft(caller, request, cart, keep=False)
@@ -111,11 +117,11 @@ class Making:
         """In seconds."""
         return policy.payment_seconds or self._payment_seconds
 
-    async def _cart(self, caller: Caller) -> Cart | None:
+    async def _cart(self, caller: Caller, *, to_book: bool = True) -> Cart | None:
         """The cart to book; HoldExpired if it lost anything, even all of it."""
         if not caller.session:
             return None
-        standing = await self._holds.standing(caller.session)
+        standing = await (self._holds.to_book if to_book else self._holds.standing)(caller.session)
         if standing.ended:
             raise HoldExpired(slots=await self._slot_ids(standing.ended))
         cart = standing.cart

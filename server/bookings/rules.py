@@ -187,8 +187,7 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_of(self, caller: Caller) -> bool:
         """Whether the caller made it: by the session, or as the user."""
-        by_session = bool(caller.session) and caller.session == self.session
-        return by_session or (caller.user is not None and caller.user == self.user)
+        return is_buyer(caller, self.session, self.user)
 
     def is_seen_by(self, caller: Caller) -> bool:
         """Whether the caller may read it: its buyer, and the owner of what was booked."""
@@ -205,6 +204,12 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
         """
         expired = self.status == "cancelled" and self.cancel_reason == "expired"
         return expired and self.confirmed_by is None and self.change_of is None
+
+
+def is_buyer(caller: Caller, session: str, user: str | None) -> bool:
+    """Whether the caller made a booking that has these: by the session, or as the user."""
+    by_session = bool(caller.session) and caller.session == session
+    return by_session or (caller.user is not None and caller.user == user)
 
 
 def holds_of(booking: Booking, lines: tuple[Line, ...] | None = None) -> list[Hold]:

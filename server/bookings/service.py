@@ -1,6 +1,6 @@
 """Bookings: made from carts, confirmed by payments, given up. PostgreSQL decides who has a place."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -218,10 +218,24 @@ class Bookings:
         await self._write_confirmed(connection, moves.confirmed(booking, payment, status, self._clock()))
 
     async def write_paid(
-        self, connection: Connection, bookings: Sequence[Booking], told: Sequence[tuple[UUID, store.Told]]
-    ) -> None:
-        """Write down locked bookings that are confirmed, with their money and what their people are told."""
-        await store.write_paid(connection, bookings, told, self._clock())
+        self,
+        connection: Connection,
+        bookings: Sequence[Booking],
+        told: Sequence[tuple[UUID, store.Told]],
+        standing: Sequence[tuple[Booking, Mapping[str, str]]],
+    ) -> set[UUID]:
+        """Write down locked bookings that are confirmed, with their money and what their people are told.
+
+        Of these, `standing` were confirmed before: Redis and the listeners follow at once. Answers those that
+        did; the others are to be applied.
+        """
+        known = await self._applier.follow(standing)
+        await store.write_paid(connection, bookings, told, known, self._clock())
+        return set(known)
+
+    def committed(self) -> None:
+        """A change was committed that is not applied just now: its people may be told."""
+        self._applier.on_commit()
 
     async def set_payment_status(
         self, connection: Connection, booking: Booking, status: PaymentStatus

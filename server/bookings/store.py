@@ -135,7 +135,7 @@ async def adopt(connection: Connection, session: str, user: str, now: int) -> li
 
 async def read_all(connection: Connection, ids: Sequence[UUID]) -> list[Booking]:
     """Bookings with their lines, newest first."""
-    return [booking_of(row) for row in await connection.fetch(_queries.bookings, ids)]
+    return [booking_of(row) for row in await connection.fetch(_queries.bookings, ids)] if ids else []
 
 
 async def lock(connection: Connection, booking_id: UUID) -> Booking | None:
@@ -226,9 +226,16 @@ async def confirm(connection: Connection, booking: Booking, now: int, told: Told
 
 
 async def write_paid(
-    connection: Connection, bookings: Sequence[Booking], told: Sequence[tuple[UUID, Told]], now: int
+    connection: Connection,
+    bookings: Sequence[Booking],
+    told: Sequence[tuple[UUID, Told]],
+    known: Sequence[UUID],
+    now: int,
 ) -> None:
-    """Write the money of locked bookings that are confirmed, or are by this; `told` is of a booking each."""
+    """Write the money of locked bookings that are confirmed, or are by this; `told` is of a booking each.
+
+    Of those that are `known`, Redis and the listeners know it.
+    """
     await connection.execute(
         _queries.write_paid,
         [booking.id for booking in bookings],
@@ -240,6 +247,7 @@ async def write_paid(
         [kind for _, (_, kind, _) in told],
         [name for name, _ in told],
         [facts for _, (_, _, facts) in told],
+        known,
     )
 
 
@@ -281,10 +289,15 @@ async def mark_applied(connection: Connection, done: Sequence[tuple[Booking, Seq
     )
 
 
-async def unapplied(connection: Connection, touched_before: int, limit: int) -> list[UUID]:
-    """Bookings whose last change was not applied, left alone since `touched_before`."""
-    rows = await connection.fetch(_queries.unapplied, moment(touched_before), limit)
-    return [row["id"] for row in rows]
+async def unapplied(
+    connection: Connection, touched_before: int, limit: int, passed_over: int = 0
+) -> list[UUID]:
+    """Bookings whose last change was not applied, left alone since `touched_before`; the oldest first.
+
+    So many of these are passed over.
+    """
+    rows = await connection.fetch(_queries.unapplied, moment(touched_before), passed_over + limit)
+    return [row["id"] for row in rows[passed_over:]]
 
 
 async def take_due(connection: Connection, now: int, until: int, limit: int) -> list[UUID]:
@@ -293,10 +306,10 @@ async def take_due(connection: Connection, now: int, until: int, limit: int) -> 
     return [row["id"] for row in rows]
 
 
-async def ended(connection: Connection, now: int, limit: int) -> list[Booking]:
-    """Confirmed bookings that are over and whose money is there."""
-    rows = await connection.fetch(_queries.ended, moment(now), limit)
-    return await read_all(connection, [row["id"] for row in rows])
+async def ended(connection: Connection, now: int, limit: int, passed_over: int = 0) -> list[Booking]:
+    """Confirmed bookings that are over and whose money is there, but so many of the oldest."""
+    rows = await connection.fetch(_queries.ended, moment(now), passed_over + limit)
+    return await read_all(connection, [row["id"] for row in rows[passed_over:]])
 
 
 async def update_times(
@@ -341,9 +354,9 @@ async def pending_bookings(connection: Connection, resource: str) -> list[Bookin
     return await read_all(connection, [row["id"] for row in rows])
 
 
-async def unheard_holds(connection: Connection, resource: str, since: int) -> list[str]:
-    """Holds that are confirmed here and of which Redis may not know it, or since `since` (ms)."""
-    rows = await connection.fetch(_queries.unheard_holds, resource, moment(since))
+async def unheard_holds(connection: Connection, resource: str, since: int, first: int) -> list[str]:
+    """Confirmed holds that Redis was not told of; from the index `first` on also those touched since then."""
+    rows = await connection.fetch(_queries.unheard_holds, resource, moment(since), first)
     return [row["hold_id"] for row in rows]
 
 

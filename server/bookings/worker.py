@@ -1,6 +1,7 @@
 """A supervised loop: does what is due, sleeps until the next is, and survives its own failures."""
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -14,12 +15,19 @@ Clock = Callable[[], int]
 
 RETRY_SECONDS: Final = 1.0
 
+_PHASE: Final = random.random()  # noqa: S311  # spreads processes, hides nothing
+
 _log = structlog.get_logger(__name__)
 
 
 def wall_clock() -> int:
     """Milliseconds since the Unix epoch."""
     return time.time_ns() // 1_000_000
+
+
+def with_the_others(idle: float) -> float:
+    """Seconds until the next whole `idle` by this process' count: all with nothing to do wake it at once."""
+    return idle - (time.monotonic() + _PHASE) % idle
 
 
 class Worker:
@@ -39,14 +47,16 @@ class Worker:
         """There is something to do now."""
         self._awake.set()
 
-    async def run(self) -> None:
-        """Until cancelled."""
+    async def run(self, rest: Callable[[float], float] = float) -> None:
+        """Until cancelled. `rest(idle)` is how long it sleeps where nothing is due before that."""
         while True:
             self._awake.clear()
             pause = await self._once()
             if pause > 0:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._awake.wait(), min(pause, self._idle))
+                    await asyncio.wait_for(
+                        self._awake.wait(), pause if pause < self._idle else rest(self._idle)
+                    )
 
     async def _once(self) -> float:
         try:

@@ -26,6 +26,9 @@ SCHEMA = Path(__file__).parent / "schema.sql"
 _LOCK = 0x686F6C6466617374
 _POLL_SECONDS = 0.1
 _WAIT_SECONDS = 120.0
+# Whoever waits for a table that another transaction uses has everybody wait behind it who only comes then.
+_TABLE_SECONDS = 1.0
+_TRIES = 60
 _OLDEST_SERVER = 150000
 
 # A connection that broke inside a transaction shows as an InterfaceError when that is to be ended.
@@ -33,6 +36,7 @@ _AWAY = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
     asyncpg.PostgresConnectionError,
 )
@@ -66,9 +70,10 @@ def read_migrations(folder: Path = MIGRATIONS) -> list[Migration]:
 async def migrate(url: str, *, folder: Path = MIGRATIONS, wait_seconds: float = _WAIT_SECONDS) -> list[str]:
     """Apply what is missing and answer the names; safe from several machines at once.
 
-    Each migration is one transaction. Raises MigrationError when an applied file was changed since, when
-    the database knows migrations that this version does not, or when another migrator does not finish
-    within `wait_seconds`; Unavailable when there is no database.
+    Each migration is one transaction, that waits for a table in use for a second at a time. Raises
+    MigrationError when an applied file was changed since, when the database knows migrations that this
+    version does not, when a table is never free, or when another migrator does not finish within
+    `wait_seconds`; Unavailable when there is no database.
     """
     migrations = read_migrations(folder)
     connection = await _connect(url)
@@ -162,15 +167,26 @@ async def _applied(connection: AnyConnection) -> dict[str, str]:
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:
+    """Let others pass, and try again, while they use what it wants for itself."""
+    for _ in range(_TRIES):
+        try:
+            return await _try(connection, migration)
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            await asyncio.sleep(_TABLE_SECONDS)
+    raise MigrationError(f"{migration.name}.sql found its tables in use {_TRIES} times; try later")
+
+
+async def _try(connection: Connection, migration: Migration) -> None:
     try:
         async with connection.transaction():
+            await connection.execute(f"set local lock_timeout = '{round(1000 * _TABLE_SECONDS)}ms'")
             await connection.execute(migration.sql)
             await connection.execute(
                 "insert into schema_migration (name, sha256) values ($1, $2)",
                 migration.name,
                 migration.sha256,
             )
-    except _AWAY:
+    except (*_AWAY, asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
         raise
     except asyncpg.PostgresError as error:
         raise MigrationError(f"{migration.name}.sql failed and was rolled back: {error}") from error

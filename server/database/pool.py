@@ -18,6 +18,7 @@ Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 ACQUIRE_SECONDS = 2.0
 COMMAND_SECONDS = 3.0
 PROBE_SECONDS = 0.5
+AGAIN_SECONDS = 0.25  # after a server that nobody reached; whoever asks earlier is told the same
 # Each connection keeps what it has prepared: more than there are different statements.
 STATEMENTS = 400
 
@@ -53,6 +54,7 @@ class Database:
         self._proven: set[int] = set()
         self._spare: list[Connection] = []
         self._waiting = 0
+        self._unreached = -AGAIN_SECONDS
         self._closing = False
 
     @classmethod
@@ -128,6 +130,8 @@ class Database:
     async def _acquire(self) -> Connection:
         if self._spare and self._is_trusted(self._spare[-1]):
             return self._spare.pop()
+        if asyncio.get_running_loop().time() < self._unreached + AGAIN_SECONDS:
+            raise Unavailable("The database does not answer", retry_after=1)
         try:
             async with asyncio.timeout(ACQUIRE_SECONDS):
                 while True:
@@ -135,6 +139,8 @@ class Database:
                     if await self._answers(connection):
                         return connection
         except (*_AWAY, asyncpg.PostgresError) as error:
+            if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+                self._unreached = asyncio.get_running_loop().time()
             raise Unavailable("The database does not answer", retry_after=1) from error
         except asyncpg.InterfaceError as error:
             raise Unavailable("The database pool is closed") from error

@@ -537,10 +537,23 @@ begin
 end
 $$;
 
--- A payment with its whole booking, its columns named p_…; `p_outstanding` is what our unfinished refunds will give back,
--- `p_rivalled` whether another payment of the same share has brought its money. The function locks them first, in the
--- order in which everybody does, and leaves out what somebody else has: nobody is waited for but for a moment. Whoever
--- adds a column to `booking` or `payment` makes both anew.
+-- A payment with what follows from others: `outstanding` is what our unfinished refunds will give back, `rivalled` whether
+-- another payment of the same share has brought its money. Whoever adds a column to `payment` makes it anew.
+create view payment_standing as
+select p.*,
+  case when p.status in ('paid', 'partially_refunded', 'refunded', 'disputed') then (
+    select coalesce(sum(r.amount), 0) from refund r
+    where r.payment_id = p.id and r.status in ('requested', 'pending'))
+  else 0 end::bigint as outstanding,
+  exists (
+    select from payment o where o.booking_id = p.booking_id and o.id <> p.id and not o.unwanted
+      and o.share is not distinct from p.share
+      and o.status in ('authorized', 'paid', 'partially_refunded', 'disputed')) as rivalled
+from payment p;
+
+-- A payment with its whole booking, its columns named p_…. The function locks them first, in the order in which everybody
+-- does, and leaves out what somebody else has: nobody is waited for but for a moment. Whoever adds a column to `booking` or
+-- `payment` makes both anew.
 create view whole_payment as
 select b.*,
   p.id as p_id, p.booking_id as p_booking_id, p.attempt as p_attempt, p.provider as p_provider,
@@ -550,15 +563,8 @@ select b.*,
   p.inner_id as p_inner_id, p.client_secret as p_client_secret, p.redirect_url as p_redirect_url,
   p.requested_at as p_requested_at, p.refunded as p_refunded, p.closed as p_closed, p.kept as p_kept,
   p.change as p_change, p.stopping_until as p_stopping_until, p.check_at as p_check_at,
-  case when p.status in ('paid', 'partially_refunded', 'refunded', 'disputed') then (
-    select coalesce(sum(r.amount), 0) from refund r
-    where r.payment_id = p.id and r.status in ('requested', 'pending'))
-  else 0 end::bigint as p_outstanding,
-  exists (
-    select from payment o where o.booking_id = p.booking_id and o.id <> p.id and not o.unwanted
-      and o.share is not distinct from p.share
-      and o.status in ('authorized', 'paid', 'partially_refunded', 'disputed')) as p_rivalled
-from payment p join whole_booking b on b.id = p.booking_id;
+  p.outstanding as p_outstanding, p.rivalled as p_rivalled
+from payment_standing p join whole_booking b on b.id = p.booking_id;
 
 create function locked_payments(wanted uuid[]) returns setof whole_payment language plpgsql as $$
 declare

@@ -42,7 +42,7 @@ def version(binaries: Path) -> int:
     """The major version; 0 where it does not run here."""
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         command = [str(binaries / "postgres"), "--version"]
-        said = subprocess.run(command, capture_output=True, timeout=10, check=False).stdout
+        said = subprocess.run(command, capture_output=True, timeout=60, check=False).stdout
         if match := re.search(rb"PostgreSQL\) (\d+)", said):
             return int(match[1])
     return 0

@@ -41,7 +41,7 @@ def _candidates() -> list[Path]:
 def _version(binary: Path) -> int:
     """The major version; 0 where the binary does not run here (a wheel of another platform, say)."""
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        said = subprocess.run([str(binary), "--version"], capture_output=True, timeout=10, check=False).stdout
+        said = subprocess.run([str(binary), "--version"], capture_output=True, timeout=60, check=False).stdout
         if match := re.search(rb" v=(\d+)", said):
             return int(match[1])
     return 0

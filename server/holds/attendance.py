@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(slots=True)
 class _Session:
-    sockets: set[str] = field(default_factory=set)
-    resources: set[str] = field(default_factory=set)
+    """Most of ten thousand watch and hold nothing."""
+
+    sockets: set[str]
+    resources: frozenset[str] = frozenset()
     is_old: bool = False
 
 
@@ -25,8 +27,9 @@ class Attendance:
         """A socket of the session is open here."""
         known = self._sessions.get(session)
         if known is None:
-            known = self._sessions[session] = _Session()
-        known.sockets.add(socket_id)
+            self._sessions[session] = _Session({socket_id})
+        else:
+            known.sockets.add(socket_id)
 
     def leave(self, session: str, socket_id: str) -> bool:
         """A socket has left or closed; True if it was the session's last one here."""
@@ -45,7 +48,7 @@ class Attendance:
         """Redis was told of a session that is gone; only what it holds from now on is news."""
         known = self._sessions.get(session)
         if known is not None and not known.sockets:
-            known.resources.clear()
+            known.resources = frozenset()
 
     def forget_old(self, *, spare: AbstractSet[str]) -> None:
         """Drop those gone at the last call already; of those to spare Redis is yet to be told."""

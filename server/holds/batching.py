@@ -32,6 +32,10 @@ class Caller(Protocol):
         """The answer to one command; one without a key goes to the server that has the key `at`."""
         ...
 
+    async def aclose(self) -> None:
+        """Give back every connection; what is under way fails. A later call opens another."""
+        ...
+
 
 def batcher(client: Redis) -> Caller:
     """What sends commands to one server, or to each of a cluster's."""
@@ -116,9 +120,16 @@ class Batcher:
         finally:
             self._wire = self._keeping = None
             self._fail(error or RedisConnectionError("closed"))
-        if connection is not None:
-            await connection.disconnect(nowait=True)
-            await self._pool.release(connection)
+            if connection is not None:
+                await connection.disconnect(nowait=True)
+                await self._pool.release(connection)
+
+    async def aclose(self) -> None:
+        """As Caller.aclose."""
+        keeping = self._keeping
+        if keeping is not None:
+            keeping.cancel()
+            await asyncio.wait([keeping])
 
 
 class ClusterBatcher:
@@ -140,3 +151,8 @@ class ClusterBatcher:
             return await batcher.call(*command)
 
         return await self._nodes.route(slot_of_command(command) if at is None else slot_of(at), send)
+
+    async def aclose(self) -> None:
+        """As Caller.aclose."""
+        for batcher in list(self._batchers.values()):
+            await batcher.aclose()

@@ -1,7 +1,9 @@
 """A session's holds and cart as the resources have them; its index is repaired on the way."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
@@ -9,6 +11,10 @@ from server.holds.index import ON_ITS_WAY_MS, Entry, Index, Listing, OpenCart
 from server.holds.policies import Policies
 from server.holds.rules import Cart, Hold, cart_of, is_live, opened_at
 from server.holds.store import HoldStore
+
+# What is about to be booked ends no sooner, once: for a commit, and for another process to bring its word to
+# Redis where the one that made it has died (a second or two).
+WAIT_MS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,13 @@ class Carts:
 
     async def read(self, session: str, listing: Listing | None = None) -> Standing:
         """All of a session's holds; what its index says wrongly is put right. `listing`: it, just read."""
-        standing = await self.look(listing or await self._index.read(session))
+        return await self._repaired(session, await self.look(listing or await self._index.read(session)))
+
+    async def to_book(self, session: str) -> Standing:
+        """The same for a booking that is made next: what would end within WAIT_MS waits for it that long."""
+        return await self._repaired(session, await self._wait(session, await self._index.read(session)))
+
+    async def _repaired(self, session: str, standing: Standing) -> Standing:
         useless, in_vain, cart = standing.useless(), standing.in_vain(), await self._cart_to_open(standing)
         if cart is not None:
             put = [(hold.id, cart.reference, hold.resource) for hold in standing.held]
@@ -130,7 +142,24 @@ class Carts:
 
     async def find(self, entries: Sequence[Entry]) -> dict[str, Hold]:
         """The holds of these entries by id, those that are known."""
-        wanted: dict[str, list[str]] = {}
-        for entry in entries:
-            wanted.setdefault(entry.resource, []).append(entry.hold)
-        return await self._store.holds(wanted)
+        return await self._store.holds(_by_resource(entries))
+
+    async def _wait(self, session: str, listing: Listing) -> Standing:
+        wanted = _by_resource(listing.entries).items()
+        answers = await asyncio.gather(
+            *(
+                self._store.run("await", resource, session=session, holds=holds, wait_ms=WAIT_MS)
+                for resource, holds in wanted
+            )
+        )
+        now = max((answer.now for answer in answers), default=listing.now)
+        found = {hold.id: hold for answer in answers for hold in answer.holds}
+        return Standing(msgspec.structs.replace(listing, now=now), found)
+
+
+def _by_resource(entries: Sequence[Entry]) -> dict[str, list[str]]:
+    """The holds of these entries, those of one resource together."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        found.setdefault(entry.resource, []).append(entry.hold)
+    return found

@@ -76,13 +76,9 @@ def index_key(session: str) -> str:
     return _key(session, "cart")
 
 
-def _joining(cart: OpenCart, lasts_ms: int) -> dict[str, Any]:
-    return {
-        "owner": cart.owner,
-        "currency": cart.currency,
-        "fresh": cart.reference,
-        "lasts_ms": lasts_ms + LASTS_MS,
-    }
+def lasting(max_ms: int) -> int:
+    """How long an index is kept (ms) after a hold of a cart that lasts so long at most."""
+    return max_ms + LASTS_MS
 
 
 class Index:
@@ -98,16 +94,19 @@ class Index:
 
     async def join(self, session: str, hold: str, resource: str, cart: OpenCart, *, lasts_ms: int) -> Joined:
         """Say which cart a new hold belongs to; `cart` is the one to open if none is."""
-        content = {"id": hold, "resource": resource, **_joining(cart, lasts_ms)}
+        content = {
+            "id": hold,
+            "resource": resource,
+            "owner": cart.owner,
+            "currency": cart.currency,
+            "fresh": cart.reference,
+            "lasts_ms": lasting(lasts_ms),
+        }
         return _joined.decode(await self._scripts.run("join", _key(session, "cart"), content))
 
     def key(self, session: str) -> str:
         """See `index_key`."""
         return index_key(session)
-
-    def joining(self, session: str, cart: OpenCart, *, lasts_ms: int) -> dict[str, Any]:
-        """What a resource's script is told that joins, too, and the key beside the resource's own."""
-        return {"beside": _key(session, "cart"), **_joining(cart, lasts_ms)}
 
     async def read(self, session: str) -> Listing:
         """All that is known of a session."""

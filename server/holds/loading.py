@@ -1,7 +1,6 @@
 """Rebuilding a resource's live state from PostgreSQL, by one process at a time, and waiting for it."""
 
 import asyncio
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
@@ -11,15 +10,26 @@ from typing import Any, TypeVar
 from server.errors import Unavailable, UnknownResource
 from server.holds.days import Reading, lay_for, pack_grid
 from server.holds.index import Index
+from server.holds.leases import Lease, leased
 from server.holds.packing import pack
 from server.holds.sources import Booked, BookedSource, Loaded, Resources
-from server.holds.store import Answer, HoldStore, Meta, Newer, NotReady, Outdated, Rebuilding, Unloaded
+from server.holds.store import (
+    Abandoned,
+    Answer,
+    HoldStore,
+    Meta,
+    Newer,
+    NotReady,
+    Outdated,
+    Rebuilding,
+    Unloaded,
+)
 from server.inventory.grid.calendar import Calendar
 
-LEASE_MS = 15_000
 PATIENCE_SECONDS = 5.0
 POLL_SECONDS = 0.03
 CURRENT = -1  # no layout: whichever it is
+BEGUN = -2
 
 Result = TypeVar("Result")
 
@@ -109,6 +119,8 @@ class Loader:
                 await self.ensure(resource, layout)
             case Rebuilding():
                 await asyncio.sleep(POLL_SECONDS)
+            case Abandoned():
+                await self.finish(resource)
             case _:
                 await self.ensure(resource)
 
@@ -147,12 +159,14 @@ class Loader:
 
     async def repair(self, resource: str, is_broken: Callable[[Meta], bool]) -> None:
         """Rebuild the resource if it is missing or, once nobody else is at it, still looks broken."""
-        token = await self._lease(resource)
-        meta = await self.store.meta(resource)
-        if meta is not None and not is_broken(meta):
-            await self.store.give_lease_back(resource, token)
-            return
-        await self._load_under(resource, token)
+        async with leased(self.store, resource) as lease:
+            meta = await self.store.meta(resource)
+            if lease.takes_over or meta is None or is_broken(meta):
+                await self._load_under(resource, lease)
+
+    async def finish(self, resource: str) -> None:
+        """Rebuild what somebody has begun and nobody is at. Callers of one process share the work."""
+        await self._share((resource, BEGUN), lambda: self.repair(resource, lambda _: False))
 
     async def load(self, resource: str) -> None:
         """Rebuild the resource under a new epoch; one that is gone is forgotten.
@@ -161,34 +175,23 @@ class Loader:
         needed would make the others' work look behind again.
         """
         before = await self.store.meta(resource)
-        token = await self._lease(resource)
-        now = await self.store.meta(resource)
-        if now is not None and (before is None or now.epoch != before.epoch):
-            await self.store.give_lease_back(resource, token)
-            return
-        await self._load_under(resource, token)
+        async with leased(self.store, resource) as lease:
+            now = await self.store.meta(resource)
+            is_new = now is not None and (before is None or now.epoch != before.epoch)
+            if lease.takes_over or not is_new:
+                await self._load_under(resource, lease)
 
-    async def _lease(self, resource: str) -> str:
-        token, until = secrets.token_hex(8), time.monotonic() + PATIENCE_SECONDS
-        while not await self.store.take_lease(resource, token, LEASE_MS):
-            if time.monotonic() > until:
-                raise Unavailable("The resource is being rebuilt", retry_after=1)
-            await asyncio.sleep(POLL_SECONDS)
-        return token
-
-    async def _load_under(self, resource: str, token: str) -> None:
+    async def _load_under(self, resource: str, lease: Lease) -> None:
         try:
-            await self._rebuild(resource, token)
+            await self._rebuild(resource, lease)
         except UnknownResource:
             await self.store.forget(resource)
             raise
-        finally:
-            await self.store.give_lease_back(resource, token)
 
-    async def _rebuild(self, resource: str, token: str) -> None:
-        booked = await self._booked.bump_epoch_and_read(resource)
+    async def _rebuild(self, resource: str, lease: Lease) -> None:
+        booked = await self._booked.bump_epoch_and_read(resource, lease.require)
         loaded = await self._inventory.get(resource, booked.layout)
-        if not await self._put(resource, token, loaded, booked):
+        if not await self._put(resource, lease.token, loaded, booked):
             raise Unavailable("Another process has taken the rebuild over", retry_after=1)
         await self.store.remember_resource(resource)
         await self._index.find_again(booked.pending)

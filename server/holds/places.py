@@ -1,13 +1,17 @@
 """What somebody asked to take, the cart that it joins, and what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeVar
 
 from server.holds import requests
+from server.holds.gathering import Reply
 from server.holds.index import ON_ITS_WAY_MS, Joined
 from server.holds.rules import Cart, Hold, cart_of
 from server.holds.sources import Loaded
 from server.holds.store import Answer
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,16 @@ class Held:
     is_news: bool = field(compare=False)
 
 
+class Begun(NamedTuple, Generic[Result]):
+    """A command that was sent to Redis. Once `reply` is there, `simply` says what came of it, or None: then
+    something is left to be done, and `in_turn` does that. Both raise what refuses it.
+    """
+
+    reply: Reply
+    simply: Callable[[], Result | None]
+    in_turn: Callable[[], Awaitable[Result]]
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """The cart that a new hold joins: what the index says, and what of it lives in other resources."""
@@ -37,8 +51,7 @@ class Place:
         return bool(self.elsewhere) or self.on_its_way
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A request as it goes to Redis: the hold's id, by which layout, what of it, for whom."""
 
     session: str
@@ -64,9 +77,9 @@ def recent(joined: Joined, resource: str) -> list[str]:
     ]
 
 
-def held(answer: Answer, hold: Hold, together: Sequence[Hold], loaded: Loaded) -> Held:
+def held(answer: Answer, hold: Hold, others: Sequence[Hold], loaded: Loaded) -> Held:
     """The answer with its cart; a repeated answer's hold may have been alone in it."""
-    in_cart = [each for each in together if each.status == "held"]
+    in_cart = [each for each in (hold, *others) if each.status == "held"]
     cart = cart_of(in_cart or [hold], owner=loaded.resource.owner)
     assert cart is not None, "there is a hold"
     return Held(hold, cart, answer.version, answer.created, answer.created and not answer.replayed)

@@ -3,20 +3,22 @@
 The resource's script decides; the session's index only says where to look, and forgets what has ended.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 from redis.exceptions import ClusterCrossSlotError
 
 from server.errors import BadRequest, Conflict, NotFound
 from server.holds import requests
 from server.holds.carts import by_resource, ids
+from server.holds.gathering import Command, Common, Reply
 from server.holds.index import Index
 from server.holds.loading import Loader
+from server.holds.places import Begun
 from server.holds.rules import Hold
 from server.holds.sources import Resources
-from server.holds.store import Answer
+from server.holds.store import Answer, NotReady, read
 
 _GIVEN = frozenset({"held", "released"})  # a part of it, or all
 
@@ -24,8 +26,7 @@ Items = Sequence[tuple[str, int]]
 """Slot ids and quantities."""
 
 
-@dataclass(frozen=True, slots=True)
-class Released:
+class Released(NamedTuple):
     """A hold as it is now, at its resource's `version`.
 
     `is_news` unless this is the answer to a repeat, or to who gives back what had ended otherwise: whoever
@@ -57,31 +58,40 @@ class Releasing:
         """Give a hold back, or a part of it; `resource` is where the caller thinks it is."""
         answer = None
         if resource is not None and self._index.is_beside_resources:
-            answer = await self._at_once(session, hold, items, op, resource)
-        if answer is None:
-            answer = await self._in_turn(session, hold, items, op)
-        refuse_unreleased(answer)
-        if not answer.holds:
-            raise NotFound
-        found = answer.holds[0]
-        return Released(found, answer.version, is_news=not answer.replayed and found.status in _GIVEN)
+            given = await self._content(session, hold, items, op, resource)
+            answer = await self._at_once(resource, partial(self._ask, resource, given))
+        return released(answer or await self._in_turn(session, hold, items, op))
 
-    async def _at_once(
-        self, session: str, hold: str, items: Items | None, op: str | None, resource: str
-    ) -> Answer | None:
+    def begin(self, session: str, hold: str, *, op: str | None, resource: str) -> Begun[Released] | None:
+        """Give all of a hold back that is in this resource: sent to Redis at once; None if it can't be."""
+        if not self._index.is_beside_resources:
+            return None
+        given = {"session": session, "holds": [hold], "op": op}
+        reply = self._ask(resource, given)
+        return Begun(reply, partial(_simply, resource, reply), partial(self._after, resource, given, reply))
+
+    async def _after(self, resource: str, given: dict[str, Any], reply: Reply) -> Released:
+        """As release does; it was asked once already."""
+        sent = [reply]
+        answer = await self._at_once(resource, lambda: sent.pop() if sent else self._ask(resource, given))
+        return released(answer or await self._in_turn(given["session"], given["holds"][0], None, given["op"]))
+
+    def _ask(self, resource: str, given: dict[str, Any]) -> Reply:
+        command = Command(self._index.key(given["session"]), Common.of({"resource": resource}), given)
+        return self._loader.store.ask("give", resource, command)
+
+    async def _at_once(self, resource: str, ask: Callable[[], Reply]) -> Answer | None:
         """Release and forget in one call; None where it is not there, or has to be done in turn."""
+
+        async def once() -> Answer:
+            return read(await ask(), resource)
+
         try:
-            answer = await self._loader.run(
-                "give",
-                resource,
-                beside=self._index.key(session),
-                resource=resource,
-                **await self._content(session, hold, items, op, resource),
-            )
+            answer = await self._loader.with_loaded(resource, once)
         except ClusterCrossSlotError:
             self._index.is_beside_resources = False
             return None
-        return None if answer.status == "apart" or answer.replayed else answer
+        return None if _is_apart(answer) else answer
 
     async def _in_turn(self, session: str, hold: str, items: Items | None, op: str | None) -> Answer:
         resource = await self._index.resource_of(session, hold)
@@ -109,6 +119,27 @@ class Releasing:
         for resource, some in by_resource(holds).items():
             answer = await self._loader.run("release", resource, session=session, holds=ids(some), op=op)
             refuse_unreleased(answer)
+
+
+def released(answer: Answer) -> Released:
+    """What came of giving one hold back; raises what refuses it."""
+    refuse_unreleased(answer)
+    if not answer.holds:
+        raise NotFound
+    found = answer.holds[0]
+    return Released(found, answer.version, is_news=not answer.replayed and found.status in _GIVEN)
+
+
+def _simply(resource: str, reply: Reply) -> Released | None:
+    try:
+        answer = read(reply.result(), resource)
+    except (ClusterCrossSlotError, NotReady):
+        return None
+    return None if _is_apart(answer) else released(answer)
+
+
+def _is_apart(answer: Answer) -> bool:
+    return answer.status == "apart" or answer.replayed
 
 
 def refuse_unreleased(answer: Answer) -> None:

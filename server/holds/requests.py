@@ -2,9 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from server.errors import (
     BadRequest,
@@ -21,6 +20,7 @@ from server.holds.sources import Loaded
 from server.http.times import milliseconds
 from server.inventory.grid.calendar import Calendar
 from server.inventory.grid.ranges import RangeWanted, wanted_range
+from server.inventory.rules import Slot
 
 Items = list[tuple[int, int]]
 
@@ -28,8 +28,7 @@ MOST_ITEMS = 1000  # in one request, whatever the limits say: a script is never 
 _NAMED_AT_MOST = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """Exactly one of `items` (index, quantity; ascending), `best` and, of a grid, `range` with its chunks."""
 
     items: Items | None = None
@@ -58,8 +57,7 @@ class Wanted:
 
 def wanted(loaded: Loaded, request: HoldRequest, *, now: int) -> Wanted:
     """What the request wants of the resource as of `now` (ms), with all refusals that need no Redis."""
-    given = [name for name in ("items", "range", "best") if getattr(request, name) is not None]
-    if len(given) != 1:
+    if (request.items is None) + (request.range is None) + (request.best is None) != 2:
         raise BadRequest("A hold names exactly one of items, range and best")
     if loaded.calendar is not None:
         return _range(loaded.calendar, request, now)
@@ -68,8 +66,9 @@ def wanted(loaded: Loaded, request: HoldRequest, *, now: int) -> Wanted:
     if request.best is not None:
         return Wanted(best=_best(loaded, request.best))
     items = indices(loaded, request.items or ())
-    _refuse_past(loaded, items, now)
-    _refuse_beyond_capacity(loaded, items)
+    slots = [loaded.slots[index] for index, _ in items]
+    _refuse_past(slots, now)
+    _refuse_beyond_capacity(slots, items)
     return Wanted(items=items)
 
 
@@ -80,7 +79,7 @@ def indices(loaded: Loaded, items: Sequence[tuple[str, int]]) -> Items:
     if len(items) > MOST_ITEMS:
         raise LimitExceeded(f"At most {MOST_ITEMS} items are taken in one request")
     _refuse_bad_quantities([quantity for _, quantity in items])
-    if len({slot for slot, _ in items}) < len(items):
+    if len(items) > 1 and len({slot for slot, _ in items}) < len(items):
         twice = [slot for slot, times in Counter(slot for slot, _ in items).items() if times > 1]
         raise _about(BadRequest, "A slot may be named once in a request; {} is named twice", twice)
     unknown = [slot for slot, _ in items if slot not in loaded.by_id]
@@ -143,18 +142,18 @@ def _refuse_bad_quantities(quantities: Sequence[object]) -> None:
         raise InvalidFields("A quantity is a whole number, 1 or more", errors=errors)
 
 
-def _refuse_past(loaded: Loaded, items: Items, now: int) -> None:
-    past = [loaded.slots[index].id for index, _ in items if _has_begun(loaded.slots[index].starts_at, now)]
+def _refuse_past(slots: Sequence[Slot], now: int) -> None:
+    past = [slot.id for slot in slots if slot.starts_at is not None and _has_begun(slot.starts_at, now)]
     if past:
         raise _about(InvalidRange, "{} has begun already and can no longer be booked", past)
 
 
-def _has_begun(starts_at: str | None, now: int) -> bool:
-    return starts_at is not None and milliseconds(datetime.fromisoformat(starts_at)) <= now
+def _has_begun(starts_at: str, now: int) -> bool:
+    return milliseconds(datetime.fromisoformat(starts_at)) <= now
 
 
-def _refuse_beyond_capacity(loaded: Loaded, items: Items) -> None:
-    over = [loaded.slots[index] for index, quantity in items if quantity > loaded.slots[index].capacity]
+def _refuse_beyond_capacity(slots: Sequence[Slot], items: Items) -> None:
+    over = [slot for slot, (_, quantity) in zip(slots, items, strict=True) if quantity > slot.capacity]
     if over:
         ids = [slot.id for slot in over]
         raise _about(LimitExceeded, f"{over[0].id} has room for {over[0].capacity} in all", ids)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from redis.exceptions import (
     MasterDownError,
     OutOfMemoryError,
     ReadOnlyError,
+    RedisError,
     ResponseError,
     TryAgainError,
 )
@@ -30,6 +31,8 @@ FOLDER = Path(__file__).parent / "lua"
 
 Result = TypeVar("Result")
 Keys = str | tuple[str, ...]
+Own = tuple[str, bytes]
+"""What one of many asks: the key of its own, and its fields beside those of all, packed."""
 
 _AWAY = (
     RedisConnectionError,
@@ -116,16 +119,26 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.lua"))
 
 
+def told_of(error: Exception) -> Exception:
+    """What a caller is told of an error: Unavailable where Redis is away or cannot write, else itself."""
+    if isinstance(error, _AWAY):
+        return Unavailable("Redis does not answer", retry_after=1)
+    if isinstance(error, ResponseError):
+        words = str(error)
+        if words.split(" ", 1)[0] in _AWAY_WORDS or _NOT_ALL_HERE in words:
+            return Unavailable("Redis cannot serve this just now", retry_after=1)
+    return error
+
+
 async def or_unavailable(work: Awaitable[Result]) -> Result:
     """What `work` answers; a Redis that is away, or cannot write, is Unavailable."""
     try:
         return await work
-    except _AWAY as error:
-        raise Unavailable("Redis does not answer", retry_after=1) from error
-    except ResponseError as error:
-        if str(error).split(" ", 1)[0] in _AWAY_WORDS or _NOT_ALL_HERE in str(error):
-            raise Unavailable("Redis cannot serve this just now", retry_after=1) from error
-        raise
+    except (RedisError, OSError) as error:
+        told = told_of(error)
+        if told is error:
+            raise
+        raise told from error
 
 
 class Scripts:
@@ -138,12 +151,29 @@ class Scripts:
         self._clock = clock
         self._taught: set[tuple[str, Redis]] = set()  # once by each server
 
+    async def aclose(self) -> None:
+        """Give the connections back that it keeps; the client stays open."""
+        await self._batcher.aclose()
+
     async def run(self, name: str, key: Keys, content: Mapping[str, Any], *blobs: bytes) -> bytes:
         """Run `lua/<name>.lua` on `key`, or on several, with `content` as its input; its answer as msgpack.
 
         `blobs` are further arguments as they are, for Lua's msgpack knows no binary strings.
         """
         return bytes(await self._run(name, key, content, *blobs))
+
+    async def run_many(
+        self, name: str, key: str, common: Mapping[str, Any], each: Sequence[Own], *blobs: bytes
+    ) -> list[bytes | Exception]:
+        """Run a script once for many, see lua/lib/many.lua: an answer for each, or why there is none.
+
+        `common` is what all of them ask, `key` their resource's.
+        """
+        keys, given = (key, *(one for one, _ in each)), [own for _, own in each]
+        answers = await self._run(name, keys, common, *given, *blobs)
+        if isinstance(answers, bytes):  # nobody was served, all for this reason
+            return [answers] * len(each)
+        return [told_of(found) if isinstance(found, Exception) else found for found in answers]
 
     async def read(self, name: str, key: str) -> Any:
         """Run a script that changes nothing and answers in Redis' own types, for the sake of bytes."""

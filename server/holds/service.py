@@ -24,9 +24,10 @@ from server.holds.index import Index, Listing
 from server.holds.live_state import Choose, whole_horizon
 from server.holds.loading import Loader
 from server.holds.paying import Paying
-from server.holds.places import Held
+from server.holds.places import Begun, Held
 from server.holds.policies import Policies
 from server.holds.releasing import Released, Releasing
+from server.holds.requests import Items
 from server.holds.rules import (
     Cart,
     EndReason,
@@ -35,8 +36,8 @@ from server.holds.rules import (
     cart_of,
 )
 from server.holds.scripts import Scripts
-from server.holds.sources import BookedSource, Resources
-from server.holds.store import HoldStore
+from server.holds.sources import BookedSource, Loaded, Resources
+from server.holds.store import BATCH, HoldStore
 from server.holds.taking import Taking
 from server.holds.trust import LivenessTrust
 from server.http.times import now_milliseconds
@@ -79,6 +80,11 @@ class Holds:
         self._releasing = Releasing(self.loader, self.index, inventory)
         self._paying = Paying(self.loader, self.index, self.carts, self.policies)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether more wait to be taken than Redis is asked for at once."""
+        return self.store.is_behind
+
     def on_taken(self, listener: Callable[[str, list[str]], object]) -> None:
         """Call with a session and its resource when it took something there by a socket of this process.
 
@@ -95,14 +101,24 @@ class Holds:
         owner or currency, LimitExceeded, SelfBooking, and what requests.py refuses.
         """
         session = _session_of(caller)
-        await self._refuse_owner(caller, request.resource)
+        if caller.user is not None:
+            _refuse_owner(caller, await self._inventory.get(request.resource))
         process = self.process if connected else None
         return await self._taking.hold(session, request, op=op, process=process)
 
-    async def _refuse_owner(self, caller: Caller, resource: str) -> None:
-        """Nobody takes what is their own; who signs in only later is refused when it is booked."""
-        if caller.user is not None and (await self._inventory.get(resource)).resource.owner == caller.user:
-            raise SelfBooking
+    def begin_hold(self, caller: Caller, request: HoldRequest, *, op: str | None) -> Begun[Held] | None:
+        """The same by a socket here, sent to Redis at once; None where something comes before that."""
+        session, loaded = _session_of(caller), self._inventory.at_hand(request.resource)
+        if loaded is None:
+            return None
+        _refuse_owner(caller, loaded)
+        return self._taking.begin(session, request, loaded, op=op, process=self.process)
+
+    def nothing_against(self, caller: Caller, request: HoldRequest, loaded: Loaded) -> Items | None:
+        """What one without holds wants, where nothing is against it but that others have it; else None."""
+        if caller.user is not None and loaded.resource.owner == caller.user:
+            return None
+        return self._taking.wants(request, loaded)
 
     # Giving back, prolonging.
 
@@ -126,6 +142,13 @@ class Holds:
         return await self._releasing.release(
             session, hold, items, op=_of(f"release {hold}", op), resource=resource
         )
+
+    def begin_giving(
+        self, caller: Caller, hold: str, *, op: str | None, resource: str
+    ) -> Begun[Released] | None:
+        """All of a hold that is in this `resource`, sent to Redis at once; None where that can't be."""
+        session = _session_of(caller)
+        return self._releasing.begin(session, hold, op=_of(f"release {hold}", op), resource=resource)
 
     async def extend(self, caller: Caller, *, op: str | None) -> Cart:
         """Move the cart's deadline to now + its hold's length, below its ceiling."""
@@ -190,6 +213,10 @@ class Holds:
         """Cart and holds of one moment; `listing` is the session's index, where that was just read."""
         return await self.carts.read(session, listing)
 
+    async def to_book(self, session: str) -> Standing:
+        """The same just before it is booked: what would end within a moment waits for that (decision 25)."""
+        return await self.carts.to_book(session)
+
     async def find(self, session: str, hold: str) -> Hold:
         """One of the session's own holds; an ended one is known for ten minutes more."""
         resource = await self.index.resource_of(session, hold)
@@ -253,6 +280,14 @@ class Holds:
                     break
         return ended
 
+    async def swept(self, resource: str) -> tuple[str, int] | None:
+        """Where a resource stands once all that was due in it has ended; None where more is due.
+
+        Unloaded where Redis does not know it.
+        """
+        answer = await self.store.expire(resource, liveness=bool(self.trust))
+        return None if len(answer.holds) >= BATCH else (answer.epoch, answer.version)
+
     async def load(self, resource: str) -> None:
         """Rebuild a resource from PostgreSQL under a new epoch, keeping the holds that still fit."""
         await self.loader.load(resource)
@@ -301,6 +336,12 @@ def _session_of(caller: Caller) -> str:
     if not caller.session:
         raise Unauthorized("A session is needed; POST /api/sessions opens one")
     return caller.session
+
+
+def _refuse_owner(caller: Caller, loaded: Loaded) -> None:
+    """Nobody takes what is their own; who signs in only later is refused when it is booked."""
+    if caller.user is not None and loaded.resource.owner == caller.user:
+        raise SelfBooking
 
 
 def _of(change: str, op: str | None) -> str | None:

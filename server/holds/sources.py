@@ -1,6 +1,6 @@
 """What holds need from the other rooms, as protocols: the inventory's slots and what is booked of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +32,10 @@ class Resources(Protocol):
         """The resource, at `layout` or newer; raises UnknownResource, or Unavailable."""
         ...
 
+    def at_hand(self, resource_id: str, layout: int | None = None) -> Loaded | None:
+        """What `get` would answer at once; None where it has to look."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Booked:
@@ -54,9 +58,12 @@ class Booked:
 class BookedSource(Protocol):
     """PostgreSQL's side of a rebuild; bookings implement it."""
 
-    async def bump_epoch_and_read(self, resource_id: str) -> Booked:
+    async def bump_epoch_and_read(
+        self, resource_id: str, require: Callable[[], Awaitable[None]] = ...
+    ) -> Booked:
         """In one transaction: a new epoch, all lines, and their bookings marked as applied.
 
+        `require` is asked while nobody else can have a new epoch: what it raises leaves everything as it was.
         Raises UnknownResource, or Unavailable.
         """
         ...

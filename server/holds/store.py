@@ -7,13 +7,14 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
 from channels.cluster import Cluster
 from server.errors import BadRequest, Unavailable
 from server.holds.days import Reading
+from server.holds.gathering import Command, Gathering, Reply
 from server.holds.index import Joined
 from server.holds.packing import Packed
 from server.holds.rules import Hold
@@ -23,12 +24,12 @@ from server.holds.sources import Booked
 _META = ["epoch", "version", "layout", "width", "run_id", "chunk"]
 _PASSED = ["width", "passed", "layout"]
 RESOURCES_KEY = "holdfast:resources"
-BATCH = 1000  # holds given back by one call, so that Redis is never busy for long
+BATCH = 100  # holds given back by one call: they are told while Redis gives back the next ones
 
 Status = Literal[
-    "apart", "confirmed", "ended", "excess", "expired", "given", "held", "late", "lease_lost", "left",
-    "limit", "loaded", "loading", "moved", "needs", "newer", "op_reused", "outdated", "passed", "paying",
-    "released", "renewed", "taken", "unbooked", "unloaded",
+    "abandoned", "apart", "awaited", "confirmed", "ended", "excess", "expired", "given", "held", "late",
+    "lease_lost", "leased", "left", "limit", "loaded", "loading", "moved", "needs", "newer", "op_reused",
+    "outdated", "passed", "paying", "released", "renewed", "taken", "unbooked", "unloaded",
 ]  # fmt: skip
 
 
@@ -41,6 +42,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     created: bool = True
     replayed: bool = False
     hold: Hold | None = None
+    others: tuple[Hold, ...] = ()
     holds: tuple[Hold, ...] = ()
     slots: tuple[int, ...] = ()
     ended: tuple[str, ...] = ()
@@ -54,6 +56,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     passed: int = 0
     first: int = 0
     joined: Joined | None = None
+    abandoned: bool = False
+    lease_ms: int = 0
+    times: int = 0
 
 
 class NotReady(Exception):
@@ -76,6 +81,10 @@ class Rebuilding(NotReady):
     """The resource is being rebuilt; what bookings change waits for it."""
 
 
+class Abandoned(NotReady):
+    """Somebody began to rebuild the resource and is gone: whoever finds that has to finish it."""
+
+
 class Newer(Exception):
     """A grid stands under a newer `layout` than the one by which something was to be taken of it."""
 
@@ -94,6 +103,13 @@ class Meta:
     width: int
     run_id: str
     chunk: int = 0
+
+
+class Leased(NamedTuple):
+    """A lease on a rebuild: for how long, and how often that was begun with this one, and never finished."""
+
+    milliseconds: int
+    times: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +135,28 @@ _decoder = msgspec.msgpack.Decoder(Answer)
 _hold_decoder = msgspec.msgpack.Decoder(Hold)
 
 
+def read(packed: bytes, resource: str, layout: int = 0) -> Answer:
+    """What a script answered that was asked by this layout of the resource; raises as HoldStore.run does."""
+    answer = _decoder.decode(packed)
+    refusal = _REFUSALS.get(answer.status)
+    if refusal is not None:
+        raise refusal(resource, answer, layout)
+    return answer
+
+
+_REFUSALS: Final[Mapping[str, Callable[[str, Answer, int], Exception]]] = {
+    "unloaded": lambda resource, _answer, _layout: Unloaded(resource),
+    "outdated": lambda resource, _answer, layout: Outdated(resource, layout),
+    "loading": lambda resource, _answer, _layout: Rebuilding(resource),
+    "abandoned": lambda resource, _answer, _layout: Abandoned(resource),
+    "late": lambda _resource, _answer, _layout: Unavailable(
+        "It took too long until the resource was ready", retry_after=1
+    ),
+    "newer": lambda resource, answer, _layout: Newer(resource, answer.layout),
+    "op_reused": lambda _resource, _answer, _layout: BadRequest("This op has been used for another command"),
+}
+
+
 def key(resource: str, *parts: str) -> str:
     """`{resource}:part:…`: everything of a resource has one hash tag."""
     return ":".join(["{" + resource + "}", *parts])
@@ -130,6 +168,7 @@ class HoldStore:
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
         self._client = scripts.client
+        self._many = {name: Gathering(scripts, name) for name in ("take", "give")}
         self._on_expired: list[Callable[[Sequence[Hold]], None]] = []
 
     def on_expired(self, listener: Callable[[Sequence[Hold]], None]) -> None:
@@ -137,7 +176,7 @@ class HoldStore:
         self._on_expired.append(listener)
 
     async def run(self, name: str, resource: str, /, *blobs: bytes, **content: Any) -> Answer:
-        """Run a script on a resource, and on the key `beside` of its session's if one is named.
+        """Run a script on a resource.
 
         Raises Unloaded, Outdated, Rebuilding; Newer of a grid; BadRequest for an op of something else.
         """
@@ -149,22 +188,17 @@ class HoldStore:
 
     async def _run(self, name: str, resource: str, content: Mapping[str, Any], *blobs: bytes) -> Answer:
         given = {field: value for field, value in content.items() if value is not None}
-        beside = given.pop("beside", None)
-        keys = key(resource, "meta") if beside is None else (key(resource, "meta"), beside)
-        answer = _decoder.decode(await self._scripts.run(name, keys, given, *blobs))
-        if answer.status == "unloaded":
-            raise Unloaded(resource)
-        if answer.status == "outdated":
-            raise Outdated(resource, content["layout"])
-        if answer.status == "loading":
-            raise Rebuilding(resource)
-        if answer.status == "late":
-            raise Unavailable("It took too long until the resource was ready", retry_after=1)
-        if answer.status == "newer":
-            raise Newer(resource, answer.layout)
-        if answer.status == "op_reused":
-            raise BadRequest("This op has been used for another command")
-        return answer
+        packed = await self._scripts.run(name, key(resource, "meta"), given, *blobs)
+        return read(packed, resource, content.get("layout", 0))
+
+    def ask(self, name: Literal["take", "give"], resource: str, command: Command) -> Reply:
+        """Run a script that serves many with one call; what it answers is to be `read`."""
+        return self._many[name].ask(key(resource, "meta"), command)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more wait to take something than go in all calls that are made at once."""
+        return self._many["take"].is_behind
 
     async def expire(self, resource: str, *, liveness: bool, reference: str | None = None) -> Answer:
         """Give back one batch of what is due."""
@@ -298,16 +332,31 @@ class HoldStore:
         )
         return {hold.id: hold for hold in found}
 
-    async def take_lease(self, resource: str, token: str, milliseconds: int) -> bool:
-        """Take the right to rebuild the resource for a while; False if somebody has it."""
-        taken = await or_unavailable(
-            self._client.set(key(resource, "loading"), token, nx=True, px=milliseconds)
-        )
-        return bool(taken)
+    async def take_lease(
+        self, resource: str, token: str, milliseconds: int, at_most: int = 0
+    ) -> Leased | None:
+        """Take the right to rebuild the resource for a while; None if somebody has it.
 
-    async def give_lease_back(self, resource: str, token: str) -> None:
-        """Give the lease back after a failure, unless it has run out and is somebody else's."""
-        await self._scripts.run("give_lease_back", key(resource, "loading"), {"token": token})
+        Twice as long each time that it was taken and nothing came of it, up to `at_most` milliseconds.
+        """
+        content = {"token": token, "lease_ms": milliseconds, "most_ms": at_most}
+        try:
+            answer = await self._run("lease", resource, content)
+        except Rebuilding:
+            return None
+        return Leased(answer.lease_ms, answer.times)
+
+    async def renew_lease(self, resource: str, token: str, milliseconds: int) -> bool:
+        """Have one's own lease last so long from now on; False if somebody else took it meanwhile."""
+        content = {"token": token, "lease_ms": milliseconds}
+        return (await self._run("renew_lease", resource, content)).status == "renewed"
+
+    async def give_lease_back(self, resource: str, token: str, *, untouched: bool = False) -> None:
+        """Give the lease back, unless it is somebody else's; after a failure somebody has to begin again.
+
+        `untouched`: not where PostgreSQL was not asked to begin.
+        """
+        await self._run("give_lease_back", resource, {"token": token, "untouched": untouched})
 
     async def has_lease(self, resource: str) -> bool:
         """Whether somebody is rebuilding the resource."""

@@ -14,7 +14,8 @@ from server.errors import Unavailable, UnknownResource
 from server.holds.service import Holds
 from server.holds.store import BATCH, Answer, Meta, Unloaded
 
-AT_ONCE = 16  # resources swept side by side
+AT_ONCE = 16  # calls on their way
+AHEAD = 2  # of them for one resource that has more due than a batch
 JITTER_SECONDS = 0.005  # processes wake together; the first one does the work
 PATIENCE_SECONDS = 0.5  # with a server, while others may have something due
 PAUSE_MS = 20  # before a resource is looked at again that was due already
@@ -93,8 +94,23 @@ class Sweeper:
         await asyncio.gather(*map(stop, tuple(self._expiring)))
 
     async def _expire_each(self, names: list[str]) -> None:
-        for name in names:
-            await self._expire_or_load(name)
+        """A batch of each in turn: what ends elsewhere does not wait for the thousands of one resource."""
+        gate = asyncio.Semaphore(AT_ONCE)
+        await asyncio.gather(*(self._expire_all_of(name, gate) for name in names))
+
+    async def _expire_all_of(self, name: str, gate: asyncio.Semaphore) -> None:
+        """Where a batch is not enough, Redis ends the next ones while we tell of those before."""
+        if await self._expire_some_of(name, gate):
+            await asyncio.gather(*(self._expire_the_rest_of(name, gate) for _ in range(AHEAD)))
+
+    async def _expire_the_rest_of(self, name: str, gate: asyncio.Semaphore) -> None:
+        while await self._expire_some_of(name, gate):
+            pass
+
+    async def _expire_some_of(self, name: str, gate: asyncio.Semaphore) -> bool:
+        """A batch; whether there may be more."""
+        async with gate:
+            return _is_full(await self._expire_or_load(name))
 
     def _expired(self, task: asyncio.Task[None]) -> None:
         self._expiring.discard(task)
@@ -123,23 +139,26 @@ class Sweeper:
 
     async def _sweep_one(self, resource: str, run_id: str) -> None:
         answer = await self._expire_or_load(resource)
+        while _is_full(answer):
+            answer = await self._expire_or_load(resource)
         if answer is not None and answer.run_id != run_id:
             self._holds.trust.outage()
             await self._repair(resource, lambda meta: meta.run_id != run_id)
 
     async def _expire_or_load(self, resource: str) -> Answer | None:
+        """What ended; a resource that is missing, or whose rebuild nobody finishes, is rebuilt."""
         try:
-            return await self._expire(resource)
+            answer = await self._expire(resource)
         except Unloaded:
             await self._repair(resource, lambda _: False)
             return None
+        if answer.abandoned:
+            await self._repair(resource, lambda _: False)
+        return answer
 
     async def _expire(self, resource: str) -> Answer:
-        while True:
-            answer = await self._holds.store.expire(resource, liveness=bool(self._holds.trust))
-            await self._compare(resource, answer)
-            if len(answer.holds) < BATCH:
-                break
+        answer = await self._holds.store.expire(resource, liveness=bool(self._holds.trust))
+        await self._compare(resource, answer)
         if answer.next is not None:
             self.expect(resource, max(answer.next, answer.now + PAUSE_MS))
         return answer
@@ -163,3 +182,8 @@ class Sweeper:
         except UnknownResource:
             _log.info("resource_gone", resource=resource)
         self._known.pop(resource, None)
+
+
+def _is_full(answer: Answer | None) -> bool:
+    """Whether a batch may have left something that is due, too."""
+    return answer is not None and len(answer.holds) >= BATCH

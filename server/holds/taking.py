@@ -6,7 +6,8 @@ follow, one resource after another.
 """
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from redis.exceptions import ClusterCrossSlotError
 
@@ -21,14 +22,25 @@ from server.errors import (
 )
 from server.holds import requests
 from server.holds.carts import Carts, Standing, by_resource, ids
-from server.holds.index import MADE_WITHIN_MS, ON_ITS_WAY_MS, Index, Joined, Listing, OpenCart
+from server.holds.gathering import Command, Common, Reply
+from server.holds.index import MADE_WITHIN_MS, ON_ITS_WAY_MS, Index, Joined, Listing, OpenCart, lasting
 from server.holds.loading import Loader
-from server.holds.places import Asked, Held, Place, held, recent
+from server.holds.places import Asked, Begun, Held, Place, held, recent
 from server.holds.policies import Policies
 from server.holds.rules import Hold, HoldRequest, hold_id, new_reference, opened_at
 from server.holds.sources import Loaded, Resources
-from server.holds.store import Answer, Newer
+from server.holds.store import Answer, Newer, NotReady, read
 from server.holds.trust import LivenessTrust
+from server.inventory.rules import Resource
+
+
+class _Said(NamedTuple):
+    """What was said of a resource on behalf of all who want something of it, while it stood so."""
+
+    resource: Resource
+    process: str | None
+    trusts: bool
+    common: Common
 
 
 class Taking:
@@ -52,17 +64,60 @@ class Taking:
         self._policies = policies
         self._trust = trust
         self._clock = clock
+        self._said: _Said | None = None
         self.on_taken: Callable[[str, list[str]], object] = lambda _session, _resources: None
 
     async def hold(self, session: str, request: HoldRequest, *, op: str | None, process: str | None) -> Held:
         """Take what the request names; `process` is where the session has a socket, if it has one."""
         loaded, wanted = await self._wanted(request)
-        hold = hold_id(session, op)
+        return await self._in_turn(request, Asked(session, hold_id(session, op), loaded, wanted, op, process))
+
+    def begin(
+        self, session: str, request: HoldRequest, loaded: Loaded, *, op: str | None, process: str | None
+    ) -> Begun[Held] | None:
+        """The same of a resource that is `loaded`, sent at once; None where something comes before."""
+        if not self._index.is_beside_resources:
+            return None
+        try:
+            wanted = requests.wanted(loaded, request, now=self._clock())
+        except UnknownSlot:
+            return None  # there may be a newer layout
+        asked = Asked(session, hold_id(session, op), loaded, wanted, op, process)
+        reply = self._ask(asked)
+        return Begun(
+            reply, partial(self._simply, asked, reply), partial(self._in_turn, request, asked, reply)
+        )
+
+    def wants(self, request: HoldRequest, loaded: Loaded) -> requests.Items | None:
+        """The items that are wanted, where all is in order that can be seen without Redis; else None."""
+        try:
+            items = requests.wanted(loaded, request, now=self._clock()).items
+        except HoldfastError:
+            return None
+        limit = self._policies.terms(loaded).max_items
+        is_too_much = items is None or 0 < limit < sum(quantity for _, quantity in items)
+        return None if is_too_much else items
+
+    def _simply(self, asked: Asked, reply: Reply) -> Held | None:
+        """A new hold in its cart, all of it here, which nearly every one is; None for any other outcome."""
+        try:
+            answer = read(reply.result(), asked.resource)
+        except (ClusterCrossSlotError, NotReady, Newer):
+            return None
+        hold, joined = answer.hold, answer.joined
+        if hold is None or joined is None or answer.replayed:
+            return None
+        if hold.id != asked.hold or hold.reference != joined.reference:
+            return None
+        self._tell_taken(asked, answer)
+        return held(answer, hold, answer.others, asked.loaded)
+
+    async def _in_turn(self, request: HoldRequest, asked: Asked, reply: Reply | None = None) -> Held:
+        """Whatever comes of it; `reply` if it was sent already."""
         joined: Joined | None = None
         while True:
-            asked = Asked(session, hold, loaded, wanted, op, process)
             try:
-                answer, joined = await self._at_once(asked) if joined is None else (None, joined)
+                answer, joined = await self._at_once(asked, reply) if joined is None else (None, joined)
                 place = await self._place(asked, joined)
                 if place is None:
                     return await self._recall(asked)
@@ -70,15 +125,18 @@ class Taking:
                 answer = answer or await self._take(asked, place)
                 break
             except Newer as newer:
-                loaded, wanted = await self._wanted_anew(request, newer.layout, session, hold)
+                asked, reply = await self._anew(request, newer.layout, asked), None
         if answer.hold is None:
-            await self._index.write(session, drop=[hold])
-            raise self._refusal(answer, loaded, wanted)
-        if process is not None and answer.created and not answer.replayed:
-            self.on_taken(session, [loaded.resource.id])
-        followed = await self._follow(session, answer.hold, place, created=answer.created)
-        await self._note(session, hold, answer, place, loaded)
-        return held(answer, answer.hold, [*answer.holds, *followed], loaded)
+            await self._index.write(asked.session, drop=[asked.hold])
+            raise self._refusal(answer, asked.loaded, asked.wanted)
+        self._tell_taken(asked, answer)
+        followed = await self._follow(asked.session, answer.hold, place, created=answer.created)
+        await self._note(asked, answer, place)
+        return held(answer, answer.hold, [*answer.others, *followed], asked.loaded)
+
+    def _tell_taken(self, asked: Asked, answer: Answer) -> None:
+        if asked.process is not None and answer.created and not answer.replayed:
+            self.on_taken(asked.session, [asked.resource])
 
     async def _wanted(self, request: HoldRequest) -> tuple[Loaded, requests.Wanted]:
         loaded = await self._inventory.get(request.resource)
@@ -91,16 +149,15 @@ class Taking:
         newer = await self._inventory.get(request.resource, meta.layout)
         return newer, requests.wanted(newer, request, now=self._clock())
 
-    async def _wanted_anew(
-        self, request: HoldRequest, layout: int, session: str, hold: str
-    ) -> tuple[Loaded, requests.Wanted]:
-        """What the request wants of a grid whose hours or prices are others by now."""
+    async def _anew(self, request: HoldRequest, layout: int, asked: Asked) -> Asked:
+        """The same request of a grid whose hours or prices are others by now."""
         loaded = await self._inventory.get(request.resource, layout)
         try:
-            return loaded, requests.wanted(loaded, request, now=self._clock())
+            wanted = requests.wanted(loaded, request, now=self._clock())
         except HoldfastError:
-            await self._index.write(session, drop=[hold])
+            await self._index.write(asked.session, drop=[asked.hold])
             raise
+        return asked._replace(loaded=loaded, wanted=wanted)
 
     async def _recall(self, asked: Asked) -> Held:
         """The first answer to an op whose hold has ended, or was refused."""
@@ -111,29 +168,51 @@ class Taking:
             raise HoldExpired("The hold that this op made has ended")
         if answer.hold is None:
             raise self._refusal(answer, asked.loaded, asked.wanted)
-        return held(answer, answer.hold, answer.holds, asked.loaded)
+        return held(answer, answer.hold, answer.others, asked.loaded)
 
-    async def _at_once(self, asked: Asked) -> tuple[Answer | None, Joined]:
+    async def _at_once(self, asked: Asked, reply: Reply | None) -> tuple[Answer | None, Joined]:
         """Note the intent and take, in one call; no answer where what the cart has elsewhere comes first."""
         if not self._index.is_beside_resources:
             return None, await self._join(asked)
-        terms, opening = self._policies.terms(asked.loaded), self._opening(asked)
+        sent = [] if reply is None else [reply]
+
+        async def once() -> Answer:
+            packed = await (sent.pop() if sent else self._ask(asked))
+            return read(packed, asked.resource, asked.loaded.resource.layout)
+
         try:
-            answer = await self._loader.run(
-                "take",
-                asked.resource,
-                *asked.wanted.blobs,
-                **self._index.joining(asked.session, opening, lasts_ms=terms.max_ms),
-                **self._content(asked, terms.hold_ms, terms.max_ms),
-                other=opening.reference,  # of the two, one is used
-                is_new=asked.op is None,
-                on_its_way_ms=ON_ITS_WAY_MS,
-            )
+            answer = await self._loader.with_loaded(asked.resource, once)
         except ClusterCrossSlotError:
             self._index.is_beside_resources = False
             return None, await self._join(asked)
         assert answer.joined is not None, "take.lua says so"
         return (None if answer.status == "apart" else answer), answer.joined
+
+    def _ask(self, asked: Asked) -> Reply:
+        """Send it to take.lua, along with what others want of the same resource."""
+        own, items = asked.wanted.content(), asked.wanted.items
+        own["id"], own["session"], own["fresh"] = asked.hold, asked.session, new_reference()
+        own["op"], own["is_new"] = asked.op, asked.op is None
+        count = 1 if items is None else len(items)
+        command = Command(self._index.key(asked.session), self._common(asked), own, asked.wanted.blobs, count)
+        return self._loader.store.ask("take", asked.resource, command)
+
+    def _common(self, asked: Asked) -> Common:
+        """What all say who want anything of the resource on these terms; the last one's is kept at hand."""
+        said, trusts = self._said, bool(self._trust)
+        resource = asked.loaded.resource
+        if said and said.resource is resource and said.process == asked.process and said.trusts is trusts:
+            return said.common
+        terms = self._policies.terms(asked.loaded)
+        common = {
+            "owner": resource.owner,
+            "currency": resource.currency,
+            "lasts_ms": lasting(terms.max_ms),
+            "on_its_way_ms": ON_ITS_WAY_MS,
+            **self._terms(asked, terms.hold_ms, terms.max_ms),
+        }
+        self._said = _Said(resource, asked.process, trusts, Common.of(common))
+        return self._said.common
 
     async def _join(self, asked: Asked) -> Joined:
         """Note the intent."""
@@ -191,7 +270,11 @@ class Taking:
             "hold",
             asked.resource,
             *asked.wanted.blobs,
-            **self._content(asked, hold_ms, max_ms),
+            **self._terms(asked, hold_ms, max_ms),
+            **asked.wanted.content(),
+            id=asked.hold,
+            session=asked.session,
+            op=asked.op,
             reference=joined.reference if alive else None,
             first_hold_at=opened_at(place.elsewhere) if place.elsewhere else None,
             fresh=joined.reference if joined.created else new_reference(),
@@ -200,16 +283,12 @@ class Taking:
             latest=joined.now + MADE_WITHIN_MS,
         )
 
-    def _content(self, asked: Asked, hold_ms: int, max_ms: int) -> dict[str, Any]:
-        """What both scripts that take are told."""
+    def _terms(self, asked: Asked, hold_ms: int, max_ms: int) -> dict[str, Any]:
+        """What both scripts that take are told of the resource, and on what terms it gives holds."""
         terms = self._policies.terms(asked.loaded)
         return {
-            "id": asked.hold,
-            "session": asked.session,
             "resource": asked.resource,
             "layout": asked.loaded.resource.layout,
-            "op": asked.op,
-            **asked.wanted.content(),
             "hold_ms": hold_ms,
             "max_ms": max_ms,
             "limit": terms.max_items,
@@ -246,15 +325,15 @@ class Taking:
             followed += answer.holds
         return followed
 
-    async def _note(self, session: str, intent: str, answer: Answer, place: Place, loaded: Loaded) -> None:
+    async def _note(self, asked: Asked, answer: Answer, place: Place) -> None:
         """The index says what became of the intent, if that is not what it says already."""
-        hold = answer.hold
+        session, intent, hold = asked.session, asked.hold, answer.hold
         assert hold is not None, "refusals were told before"
         if hold.id != intent or (answer.replayed and not await self._is_known_live(hold)):
             await self._index.write(session, drop=[intent])
         elif hold.reference != place.joined.reference:
             # Only of this resource are all live holds known here: what is being paid elsewhere stays listed.
-            live = {hold.id, *ids(answer.holds)}
+            live = {hold.id, *ids(answer.others)}
             noted_before = place.joined.now - ON_ITS_WAY_MS  # younger ones may be on their way
             entries = [
                 each
@@ -265,7 +344,7 @@ class Taking:
                 session,
                 drop=[each.hold for each in entries if each.hold not in live],
                 put=[(each.id, hold.reference, each.resource) for each in (hold, *place.elsewhere)],
-                cart=_open_cart(hold, loaded.resource.owner),
+                cart=_open_cart(hold, asked.loaded.resource.owner),
             )
 
     async def _is_known_live(self, hold: Hold) -> bool:

@@ -20,6 +20,9 @@ Answer = asyncio.Future[Any]
 Command = tuple[bytes, Answer]
 """What is sent, as Redis reads it, and who waits for what comes back."""
 
+LAST_LOOK_SECONDS: Final = 0.02
+"""After nothing came for too long: a turn of the event loop, in which all is read that has come."""
+
 _NOTHING: Final = object()
 _PUSHED: Final = getattr(hiredis, "PushNotification", ())
 
@@ -43,7 +46,7 @@ class Wire(asyncio.Protocol):
             protocolError=InvalidResponse, replyError=BaseParser.parse_error, notEnoughData=_NOTHING
         )
         self._asked: deque[Answer] = deque()
-        self._heard = 0.0
+        self._heard, self._doubted = 0.0, -1.0
         self._watch: asyncio.TimerHandle | None = None
         self._on_answers = on_answers
         self.lost: asyncio.Future[Exception] = self._loop.create_future()
@@ -89,10 +92,13 @@ class Wire(asyncio.Protocol):
         if not self._asked:
             return
         left = self._heard + self._seconds - self._loop.time()
-        if left <= 0:
+        if left <= 0 and self._doubted == self._heard:
             self.cut(RedisTimeoutError("Redis does not answer"))
-        else:
-            self._watch = self._loop.call_later(left, self._look)
+            return
+        if left <= 0:
+            # It may have answered while this process was busy: what has come is read before it is judged.
+            self._doubted, left = self._heard, LAST_LOOK_SECONDS
+        self._watch = self._loop.call_later(left, self._look)
 
     def cut(self, error: Exception) -> None:
         """End it at once, for the other side may read no more; who waits is told `error`."""

@@ -2,12 +2,10 @@
 
 import logging
 import secrets
-import time
 from typing import Any, Final
 
 import structlog
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Scope
 
 from server.http.addresses import address_of
 from server.http.hosts import PROBES
@@ -16,48 +14,33 @@ _log = structlog.get_logger("holdfast.access")
 _PATH_LIMIT: Final = 200
 
 
-class AccessLog:
-    """Names each request (`X-Request-Id`, and `request` in every line logged on its way) and writes its line.
+def access_log() -> Any:
+    """Where lines go. Made for each of them, it would cost as much as the line."""
+    return _log.bind()
+
+
+class Line:
+    """One request or handshake: its name (`request`, in every line logged on its way), and what became of it.
 
     Of a path that has secrets in it (a transfer's token) the route is logged instead.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._log = _log.bind()  # made for each line, it would cost as much as the line
+    __slots__ = ("_scope", "request", "status")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
-        line = _Line(scope, send)
-        before = structlog.contextvars.bind_contextvars(request=line.request)
-        try:
-            await self._app(scope, receive, line.send)
-        finally:
-            line.write(self._log)
-            structlog.contextvars.reset_contextvars(**before)
-
-
-class _Line:
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope) -> None:
         self.request = secrets.token_hex(8)
+        self.status: int | None = None
         self._scope = scope
-        self._send = send
-        self._status: int | None = None
-        self._began = time.perf_counter()
 
-    async def send(self, message: Message) -> None:
-        if message["type"] in {"http.response.start", "websocket.http.response.start"}:
-            self._status = message["status"]
-            MutableHeaders(scope=message)["X-Request-Id"] = self.request
-        elif message["type"] == "websocket.accept":
-            self._status = 101
+    def notes(self, message: Message) -> None:
+        """What is answered to a handshake."""
+        if message["type"] == "websocket.accept":
+            self.status = 101
         elif message["type"] == "websocket.close":
-            self._status = message.get("code", 1000) if self._status else 403
-        await self._send(message)
+            self.status = message.get("code", 1000) if self.status else 403
 
-    def write(self, log: Any) -> None:
+    def write(self, log: Any, seconds: float) -> None:
+        """It is over, so many seconds after it came."""
         level = logging.DEBUG if self._scope["path"] in PROBES else logging.INFO
         if not log.is_enabled_for(level):
             return
@@ -66,8 +49,8 @@ class _Line:
             "socket" if self._scope["type"] == "websocket" else "request",
             method=self._scope.get("method", "GET"),
             path=_path(self._scope),
-            status=self._status,
-            milliseconds=round((time.perf_counter() - self._began) * 1000, 1),
+            status=self.status,
+            milliseconds=round(seconds * 1000, 1),
             address=address_of(self._scope),
         )
 

@@ -5,68 +5,57 @@ is its token's, in `Authorization`. `Access-Control-Allow-Credentials` is not se
 an answer that a cookie was part of.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from server.settings import Settings
 
 STATIC: Final = "/static/"
 API: Final = "/api/"
-_PREFLIGHT: Final = {
+PREFLIGHT: Final = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, Holdfast-Session, Idempotency-Key",
     "Access-Control-Max-Age": "600",
 }
-_READABLE: Final = {"Access-Control-Expose-Headers": "Date, ETag, Location, Retry-After"}
+
+Marks = Sequence[tuple[bytes, bytes]]
+"""Headers of an answer."""
+
+_ALLOWED: Final = b"access-control-allow-origin"
+_READABLE: Final = (b"access-control-expose-headers", b"Date, ETag, Location, Retry-After")
+_VARIES: Final = (b"vary", b"Origin")
+_EVERYBODYS: Final = ((_ALLOWED, b"*"), _READABLE)
 
 
 class Cors:
-    """Answers preflights, and marks answers as readable for pages of the origins that are allowed."""
+    """Whom answers may be read by, and what a preflight is told."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app = app
-        self._origins = settings.allowed_origins
+    def __init__(self, settings: Settings) -> None:
+        self._origins = {origin.encode() for origin in settings.allowed_origins}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith((STATIC, API)):
-            await self._app(scope, receive, send)
-            return
-        allowed = self._allowed(scope)
-        if allowed and _is_preflight(scope):
-            await Response(status_code=204, headers=allowed | _PREFLIGHT)(scope, receive, send)
-            return
-        marks = allowed | (_READABLE if allowed else {})
-        await self._app(scope, receive, _marking(send, marks, varies=scope["path"].startswith(API)))
+    def marks(self, scope: Scope) -> Marks:
+        """What makes the answer readable for the asking page, if it may read it.
 
-    def _allowed(self, scope: Scope) -> dict[str, str]:
-        """The header that lets the asking page read the answer; empty where it may not."""
-        if scope["path"].startswith(STATIC):
-            return {"Access-Control-Allow-Origin": "*"}
-        origins = Headers(scope=scope).getlist("origin")
+        What depends on the Origin says so to every cache.
+        """
+        path = scope["path"]
+        if scope["type"] != "http" or not path.startswith((STATIC, API)):
+            return ()
+        if path.startswith(STATIC):
+            return _EVERYBODYS
+        origins = [value for name, value in scope["headers"] if name == b"origin"]
         if len(origins) != 1 or origins[0] not in self._origins:
-            return {}
-        return {"Access-Control-Allow-Origin": origins[0], "Vary": "Origin"}
+            return (_VARIES,)
+        return ((_ALLOWED, origins[0]), _READABLE, _VARIES)
 
-
-def _is_preflight(scope: Scope) -> bool:
-    return scope["method"] == "OPTIONS" and "access-control-request-method" in Headers(scope=scope)
-
-
-def _marking(send: Send, marks: Mapping[str, str], *, varies: bool) -> Send:
-    """`send`, with the marks on the answer's head. What depends on the Origin says so to every cache."""
-
-    async def send_marked(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in marks.items():
-                if name != "Vary":
-                    headers[name] = value
-            if varies:
-                headers.add_vary_header("Origin")
-        await send(message)
-
-    return send_marked
+    @staticmethod
+    def is_preflight(scope: Scope, marks: Marks) -> bool:
+        """Whether a page that may read the answer asks first whether it may ask."""
+        return (
+            scope["type"] == "http"
+            and scope["method"] == "OPTIONS"
+            and any(name == _ALLOWED for name, _ in marks)
+            and any(name == b"access-control-request-method" for name, _ in scope["headers"])
+        )

@@ -5,11 +5,8 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
-from server.errors import BadRequest
-from server.http.refusals import refuse
 from server.settings import Settings
 
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_.-]{1,253})(:[0-9]{1,5})?")
@@ -29,21 +26,14 @@ def host_of(origin: str) -> str:
 
 
 class Hosts:
-    """Refuses requests and handshakes with a foreign, missing or second Host with 400."""
+    """Whose requests and handshakes are for us: those with a foreign, missing or second Host are not."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app = app
+    def __init__(self, settings: Settings) -> None:
         self._hosts = {host_of(origin) for origin in settings.origins} if settings.public_url else set()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan" and not self.knows(scope):
-            await refuse(scope, receive, send, BadRequest("the Host header names somebody else"))
-            return
-        await self._app(scope, receive, send)
 
     def knows(self, scope: Scope) -> bool:
         """Whether the request is for us."""
-        hosts = Headers(scope=scope).getlist("host")
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         return self.knows_only(hosts) or (len(hosts) == 1 and scope["path"] in PROBES)
 
     def knows_only(self, hosts: Sequence[str]) -> bool:

@@ -1,10 +1,13 @@
 """Which route a request is for, without asking those whose paths begin otherwise."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
-from starlette.routing import BaseRoute, Router
-from starlette.types import Receive, Scope, Send
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from server.http.endpoint import rules_of
 
 SEGMENTS: Final = 2
 """So many of a path's segments tell which routes may be meant."""
@@ -18,6 +21,9 @@ class IndexedRouter(Router):
 
     def __init__(self, router: Router) -> None:
         super().__init__(router.routes, redirect_slashes=False)
+        for route in router.routes:
+            if isinstance(route, Route) and rules_of(route.endpoint) is not None:
+                route.app = _straight(route.endpoint)
         self.lifespan_context = router.lifespan_context
         heads = {head for route in router.routes if (head := _head_of(route)) is not None}
         self._by_head = {head: _only(router.routes, head) for head in heads}
@@ -32,6 +38,16 @@ class IndexedRouter(Router):
         path = scope["path"].removesuffix("\n")
         found = self._by_head.get(_head(path), self._elsewhere)
         await found.app(scope, receive, send)
+
+
+def _straight(endpoint: Any) -> ASGIApp:
+    """An endpoint() without what Starlette has around endpoints for errors, which this one answers itself."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    return app
 
 
 def _only(routes: Sequence[BaseRoute], head: str | None) -> Router:

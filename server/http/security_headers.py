@@ -7,8 +7,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from server.settings import Settings
 
@@ -33,29 +32,17 @@ def content_security_policy(host: str) -> str:
 
 
 class SecurityHeaders:
-    """Sets them on every HTTP answer, refusals included."""
+    """What every HTTP answer has that does not say it itself, refusals included."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app = app
+    def __init__(self, settings: Settings) -> None:
         always = dict(_ALWAYS)
         if settings.public_url.startswith("https://"):
             always["Strict-Transport-Security"] = "max-age=31536000"
         self._headers = [(name.lower().encode(), value.encode()) for name, value in always.items()]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        ours = [*self._headers, (b"content-security-policy", _policy(asked_host(scope)))]
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                said = message.setdefault("headers", [])
-                names = {name for name, _ in said}
-                message["headers"] = [*said, *(each for each in ours if each[0] not in names)]
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
+    def of(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        """Those of the answer to a request."""
+        return [*self._headers, (b"content-security-policy", _policy(asked_host(scope)))]
 
 
 @lru_cache(64)
@@ -65,5 +52,5 @@ def _policy(host: str) -> bytes:
 
 def asked_host(scope: Scope) -> str:
     """The Host that was asked for, as far as a header may carry it."""
-    host = Headers(scope=scope).get("host", "")
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
     return host if _HOST.fullmatch(host) else ""

@@ -193,7 +193,7 @@ def _short(given: str | None) -> str | None:
 def _limit(given: str | None) -> int:
     if not given:
         return _PAGE
-    if not (given.isascii() and given.isdigit() and 0 < int(given[:9]) <= _LARGEST_PAGE):
+    if not (given.isascii() and given.isdigit() and len(given) < 6 and 0 < int(given) <= _LARGEST_PAGE):
         problem = FieldError("limit", f"is no whole number from 1 to {_LARGEST_PAGE}")
         raise InvalidFields(errors=[problem])
     return int(given)

@@ -142,6 +142,16 @@ class Inventory:
         entry.looked_at = self._clock()  # one caller a second waits, not each
         return entry.loaded
 
+    def at_hand(self, resource_id: str, layout: int | None = None) -> LoadedResource | None:
+        """What is in memory, as it was two seconds ago at the most: looking anew begins after one."""
+        entry = self._entries.get(resource_id)
+        if entry is None or self._is_good(entry, layout):
+            return None if entry is None else entry.loaded
+        if layout is not None or self._clock() - entry.looked_at >= 2 * FRESH_SECONDS:
+            return None
+        self._loading.start(resource_id, lambda: self._look(resource_id))
+        return entry.loaded
+
     @property
     def now(self) -> int:
         """The time by which steps are past, in ms since the Unix epoch."""

@@ -26,11 +26,11 @@ from server.errors import (
     Overloaded,
     RateLimited,
 )
-from server.holds.returning import Return
-from server.holds.rules import Best, HoldRequest
-from server.live import greeting
+from server.live import greeting, holding
+from server.live.holding import Rest, Then
 from server.live.sessions import LiveSessions
-from server.live.table import Peer, Session, Tab
+from server.live.table import Pace, Peer, Tab
+from server.live.turns import RETRY_SECONDS
 from server.live.views import cart_view, error_message, ref_of
 from server.ops.limits import rates
 
@@ -65,6 +65,7 @@ class Conversation:
         "_pace",
         "_parts",
         "_peer",
+        "_queued",
         "_spoke",
         "_tab",
         "_waiting",
@@ -79,8 +80,8 @@ class Conversation:
         self._handshake = handshake
         self._on_end = on_end
         self._tab = Tab(peer)
-        self._spoke = False
-        self._pace: Session | None = None
+        self._spoke = self._queued = False
+        self._pace: Pace | None = None
         self._waiting: deque[Message] | None = None
         self._worker: asyncio.Future[Any] | None = None
 
@@ -100,13 +101,25 @@ class Conversation:
             return
         if self._worker is not None and self._worker.cancelled():
             self._worker = None  # it was cancelled, with what it was asked: the next one goes on
-        if self._worker is None and not self._waiting and self._did_at_once(message):
+        has_turn = self._worker is None and not self._queued and self._live.turns.has_time()
+        if has_turn and not self._waiting and self._did_at_once(message):
             return
         if self._waiting is None:
             self._waiting = deque()
         self._waiting.append(message)
-        if self._worker is None:
+        if has_turn:
             self._worker = asyncio.create_task(self._work())
+        elif self._worker is None and not self._queued:
+            self._queued = True
+            self._live.turns.wait(self, takes=isinstance(self._waiting[0], protocol.Hold))
+
+    def take_turn(self, *, is_late: bool) -> None:
+        """It is this conversation's turn, after others had theirs; a hold that came too late is refused."""
+        self._queued = False
+        if self._waiting and is_late:
+            self._refuse(self._waiting.popleft(), _too_late())
+        if self._waiting:
+            self._peer.say_together(self._do_what_waits)
 
     def ended(self, code: int, *, clean: bool) -> None:
         """The socket is closed: what waits is not done any more, and what is being done is given up."""
@@ -128,11 +141,13 @@ class Conversation:
         """Count the command; who goes on far beyond the rate is no longer answered but closed."""
         if self._waiting is not None and len(self._waiting) >= QUEUE_LIMIT:
             raise Overloaded("too many commands wait already", retry_after=1)
-        session = self._live.table.session(self._tab.caller.session)
+        session = self._tab.session
         if session is None or isinstance(message, protocol.Hello):
             self._count_stranger()
         if session is not None and not isinstance(message, protocol.Leave):
             self._count(session)
+        if isinstance(message, protocol.Hold) and self._live.turns.is_too_long():
+            raise _too_late()
 
     def _count_stranger(self) -> None:
         """What comes before a session counts for this socket alone, and so does each hello: it may open one.
@@ -141,15 +156,15 @@ class Conversation:
         """
         if self._spoke:
             if self._pace is None:
-                self._pace = Session("", rates(self._live.settings)["commands"])
+                self._pace = Pace(rates(self._live.settings)["commands"])
             self._count(self._pace)
         self._spoke = True
 
-    def _count(self, session: Session) -> None:
-        if session.floods():
-            self._peer.close(CloseCode.RATE_LIMITED, "too many commands", retry_after=FLOOD_RETRY_SECONDS)
-        wait = session.take_turn()
+    def _count(self, pace: Pace) -> None:
+        wait = pace.take_turn()
         if wait:
+            if pace.floods():
+                self._peer.close(CloseCode.RATE_LIMITED, "too many commands", retry_after=FLOOD_RETRY_SECONDS)
             raise RateLimited(retry_after=round(wait, 3))
 
     def _refuse(self, message: Message, error: HoldfastError) -> None:
@@ -196,7 +211,7 @@ class Conversation:
         if not self._tab.caller.session:
             raise BadRequest("say hello first")
         greeting.require_session(self._live, self._tab)
-        if self._tab.caller.only_watches and isinstance(message, CHANGES):
+        if isinstance(message, CHANGES) and self._tab.caller.only_watches:
             raise Forbidden("a wall screen only watches")
 
     def _says_hello(self, message: protocol.Hello) -> bool:
@@ -207,19 +222,26 @@ class Conversation:
         asked = greeting.ask_back(self._parts, self._tab, message, cookie)
         if asked is None:
             return False
-        self._worker = asked
-        asked.add_done_callback(partial(self._found, message))
+        greets = partial(greeting.greet_back, self._parts, self._tab, message, cookie, asked)
+        return self._waits_for(message, (asked, greets))
+
+    def _waits_for(self, message: Message, asked: tuple[asyncio.Future[Any], Then] | None) -> bool:
+        """Once the reply is there, do what follows, without a task; what that leaves to be done, by one."""
+        if asked is None:
+            return False
+        self._worker, then = asked
+        self._worker.add_done_callback(partial(self._replied, message, then))
         return True
 
-    def _found(self, message: protocol.Hello, asked: asyncio.Future[Return]) -> None:
-        if self._worker is asked:  # else it was closed meanwhile
+    def _replied(self, message: Message, then: Then, reply: asyncio.Future[Any]) -> None:
+        if self._worker is reply:  # else it was closed meanwhile
             self._worker = None
-            self._peer.say_together(partial(self._go_on, message, asked))
+            self._peer.say_together(partial(self._go_on, message, then))
 
-    def _go_on(self, message: protocol.Hello, asked: asyncio.Future[Return]) -> None:
-        """The welcome, and what was said behind the hello."""
+    def _go_on(self, message: Message, then: Then) -> None:
+        """The answer, and what was said behind that."""
         try:
-            rest = greeting.greet_back(self._parts, self._tab, message, self._handshake.cookie, asked)
+            rest = then()
         except Exception as error:  # noqa: BLE001  # see _tell_fault
             self._tell_fault(message, error)
         else:
@@ -228,7 +250,7 @@ class Conversation:
                 return
         self._do_what_waits()
 
-    async def _finish(self, message: Message, rest: Callable[[], Awaitable[None]]) -> None:
+    async def _finish(self, message: Message, rest: Rest) -> None:
         try:
             await rest()
         except Exception as error:  # noqa: BLE001  # see _tell_fault
@@ -273,30 +295,17 @@ class Conversation:
         self._peer.answer(protocol.Ok(ref=ref_of(message.ref)))
         return True
 
+    def _holds_at_once(self, message: protocol.Hold) -> bool:
+        return self._waits_for(message, holding.ask_hold(self._parts, self._tab, message))
+
     async def _hold(self, message: protocol.Hold) -> None:
-        best = message.best
-        request = HoldRequest(
-            resource=message.resource,
-            items=message.items,
-            range=message.range,
-            best=None
-            if best is None
-            else Best(quantity=best.quantity, category=best.category, adjacent=best.adjacent),
-        )
-        held = await self._parts.holds.hold(self._tab.caller, request, op=message.op, connected=True)
-        await self._live.news.answer_held(self._tab, held, ref_of(message.ref))
+        await holding.hold(self._parts, self._tab, message)
+
+    def _releases_at_once(self, message: protocol.Release) -> bool:
+        return self._waits_for(message, holding.ask_release(self._parts, self._tab, message))
 
     async def _release(self, message: protocol.Release) -> None:
-        session = self._live.table.session(self._tab.caller.session)
-        known = None if session is None else session.holds.get(message.hold)
-        given = await self._parts.holds.give(
-            self._tab.caller,
-            message.hold,
-            message.items,
-            op=message.op,
-            resource=None if known is None else known.resource,
-        )
-        await self._live.news.answer_released(self._tab, given, ref_of(message.ref))
+        await holding.release(self._parts, self._tab, message)
 
     async def _extend(self, message: protocol.Extend) -> None:
         cart = await self._parts.holds.extend(self._tab.caller, op=message.op)
@@ -323,6 +332,8 @@ class Conversation:
     _at_once: ClassVar[Mapping[type[Message], Callable[["Conversation", Any], bool]]] = {
         protocol.Hello: _says_hello,
         protocol.Subscribe: _subscribes_at_once,
+        protocol.Hold: _holds_at_once,
+        protocol.Release: _releases_at_once,
         protocol.Unsubscribe: _unsubscribe,
         protocol.Leave: _leave,
     }
@@ -336,6 +347,10 @@ class Conversation:
         protocol.Unsubscribe: _at_last,
         protocol.Leave: _at_last,
     }
+
+
+def _too_late() -> Overloaded:
+    return Overloaded("too many want something at once; nothing was done", retry_after=RETRY_SECONDS)
 
 
 def _channel_error(error: ChannelError, ref: str | int | None) -> protocol.Error:

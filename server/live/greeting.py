@@ -6,6 +6,7 @@ is a user, or has holds, is greeted by a task. `parts` is server.app.Parts.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -21,7 +22,7 @@ from server.holds.index import Listing
 from server.holds.returning import Return
 from server.http.times import now_milliseconds
 from server.live.sessions import LiveSessions
-from server.live.table import Tab
+from server.live.table import Session, Tab
 from server.live.views import NO_CART, cart_changed, cart_view, ref_of
 
 WELCOME_TRIES: Final = 5
@@ -37,19 +38,18 @@ def require_session(live: LiveSessions, tab: Tab) -> None:
 
 def greet_stranger(parts: Any, tab: Tab, message: Hello, cookie: str | None) -> bool:
     """Who shows nothing gets a session of which Redis knows nothing: thousands may come at once."""
-    shown = (message.token, message.session, cookie)
-    if tab.caller.session or any(each is not None for each in shown):
+    if message.token is not None or message.session is not None or cookie is not None or tab.caller.session:
         return False
     opened = parts.sessions.open_new()
-    parts.live.table.add(tab, Caller(opened.session, expires_at=opened.expires_at))
-    _greet_empty(parts, tab, message, opened.token)
+    session = parts.live.table.add(tab, Caller(opened.session, expires_at=opened.expires_at))
+    _greet_empty(parts, tab, session, message, opened.token)
     return True
 
 
-def _greet_empty(parts: Any, tab: Tab, message: Hello, token: str) -> None:
+def _greet_empty(parts: Any, tab: Tab, session: Session, message: Hello, token: str) -> None:
     """A session that holds nothing."""
     parts.live.opened(tab)
-    parts.live.table.session(tab.caller.session).told_cart = NO_CART
+    session.told_cart = NO_CART
     _say_welcome(parts, tab, message, token)
 
 
@@ -67,7 +67,7 @@ def ask_back(parts: Any, tab: Tab, message: Hello, cookie: str | None) -> asynci
     if token is None or not token.startswith(PREFIX):
         return None
     parts.live.table.add(tab, parts.sessions.recognize(token))
-    tab.missed = 0
+    tab.missed, tab.came_back = 0, time.monotonic()
     asked: asyncio.Future[Return] = parts.returns.ask(tab.caller.session)
     return asked
 
@@ -97,8 +97,9 @@ def _greet_found(parts: Any, tab: Tab, message: Hello, found: Return) -> Callabl
         listing = None if tab.missed else found.listing
         return partial(_welcome_or_part, parts, tab, message, token, listing)
     live.found(tab, ())
-    live.table.session(tab.caller.session).holds = {}
-    _greet_empty(parts, tab, message, token)
+    session = live.table.session(tab.caller.session)
+    session.holds = {}
+    _greet_empty(parts, tab, session, message, token)
     return None
 
 
@@ -133,6 +134,7 @@ async def greet(parts: Any, tab: Tab, message: Hello, cookie: str | None) -> Non
         tab.caller = caller
     else:
         parts.live.table.add(tab, caller)
+    tab.came_back = time.monotonic()
     parts.live.opened(tab)
     await _welcome_or_part(parts, tab, message, token, is_new=is_new)
 
@@ -165,7 +167,7 @@ async def _welcome(
             listing = NOTHING.listing if is_new else await parts.holds.index.read(session.id)
         await live.alive(tab, {entry.resource for entry in listing.entries})
         standing = NOTHING if is_new else await parts.holds.standing(session.id, listing)
-        views = [await live.news.view(hold) for hold in standing.live]
+        views = [await live.news.names.view(hold) for hold in standing.live]
         if not tab.missed:
             break
         listing = None

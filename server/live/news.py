@@ -22,8 +22,9 @@ from server.holds.places import Held
 from server.holds.releasing import Released
 from server.holds.rules import Cart, Hold, HoldEvent
 from server.holds.sources import Resources
+from server.live.names import Names
 from server.live.table import Position, Session, Tab, Table
-from server.live.views import cart_changed, cart_view, hold_changed, hold_view
+from server.live.views import cart_changed, cart_view, hold_changed
 
 QUEUE_LIMIT: Final = 100_000
 """Changes waiting to be told; when there are so many, all sessions are read anew instead."""
@@ -34,7 +35,6 @@ YIELD_EVERY: Final = 100
 SETTLE_SECONDS: Final = 0.002
 """How long changes wait to be told: what was done here is known by its answer then, and more come along."""
 
-VIEWS_KEPT: Final = 1_000
 AGAIN_SECONDS: Final = 1.0
 CHECK_SECONDS: Final = 1.0
 READERS: Final = 32
@@ -83,14 +83,13 @@ class News:
     ) -> None:
         self._table = table
         self._holds = holds
-        self._inventory = inventory
+        self.names = Names(inventory)
         self._clock = clock
         self._booked = booked
         self._queue: deque[HoldEvent] = deque()
         self._stale: dict[str, None] = {}
         self._woken = asyncio.Event()
         self._epochs: dict[str, str] = {}
-        self._views: dict[str, tuple[Hold, HoldView]] = {}
 
     def hear(self, data: bytes) -> None:
         """A message of `holdfast:sessions`; never blocks. Who is not connected here is not told."""
@@ -158,26 +157,6 @@ class News:
             if any(hold.resource in resources for hold in session.holds.values())
         )
 
-    async def view(self, hold: Hold) -> HoldView:
-        """The hold with its slots' names, of which any layout in memory will do: an index keeps its slot.
-
-        The same one is wanted for an answer, a change and a cart. Raises UnknownResource or Unavailable.
-        """
-        known = self._views.get(hold.id)
-        if known is not None and known[0] is hold:
-            return known[1]
-        if len(self._views) >= VIEWS_KEPT:
-            self._views.clear()
-        view = await self._view(hold)
-        self._views[hold.id] = (hold, view)
-        return view
-
-    async def _view(self, hold: Hold) -> HoldView:
-        loaded = await self._inventory.get(hold.resource, 0)
-        if loaded.calendar is None and any(item.index >= len(loaded.slots) for item in hold.items):
-            loaded = await self._inventory.get(hold.resource, loaded.resource.layout + 1)
-        return hold_view(hold, loaded)
-
     async def tell_queued(self) -> None:
         """Work the queue off, each session's changes and its cart in one write."""
         count = 0
@@ -197,12 +176,14 @@ class News:
         session = self._table.session(name)
         if session is None:
             return
-        found = [
-            await self._learned(session, event.hold, event.reason, (event.epoch, event.version))
-            for event in events
-        ]
+        news = [each for each in events if not session.knows(each.hold.id, (each.epoch, each.version))]
+        if not news:
+            return
+        told = {each.hold.id: each.hold for each in news}
+        await self.names.look_up({**session.holds, **told}.values())
+        found = [self._learned(session, each.hold, each.reason, (each.epoch, each.version)) for each in news]
         messages: list[ServerMessage] = [each for each in found if each is not None]
-        cart = await self._new_cart(session)
+        cart = self._new_cart(session)
         messages += [] if cart is None else [cart]
         for tab in session.tabs if messages else ():
             if tab.greeted:
@@ -216,36 +197,35 @@ class News:
             return ()
 
     async def _tell(self, session: Session, hold: Hold, reason: str) -> None:
-        changed = await self._learned(session, hold, reason, None)
+        await self.names.look_up([hold])
+        changed = self._learned(session, hold, reason, None)
         if changed is not None:
             tell_greeted(session, changed)
 
-    async def _learned(
+    def _learned(
         self, session: Session, hold: Hold, reason: str, position: Position | None
     ) -> HoldChanged | None:
         if not session.learns(hold, position):
             return None
         session.misses()
-        try:
-            return hold_changed(await self.view(hold), reason)
-        except HoldfastError as error:
-            _log.warning("a hold's slots have no names now", resource=hold.resource, why=error.detail)
-            return None
+        view = self.names.at_hand(hold)
+        return None if view is None else hold_changed(view, reason)
 
     async def tell_cart(self, session: Session) -> None:
         """The cart as it follows from the holds that are known, if it is not what was told last."""
-        message = await self._new_cart(session)
+        await self.names.look_up(list(session.holds.values()))
+        message = self._new_cart(session)
         if message is not None:
             tell_greeted(session, message)
 
-    async def _new_cart(self, session: Session) -> CartChanged | None:
+    def _new_cart(self, session: Session) -> CartChanged | None:
         held = [hold for hold in session.holds.values() if hold.status == "held"]
         if len(held) > 1:
             held.sort(key=lambda hold: (hold.created_at, hold.id))
-        try:
-            message = cart_changed(held, [await self.view(hold) for hold in held])
-        except HoldfastError:
+        views = [view for view in map(self.names.at_hand, held) if view is not None]
+        if len(views) < len(held):
             return None
+        message = cart_changed(held, views)
         if message == session.told_cart:
             return None
         session.told_cart = message
@@ -253,34 +233,64 @@ class News:
 
     # What was done by a tab here: its answer, and what all tabs hear of it, in one write.
 
-    async def answer_held(self, asker: Tab, held: Held, ref: Any) -> None:
-        """What came of a request for a hold; where the cart is in other resources, too, they tell of it."""
-        hold, cart = held.hold, held.cart
-        answer = protocol.Held(
-            ref=ref, hold=await self.view(hold), cart=cart_view(cart), version=held.version
-        )
-        is_here = all(each.resource == hold.resource for each in cart.holds)
-        await self.answer(asker, answer, cart.holds if held.is_news and is_here else (), "", held.version)
+    def answer_held(self, asker: Tab, held: Held, ref: Any) -> bool:
+        """What came of a request for a hold; False, and nothing has happened, if `tell_held` has to do it."""
+        view = self.names.at_hand(held.hold)
+        if view is None or not self._can_name(asker, held.cart.holds):
+            return False
+        self._say_held(asker, held, view, ref)
+        return True
 
-    async def answer_released(self, asker: Tab, released: Released, ref: Any) -> None:
-        """What was given back."""
+    async def tell_held(self, asker: Tab, held: Held, ref: Any) -> None:
+        """The same where names have to be looked up; raises UnknownResource or Unavailable."""
+        view = await self.names.view(held.hold)
+        await self.names.look_up((*held.cart.holds, *self._known(asker)))
+        self._say_held(asker, held, view, ref)
+
+    def _say_held(self, asker: Tab, held: Held, view: HoldView, ref: Any) -> None:
+        """Where the cart is in other resources, too, they tell of it."""
+        hold, cart = held.hold, held.cart
+        answer = protocol.Held(ref=ref, hold=view, cart=cart_view(cart), version=held.version)
+        is_here = all(each.resource == hold.resource for each in cart.holds)
+        self._answer(asker, answer, cart.holds if held.is_news and is_here else (), "", held.version)
+
+    def answer_released(self, asker: Tab, released: Released, ref: Any) -> bool:
+        """What was given back; False, and nothing has happened, if `tell_released` has to do it."""
+        if not self._can_name(asker, [released.hold]):
+            return False
+        self._say_released(asker, released, ref)
+        return True
+
+    async def tell_released(self, asker: Tab, released: Released, ref: Any) -> None:
+        """The same where names have to be looked up."""
+        await self.names.look_up((released.hold, *self._known(asker)))
+        self._say_released(asker, released, ref)
+
+    def _say_released(self, asker: Tab, released: Released, ref: Any) -> None:
         hold, version = released.hold, released.version
         reason = "" if hold.status == "held" else "released"
-        await self.answer(asker, protocol.Ok(ref=ref), [hold] if released.is_news else (), reason, version)
+        self._answer(asker, protocol.Ok(ref=ref), [hold] if released.is_news else (), reason, version)
 
-    async def answer(
+    def _can_name(self, asker: Tab, holds: Iterable[Hold]) -> bool:
+        """Whether all is in memory that telling the asker's session of these holds needs."""
+        return all(self.names.at_hand(hold) is not None for hold in (*holds, *self._known(asker)))
+
+    def _known(self, asker: Tab) -> list[Hold]:
+        return [] if asker.session is None else list(asker.session.holds.values())
+
+    def _answer(
         self, asker: Tab, answer: ServerMessage, changed: Sequence[Hold], reason: str, version: int
     ) -> None:
         """Answer a tab, and tell its session at once of holds that are all of one resource at `version`.
 
         Redis tells every process of them, this one, too: by then it is known here.
         """
-        session = self._table.session(asker.caller.session)
+        session = asker.session
         messages: list[ServerMessage] = []
         if session is not None:
-            found = [await self._learned(session, hold, reason, ("", version)) for hold in changed]
+            found = [self._learned(session, hold, reason, ("", version)) for hold in changed]
             messages += [each for each in found if each is not None]
-            cart = await self._new_cart(session) if messages else None
+            cart = self._new_cart(session) if messages else None
             messages += [] if cart is None else [cart]
         asker.peer.answer_all([answer, *messages] if asker.greeted else [answer])
         for tab in () if session is None else session.tabs:
@@ -305,24 +315,26 @@ class News:
         session = self._table.session(name)
         if session is None:
             return True
+        heard = dict(session.heard)
         try:
-            await self._compare(session)
+            await self._compare(session, heard)
         except HoldfastError as error:
             _log.debug("a session cannot be read", why=error.detail)
             return False
-        return True
+        return session.heard == heard
 
-    async def _compare(self, session: Session) -> None:
+    async def _compare(self, session: Session, heard: Mapping[str, Position]) -> None:
+        """Tell what is not as it is known; but nothing of a hold of which more than that was heard since."""
         known = dict(session.holds)
         live = {hold.id: hold for hold in (await self._holds.standing(session.id)).live}
         missing = [hold for name, hold in known.items() if name not in live]
         found = await self._found(missing)
         for hold in (*live.values(), *found):
-            if known.get(hold.id) != hold:
+            if known.get(hold.id) != hold and session.heard.get(hold.id) == heard.get(hold.id):
                 await self._tell(session, hold, _REASONS.get(hold.status, ""))
         for hold in missing:
             if hold.id not in {each.id for each in found}:
-                await self._tell_gone(session, hold)
+                await self._tell_gone(session, hold, heard.get(hold.id))
         await self.tell_cart(session)
 
     async def _found(self, missing: Sequence[Hold]) -> list[Hold]:
@@ -334,9 +346,11 @@ class News:
             await self._holds.ensure_current(resource)
         return list((await self._holds.store.holds(wanted)).values()) if wanted else []
 
-    async def _tell_gone(self, session: Session, hold: Hold) -> None:
+    async def _tell_gone(self, session: Session, hold: Hold, heard: Position | None) -> None:
         """Redis does not know the hold any more. What is being paid is its booking's to tell."""
         booked = "pending" if hold.status == "paying" else await self._booked(hold)
+        if session.heard.get(hold.id) != heard:
+            return
         if booked == "pending":
             session.holds.pop(hold.id, None)
             return

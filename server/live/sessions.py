@@ -11,6 +11,8 @@ import msgspec
 
 from channels.protocol import BookingChanged, CloseCode, ServerMessage
 from channels.pulse import Pulse
+from channels.replica import Replica
+from channels.sender import Sender
 from channels.source import ChannelError, Subscriber
 from channels.supervisor import stop, supervise
 from server.accounts.sessions import BOUND_CHANNEL
@@ -21,8 +23,10 @@ from server.holds.events import SESSIONS_CHANNEL
 from server.holds.rules import Hold
 from server.holds.sources import Resources
 from server.http.times import now_milliseconds
+from server.live.doomed import Decider, Doomed
 from server.live.news import News, Reader
 from server.live.table import Tab, Table
+from server.live.turns import Turns
 from server.live.views import error_message
 from server.ops.limits import rates
 from server.settings import Settings
@@ -65,6 +69,14 @@ class Bus(Protocol):
         """Call back whenever messages may have been lost."""
 
 
+class Holds(Reader, Decider, Protocol):
+    """server.holds.service.Holds."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more wait to be sent to Redis than go at once."""
+
+
 class Inbox(Protocol):
     """server.live.notices.LiveNotices: what users' tabs are told of what happened to what is theirs."""
 
@@ -76,24 +88,31 @@ class Inbox(Protocol):
 
 
 class LiveSessions:
-    """The table of sockets and the tasks that serve it. `stale` says whether maps may be old."""
+    """The table of sockets and the tasks that serve it.
+
+    `stale` says whether maps may be old, `shown` is the map of a resource here, if it is not.
+    """
 
     def __init__(
         self,
         settings: Settings,
         *,
-        holds: Reader,
+        holds: Holds,
         inventory: Resources,
         keeper: Keeper,
         bus: Bus,
         booked: Callable[[Hold], Awaitable[str | None]],
         stale: Callable[[], bool] = lambda: False,
+        shown: Callable[[str], Replica | None] = lambda _resource: None,
         clock: Callable[[], int] = now_milliseconds,
+        sender: Sender | None = None,
     ) -> None:
         self.settings = settings
         self.node = token_hex(4)
         self.table = Table(rates(settings)["commands"])
         self.news = News(self.table, holds, inventory, clock, booked)
+        self.turns = Turns(has_room=lambda: not holds.is_behind)
+        self.doomed = Doomed(holds, inventory, shown)
         self.addresses: Counter[str] = Counter()
         self.inbox: Inbox | None = None
         self.pulse = Pulse(
@@ -102,6 +121,7 @@ class LiveSessions:
             stale=stale,
             on_silent=self.silent,
             on_heard=self.heard,
+            sender=sender,
         )
         self._keeper = keeper
         self._bus = bus

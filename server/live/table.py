@@ -43,18 +43,24 @@ class Peer(Subscriber, Protocol):
 
 
 NOBODY = Caller(session="")
-_numbers = count(1)
+LONG_AGO = float("-inf")
+_numbers = map(str, count(1))
 
 
 @dataclass(eq=False, slots=True)
 class Tab:
-    """One socket and who it speaks for. Until its welcome it is not `greeted`; `missed` counts."""
+    """One socket and who it speaks for. Until its welcome it is not `greeted`; `missed` counts.
+
+    `came_back` is when it showed that it has been here before, by the monotonic clock; else long ago.
+    """
 
     peer: Peer
-    id: str = field(default_factory=lambda: str(next(_numbers)))
+    id: str = field(default_factory=_numbers.__next__)
     caller: Caller = NOBODY
+    session: "Session | None" = None
     greeted: bool = False
     missed: int = 0
+    came_back: float = LONG_AGO
     waiting: list[ServerMessage] = field(default_factory=list)
 
     def tell(self, message: ServerMessage) -> None:
@@ -73,18 +79,45 @@ class Tab:
             self.peer.answer(message)
 
 
-@dataclass(eq=False)
-class Session:
+class Pace:
+    """How fast somebody may ask here, and how fast even be refused."""
+
+    __slots__ = ("_commands", "_rate", "_refusals")
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._commands = LocalBucket(rate)
+        self._refusals: LocalBucket | None = None
+
+    def take_turn(self) -> float:
+        """Count one command; the seconds to wait, 0.0 if it may go on."""
+        return self._commands.take(time.monotonic())
+
+    def floods(self) -> bool:
+        """Count one refusal; whether with what is not refused they come at FLOOD times the rate."""
+        if self._refusals is None:
+            self._refusals = LocalBucket(Rate(self._rate.requests * (FLOOD - 1), self._rate.seconds))
+        return self._refusals.take(time.monotonic()) > 0
+
+
+class Session(Pace):
     """A session with tabs here: its live holds as last heard, and how fast it may ask."""
 
-    id: str
-    rate: Rate
-    tabs: list[Tab] = field(default_factory=list)
-    holds: dict[str, Hold] = field(default_factory=dict)
-    told_cart: ServerMessage | None = None
+    __slots__ = ("ended", "heard", "holds", "id", "tabs", "told_cart")
 
-    ended: dict[str, str] = field(default_factory=dict)
-    heard: dict[str, Position] = field(default_factory=dict)
+    def __init__(self, session: str, rate: Rate) -> None:
+        super().__init__(rate)
+        self.id = session
+        self.tabs: list[Tab] = []
+        self.holds: dict[str, Hold] = {}
+        self.told_cart: ServerMessage | None = None
+        self.ended: dict[str, str] = {}
+        self.heard: dict[str, Position] = {}
+
+    @property
+    def never_held(self) -> bool:
+        """Whether nothing is known here of any hold of it, however long ago."""
+        return not (self.holds or self.heard or self.ended)
 
     def knows(self, hold: str, position: Position) -> bool:
         """Whether this or something later was heard of the hold; an answer names no epoch."""
@@ -125,18 +158,6 @@ class Session:
             self.heard = {name: each for name, each in self.heard.items() if name in known}
         self.heard[hold] = position
 
-    def __post_init__(self) -> None:
-        self._commands = LocalBucket(self.rate)
-        self._flood = LocalBucket(Rate(self.rate.requests * FLOOD, self.rate.seconds))
-
-    def take_turn(self) -> float:
-        """Count one command; the seconds to wait, 0.0 if it may go on."""
-        return self._commands.take(time.monotonic())
-
-    def floods(self) -> bool:
-        """Whether even the refusals have become too many."""
-        return self._flood.take(time.monotonic()) > 0
-
 
 class Table:
     """Tabs by session and by user. Everything here is of this process alone and rebuilt by `hello`."""
@@ -171,8 +192,11 @@ class Table:
         """Put a tab under its session and user."""
         tab.caller = caller
         self._tabs[tab.peer] = tab
-        session = self._sessions.setdefault(caller.session, Session(caller.session, self._rate))
+        session = self._sessions.get(caller.session)
+        if session is None:
+            session = self._sessions[caller.session] = Session(caller.session, self._rate)
         session.tabs.append(tab)
+        tab.session = session
         if caller.user is not None:
             self._users.setdefault(caller.user, []).append(tab)
         return session
@@ -187,7 +211,7 @@ class Table:
             session.tabs.remove(tab)
             if not session.tabs:
                 del self._sessions[caller.session]
-        tab.caller = NOBODY
+        tab.caller, tab.session = NOBODY, None
         tab.greeted = False
 
 

@@ -88,7 +88,19 @@ class _Loop:
         self.worker.wake()
 
     async def work(self) -> float:
-        """All that is due; seconds until the next is. Who waits for a slow provider keeps nobody waiting."""
+        """All that is due; seconds until the next is."""
+        following = await self._next_due()
+        if following is not None and following <= self._clock():
+            await self._deliver_due()
+            following = await self._next_due()
+        return IDLE_SECONDS if following is None else max((following - self._clock()) / 1000, 0.0)
+
+    async def _next_due(self) -> int | None:
+        async with self._database.connection() as connection:
+            return await delivery_store.next_due(connection, self._channel)
+
+    async def _deliver_due(self) -> None:
+        """Who waits for a slow provider keeps nobody waiting."""
         running: Running = {}
         places = Places(AT_ONCE)
         try:
@@ -99,9 +111,6 @@ class _Loop:
                     task.result()
         finally:
             await _finish(running)
-        async with self._database.connection() as connection:
-            following = await delivery_store.next_due(connection, self._channel)
-        return IDLE_SECONDS if following is None else max((following - self._clock()) / 1000, 0.0)
 
     async def _take(self, running: Running, places: Places) -> bool:
         self._news.clear()

@@ -103,8 +103,15 @@ async def standing(connection: Connection) -> Standing:
     return Standing(row["waiting"], oldest, row["dead"])
 
 
-async def forget(connection: Connection, deliveries: int, told: int, read: int) -> None:
-    """Delete deliveries that ended, events told and notices read, each before a moment."""
-    await connection.execute(_queries.forget_deliveries, moment(deliveries))
-    await connection.execute(_queries.forget_outbox, moment(told))
-    await connection.execute(_queries.forget_notices, moment(read))
+async def forget(connection: Connection, *, deliveries: int, told: int, read: int, limit: int) -> bool:
+    """Delete deliveries that ended, events told and notices read, each before a moment and `limit` of each.
+
+    Whether there may be more: all of a month's would take longer than any statement may.
+    """
+    old = {
+        _queries.forget_deliveries: deliveries,
+        _queries.forget_outbox: told,
+        _queries.forget_notices: read,
+    }
+    gone: list[int] = [await connection.fetchval(query, moment(at), limit) for query, at in old.items()]
+    return max(gone) >= limit

@@ -28,7 +28,7 @@ from server.notices.wording import Place, Words, words_for
 BATCH: Final = 200
 IDLE_SECONDS: Final = 1.0
 # The first is told at once, what follows in rounds at this distance: a round has its price.
-ROUND_SECONDS: Final = 0.05
+ROUND_SECONDS: Final = 0.1
 # Another process is at it; what it does not take, we do.
 BUSY_SECONDS: Final = 0.05
 # So long a resource may be called by its former title.
@@ -66,6 +66,9 @@ class Dispatcher:
         if early > 0:
             return early
         self._began = time.monotonic()
+        async with self._database.connection() as connection:
+            if not await connection.fetchval(_queries.any_untold):
+                return IDLE_SECONDS
         taken = await self.round()
         if taken is None:
             return BUSY_SECONDS

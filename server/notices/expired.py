@@ -78,7 +78,7 @@ class ExpiredCarts:
 
     async def _write(self) -> None:
         carts = list(self._ended)[:AT_ONCE]
-        users = await asyncio.gather(*(self._user_of(session) for session, _ in carts))
+        users = await asyncio.gather(*(self._user_of(session) for session, _ in carts))  # one pipeline
         known = [(cart, user) for cart, user in zip(carts, users, strict=True) if user is not None]
         facts = [await self._facts(user, list(self._ended[cart].values())) for cart, user in known]
         rows = [(":".join(cart), each) for (cart, _), each in zip(known, facts, strict=True)]

@@ -29,6 +29,7 @@ DELIVERIES_KEPT_MS: Final = 30 * _DAY_MS
 OUTBOX_KEPT_MS: Final = 30 * _DAY_MS
 READ_KEPT_MS: Final = 90 * _DAY_MS
 HOUSE_SECONDS: Final = 10.0
+FORGOTTEN_AT_ONCE: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,18 +138,22 @@ class Notices:
         return kept
 
     async def keep_house(self) -> float:
-        """Look how deliveries stand; now and then forget what nobody will ask for."""
+        """Look how deliveries stand; now and then forget what nobody will ask for, a part at a time."""
         now = self._clock()
         async with self._database.connection() as connection:
             self.standing = await delivery_store.standing(connection)
-            if now - self._forgot >= _HOUR_MS:
-                self._forgot = now
-                await delivery_store.forget(
-                    connection,
-                    deliveries=now - DELIVERIES_KEPT_MS,
-                    told=now - OUTBOX_KEPT_MS,
-                    read=now - READ_KEPT_MS,
-                )
+            if now - self._forgot < _HOUR_MS:
+                return HOUSE_SECONDS
+            has_more = await delivery_store.forget(
+                connection,
+                deliveries=now - DELIVERIES_KEPT_MS,
+                told=now - OUTBOX_KEPT_MS,
+                read=now - READ_KEPT_MS,
+                limit=FORGOTTEN_AT_ONCE,
+            )
+        if has_more:
+            return 0.0
+        self._forgot = now
         return HOUSE_SECONDS
 
     async def _tell_read(self, user: str, ids: Sequence[UUID]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -32,15 +33,16 @@ async def audit(database: Database, redis: Redis, *, settle_seconds: float = SET
 
     Raises Unavailable where a server is away.
     """
-    first = [finding async for finding in _reading(database, redis)]
-    if not first:
-        return []
-    await asyncio.sleep(settle_seconds)
-    return lasting(first, [finding async for finding in _reading(database, redis)])
+    async with aclosing(Scripts(redis)) as scripts:
+        store = HoldStore(scripts)
+        first = [finding async for finding in _reading(database, redis, store)]
+        if not first:
+            return []
+        await asyncio.sleep(settle_seconds)
+        return lasting(first, [finding async for finding in _reading(database, redis, store)])
 
 
-async def _reading(database: Database, redis: Redis) -> AsyncIterator[Finding]:
-    store = HoldStore(Scripts(redis))
+async def _reading(database: Database, redis: Redis, store: HoldStore) -> AsyncIterator[Finding]:
     async with database.connection() as connection:
         resources = await connection.fetch(_queries.resources)
     for resource in resources:

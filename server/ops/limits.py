@@ -1,10 +1,12 @@
 """How often one session or address may ask, counted over all processes by a Redis script."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from channels.cluster import Cluster
 from server.errors import RateLimited
 from server.ops.redis_errors import redis_away
 from server.settings import Settings
@@ -43,19 +45,33 @@ class Limits:
     def __init__(self, settings: Settings, redis: Any) -> None:
         self._rates = rates(settings)
         self._script = redis.register_script(_SCRIPT)
+        self._one_by_one = isinstance(redis, Cluster)  # there, no script sees two subjects
 
     async def take(self, name: Name, subject: str) -> None:
         """Count one request of `subject`; RateLimited, with the seconds to wait, if it is one too many."""
+        if self._rates[name].requests:
+            ((granted, wait),) = await self._ask(name, {subject: 1})
+            if not granted:
+                raise RateLimited(retry_after=wait)
+
+    async def take_many(self, name: Name, counts: Mapping[str, int]) -> dict[str, tuple[int, float]]:
+        """Count so many requests of each subject at once: how many go on, and the others' seconds to wait.
+
+        They are granted as if each had come by itself. The limit of this name must be one.
+        """
+        if self._one_by_one:
+            found = [(await self._ask(name, {subject: count}))[0] for subject, count in counts.items()]
+        else:
+            found = await self._ask(name, counts)
+        return dict(zip(counts, found, strict=True))
+
+    async def _ask(self, name: Name, counts: Mapping[str, int]) -> list[tuple[int, float]]:
         rate = self._rates[name]
-        if not rate.requests:
-            return
-        interval = rate.seconds * 1_000_000 // rate.requests
+        keys = [f"holdfast:rate:{name}:{subject}" for subject in counts]
+        burst = rate.seconds * 1_000_000
         with redis_away():
-            wait = await self._script(
-                keys=[f"holdfast:rate:{name}:{subject}"], args=[interval, rate.seconds * 1_000_000]
-            )
-        if wait:
-            raise RateLimited(retry_after=math.ceil(int(wait) / 1000) / 1000)
+            found = await self._script(keys=keys, args=[burst // rate.requests, burst, *counts.values()])
+        return [(granted, math.ceil(wait / 1000) / 1000) for granted, wait in found]
 
 
 class LocalBucket:

@@ -1,6 +1,5 @@
 """Figures for Prometheus. Labels are routes, methods and statuses of ours alone: their number is bounded."""
 
-import time
 from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -9,7 +8,7 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5)
@@ -36,6 +35,20 @@ class Metrics:
             registry=self.registry,
             buckets=SECONDS,
         )
+        # Found by their labels each time, they would cost more than to be counted.
+        self._of_route: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def count(self, scope: Scope, status: int, seconds: float) -> None:
+        """One answer, by its route's pattern, never by the path it was asked for."""
+        route = getattr(scope.get("route"), "path", "other")
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        key = (method, route, status)
+        if key not in self._of_route:
+            counter = self.requests.labels(method, route, str(status))
+            self._of_route[key] = counter, self.seconds.labels(route)
+        counter, histogram = self._of_route[key]
+        counter.inc()
+        histogram.observe(seconds)
 
     def gauge(self, name: str, meaning: str, read: Reading) -> None:
         """Add `holdfast_<name>`; a later one of the same name takes its place."""
@@ -53,37 +66,6 @@ class _Gauges(Collector):
     def collect(self) -> Iterable[Metric]:
         for name, (meaning, read) in self.readings.items():
             yield GaugeMetricFamily(f"holdfast_{name}", meaning, read())
-
-
-class MeasureRequests:
-    """ASGI middleware: counts each answer by its route's pattern, never by the path it was asked for."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self.app = app
-        self.metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started, status = time.perf_counter(), 500
-
-        async def observe(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, observe)
-        finally:
-            self._count(scope, status, time.perf_counter() - started)
-
-    def _count(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "other")
-        method = scope["method"] if scope["method"] in METHODS else "other"
-        self.metrics.requests.labels(method, route, str(status)).inc()
-        self.metrics.seconds.labels(route).observe(seconds)
 
 
 async def _metrics(request: Request) -> Response:

@@ -90,7 +90,7 @@ async def _problem_of_database(url: str) -> str:
     try:
         connection = await asyncpg.connect(url, timeout=SECONDS, command_timeout=SECONDS)
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        return f"DATABASE_URL: PostgreSQL does not answer ({error or type(error).__name__})"
+        return f"DATABASE_URL: PostgreSQL does not answer ({str(error) or type(error).__name__})"
     try:
         await require_current(connection)
     except MigrationError as error:

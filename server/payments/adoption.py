@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from server.bookings.rules import Booking
 from server.bookings.service import Bookings
 from server.bookings.worker import Clock
 from server.database.pool import Database
@@ -26,7 +27,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Adoption:
-    """`payment_of(provider, object_id)`; an object of nobody's is logged and left alone."""
+    """`known(provider, object_id)`, else `adopted`; an object of nobody's is logged and left alone."""
 
     def __init__(
         self,
@@ -43,16 +44,16 @@ class Adoption:
         self._providers = providers
         self._clock = clock
 
-    async def payment_of(self, provider: str, object_id: str) -> UUID | None:
-        """The payment to be settled, made now for money that came twice; None if it is none of ours.
+    async def known(self, provider: str, object_id: str) -> tuple[Payment, Booking] | None:
+        """The payment that is known to be the object's, and its booking."""
+        return await self._reading.by_intent(_who(provider, object_id), object_id)
+
+    async def adopted(self, provider: str, object_id: str) -> UUID | None:
+        """The payment of what is not known, made now for money that came twice; None if it is none of ours.
 
         Raises Unavailable where the provider is away, ProviderRefused where it knows no such object.
         """
-        named = _who(provider, object_id)
-        found = await self._reading.by_intent(named, object_id)
-        return found or await self._adopt(named, object_id)
-
-    async def _adopt(self, provider: str, object_id: str) -> UUID | None:
+        provider = _who(provider, object_id)
         intent = await self._providers.fetch_unknown(provider, object_id)
         parent = await self._parent(provider, intent)
         if parent is None:

@@ -4,15 +4,18 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 from uuid import UUID, uuid4
 
+import msgspec
+
 from server.bookings.rules import Booking
 from server.bookings.service import Bookings
 from server.bookings.worker import Clock
 from server.database.pool import Connection, Database
-from server.errors import Conflict, FieldError, InvalidFields, LimitExceeded
+from server.errors import Conflict, FieldError, InvalidFields
 from server.payments import shares, store
 from server.payments.closing import Closing, PaidMeanwhile
-from server.payments.providers import Providers, Via
-from server.payments.rules import Payment
+from server.payments.provider import Intent
+from server.payments.providers import Providers, Via, made
+from server.payments.rules import LOOK_MS, Payment
 from server.payments.settle import Settle
 
 # How often a money question that met a change is asked anew.
@@ -41,7 +44,10 @@ class Attempts:
 
     def of(self, booking: Booking) -> Payment:
         """The attempt a booking begins with; InvalidFields if its provider can't take such an amount."""
-        return self._new(booking, booking.total, self._provider_for(booking.total, booking.currency, None))
+        provider = self._provider_for(booking.total, booking.currency, None)
+        new = self._new(booking, booking.total, provider)
+        look = new.created_at + LOOK_MS
+        return msgspec.structs.replace(new, attempt=1, requested_at=new.created_at, check_at=look)
 
     async def write(self, connection: Connection, made: Sequence[Payment]) -> None:
         """The attempts of bookings that are made in this transaction."""
@@ -147,19 +153,14 @@ class Attempts:
         assert payment is not None, "payments are never deleted"
         return payment
 
-    async def prepare(self, payment: Payment, booking: Booking) -> bool:
-        """Have an attempt made at its provider; False if it is over by now.
+    async def first(self, payment: Payment, booking: Booking) -> Payment:
+        """Have the attempt that a booking was just made with made at its provider, too; it as it is then.
 
-        Conflict if its provider does not want to be paid by it.
+        That it is asked for was written with it. Conflict if its provider does not want to be paid by it.
         """
-        intent = await self._providers.create(payment, booking)
-        if intent is None:
-            return False
-        if payment.provider == "free" or not intent.id:
-            await self._settle(payment.id)
-        if not intent.id:
-            raise Conflict(f"the payment provider does not take this payment: {intent.failure}")
-        return True
+        intent = await self._providers.learn(payment, booking)
+        await self._require_made(payment, intent)
+        return await self.read(payment.id) if payment.provider == "free" else made(payment, intent)
 
     async def _usable(self, booking: Booking, attempts: list[Payment], via: Via | None) -> Payment | None:
         """The booking's live attempt, if it is for just what is open and paid where the buyer wants."""
@@ -175,7 +176,18 @@ class Attempts:
         """The live attempt with what its buyer needs to pay by it; None if it is over by now."""
         if payment.intent is not None:
             return payment
-        return await self.read(payment.id) if await self.prepare(payment, booking) else None
+        intent = await self._providers.create(payment, booking)
+        if intent is None:
+            return None
+        await self._require_made(payment, intent)
+        return await self.read(payment.id)
+
+    async def _require_made(self, payment: Payment, intent: Intent) -> None:
+        """Conflict if its provider does not want to be paid by it; what is nothing is paid by that."""
+        if payment.provider == "free" or not intent.id:
+            await self._settle(payment.id)
+        if not intent.id:
+            raise Conflict(f"the payment provider does not take this payment: {intent.failure}")
 
     async def _close(self, attempts: Iterable[Payment], booking: Booking) -> Payment | None:
         """Make each impossible to pay; answers the one that was paid after all."""
@@ -203,7 +215,7 @@ class Attempts:
         async with self._database.transaction() as connection:
             current = await self._pending(connection, booking)
             attempts = await store.of_booking(connection, booking.id)
-            _require_few(attempts, payment)
+            shares.require_few(attempts, payment)
             taken = shares.reserved(attempts, besides=payment.key)
             if taken + payment.amount > booking.total:
                 return False
@@ -219,7 +231,7 @@ class Attempts:
 
         LimitExceeded where a share was tried too often, Conflict where the last try was just now.
         """
-        _require_room(attempts, booking.id, key)
+        shares.require_room(attempts, booking.id, key)
         wait = shares.pause_before_another(attempts, key, self._clock())
         if wait:
             raise Conflict("this was tried only just now; wait a moment", retry_after=wait / 1000)
@@ -276,21 +288,6 @@ class Attempts:
             updated_at=now,
             share=share,
         )
-
-
-def _require_few(attempts: list[Payment], payment: Payment) -> None:
-    _require_room(attempts, payment.booking, payment.key)
-    if payment.share != payment.id:
-        return
-    if shares.count(attempts) >= shares.SHARES_AT_MOST:
-        raise LimitExceeded(f"a booking has at most {shares.SHARES_AT_MOST} shares")
-    if shares.count(attempts, withdrawn=True) >= shares.SHARES_EVER:
-        raise LimitExceeded(f"a booking is split into at most {shares.SHARES_EVER} shares over time")
-
-
-def _require_room(attempts: list[Payment], booking: UUID, key: UUID) -> None:
-    if not shares.room_for_another(attempts, key, own=key == booking):
-        raise LimitExceeded("this was tried too often; ask for a new link, or pay by what stands")
 
 
 def _wrong(message: str) -> InvalidFields:

@@ -61,7 +61,15 @@ class Closing:
         self.worker = Worker("payments.deadlines", self.work, idle=IDLE_SECONDS)
 
     async def work(self) -> float:
-        """Every booking whose deadline has come; answers when the next one comes.
+        """Every booking whose deadline has come; answers when the next one comes."""
+        following = await self._bookings.next_due()
+        if following is not None and following <= self._clock():
+            await self._close_due()
+            following = await self._bookings.next_due()
+        return IDLE_SECONDS if following is None else (following - self._clock()) / 1000
+
+    async def _close_due(self) -> None:
+        """All that are due, also those that fall due meanwhile.
 
         No more are taken than there is room for: no lease runs out in a queue, and another process may take
         the rest. Who waits for a slow provider keeps nobody waiting who comes after.
@@ -78,8 +86,6 @@ class Closing:
             for task in running.values():
                 task.cancel()
             await asyncio.gather(*running.values(), return_exceptions=True)
-        following = await self._bookings.next_due()
-        return IDLE_SECONDS if following is None else (following - self._clock()) / 1000
 
     async def close(self, booking: Booking, reason: CancelReason) -> None:
         """Give a pending booking up, and whatever some have paid of it back.

@@ -6,7 +6,9 @@ and a dead letter means that a person should look, not that something is lost.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Final, Protocol
 
 import structlog
@@ -31,8 +33,11 @@ SLOWEST_MS: Final = 300_000
 AWAY_SOONEST_MS: Final = 1_000
 AWAY_LATEST_MS: Final = 60_000
 IDLE_SECONDS: Final = 2.0
+# So often the table is asked for what others left, where nothing is known to be due in it.
+LOOK_MS: Final = 1_000
 STANDING_EVERY_MS: Final = 10_000
 FORGET_EVERY_MS: Final = 3_600_000
+FORGOTTEN_AT_ONCE: Final = 5_000
 KEPT_MS: Final = 30 * 24 * 3_600_000
 
 _log = structlog.get_logger(__name__)
@@ -74,8 +79,12 @@ class Inbox:
         self._heard = heard
         self._clock = clock
         self.figures = figures or NoFigures()
-        self._intake = Intake(database, clock)
+        self._intake = Intake(
+            database, clock, room=self._room_for_news, kept=self._has_kept, lease_ms=LEASE_MS
+        )
         self._end = Together(self._end_all)
+        self._ours: deque[Work] = deque()
+        self._left, self._asked = True, 0
         self._running: set[asyncio.Task[None]] = set()
         self._latest: dict[inbox_store.Key, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
@@ -104,7 +113,7 @@ class Inbox:
                 await self._keep_house()
                 if not self._running:
                     return IDLE_SECONDS
-                await self._one_done_or_news()
+                await self._end_or_news()
         except asyncio.CancelledError:
             await self._stop()
             raise
@@ -113,15 +122,42 @@ class Inbox:
         """Fewer while deliveries pour in, none while they are late: their sender waits, and this can."""
         if self._intake.strained:
             return False
-        now = self._clock()
-        room = (AT_ONCE_IN_A_STORM if self._intake.busy else AT_ONCE) - len(self._running)
-        if room <= 0:
-            return False
-        async with self._database.connection() as connection:
-            found = await inbox_store.take(connection, now, now + LEASE_MS, room)
+        began = bool(self._ours) and self._room() > 0
+        while self._ours and self._room() > 0:
+            self._start(self._ours.popleft())
+        now, room = self._clock(), self._room()
+        if room <= 0 or not (self._left or self._looks(now)):
+            return began
+        self._left, self._asked = False, now
+        try:
+            async with self._database.connection() as connection:
+                found = await inbox_store.take(connection, now, now + LEASE_MS, room)
+        except Unavailable:
+            self._left = True
+            raise
+        self._left |= sum(len(work.attempts) for work in found) >= room
         for work in found:
             self._start(work)
-        return bool(found)
+        return began or bool(found)
+
+    def _looks(self, now: int) -> bool:
+        """Whether it is time to; also where the clock was set back meanwhile."""
+        return not 0 <= now - self._asked < LOOK_MS
+
+    def _room(self) -> int:
+        return (AT_ONCE_IN_A_STORM if self._intake.busy else AT_ONCE) - len(self._running)
+
+    def _room_for_news(self) -> int:
+        """Of how many objects events may be taken as they come; none while others wait in the table.
+
+        There those of one object gather meanwhile, to be looked at together.
+        """
+        waits = self._left or self._intake.strained
+        return 0 if waits else AT_ONCE - len(self._running) - len(self._ours)
+
+    def _has_kept(self, ours: Sequence[Work], others: bool) -> None:
+        self._ours += ours
+        self._left |= others
 
     def _start(self, work: Work) -> None:
         """One task for each object; if it is being looked at this moment, afterwards."""
@@ -132,6 +168,7 @@ class Inbox:
 
         def ended(_task: object) -> None:
             self._running.discard(task)
+            self._news.set()
             if self._latest.get(key) is task:
                 del self._latest[key]
 
@@ -139,16 +176,13 @@ class Inbox:
 
     async def _some_room(self) -> None:
         while len(self._running) > AT_ONCE // 2:
-            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            self._news.clear()
+            await self._news.wait()
 
-    async def _one_done_or_news(self) -> None:
-        news = asyncio.create_task(self._news.wait())
-        try:
-            await asyncio.wait(
-                {news, *self._running}, timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            news.cancel()
+    async def _end_or_news(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_SECONDS):
+                await self._news.wait()
 
     async def _stop(self) -> None:
         running = list(self._running)
@@ -213,6 +247,7 @@ class Inbox:
             async with self._database.connection() as connection:
                 self.standing = await inbox_store.standing(connection)
         if now - self._forgot >= FORGET_EVERY_MS:
-            self._forgot = now
             async with self._database.connection() as connection:
-                await inbox_store.forget(connection, now - KEPT_MS)
+                has_more = await inbox_store.forget(connection, now - KEPT_MS, FORGOTTEN_AT_ONCE)
+            if not has_more:
+                self._forgot = now

@@ -1,6 +1,6 @@
 """The inbox in PostgreSQL: what providers told us until it is worked off, and the letters that never were."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -64,8 +64,18 @@ class Letter:
     body: str = ""
 
 
-async def keep(connection: Connection, events: Sequence[tuple[str, Event]], now: int) -> set[Key]:
-    """Store events, each with its provider; (provider, id) of those that were new."""
+async def keep(
+    connection: Connection,
+    events: Sequence[tuple[str, Event]],
+    now: int,
+    *,
+    ours: Collection[Key] = (),
+    until: int = 0,
+) -> set[Key]:
+    """Store events, each with its provider; (provider, id) of those that were new.
+
+    `ours` are taken by this, and given to nobody else before `until`.
+    """
     ordered = sorted(events, key=lambda item: (item[0], item[1].id))
     rows = await connection.fetch(
         _queries.keep_events,
@@ -74,7 +84,9 @@ async def keep(connection: Connection, events: Sequence[tuple[str, Event]], now:
         [event.kind for _, event in ordered],
         [event.object_id for _, event in ordered],
         [event.body.decode() for _, event in ordered],
+        [(provider, event.id) in ours for provider, event in ordered],
         moment(now),
+        moment(until),
     )
     return {(row["provider"], row["event_id"]) for row in rows}
 
@@ -116,9 +128,12 @@ async def standing(connection: Connection) -> Standing:
     return Standing(row["waiting"], oldest, row["dead"])
 
 
-async def forget(connection: Connection, before: int) -> None:
-    """Delete what was received before then and is done."""
-    await connection.execute(_queries.forget_events, moment(before))
+async def forget(connection: Connection, before: int, limit: int) -> bool:
+    """Delete what was received before then and is done, `limit` of it; whether there may be more.
+
+    All of an hour's would take longer than any statement may.
+    """
+    return int(await connection.fetchval(_queries.forget_events, moment(before), limit)) >= limit
 
 
 async def letters(connection: Connection, states: Sequence[State], limit: int) -> list[Letter]:

@@ -1,18 +1,20 @@
 """Where events come in: many requests share one statement, and none is acknowledged before that committed.
 
-The first is written at once; whatever comes while it is written goes together with the next. What waits is
-bounded in number and bytes: beyond that the sender is told to come again, which providers do for days.
+The first is written at once; whatever comes while it is written goes together with the next. What this
+process can work off at once is written down as taken by it already. What waits is bounded in number and
+bytes: beyond that the sender is told to come again, which providers do for days.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from server.bookings.worker import Clock
 from server.database.pool import Database
 from server.errors import Overloaded
 from server.payments import inbox_store
-from server.payments.inbox_store import Key
+from server.payments.inbox_store import Key, Work
 from server.payments.provider import Event
 
 WAITING_AT_MOST: Final = 2_000
@@ -27,11 +29,26 @@ _Waiting = tuple[str, Event, "asyncio.Future[bool]"]
 
 
 class Intake:
-    """`await keep(provider, event)` returns once the event is durable."""
+    """`await keep(provider, event)` returns once the event is durable.
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    Of so many objects as there is `room` for, events are written as taken for `lease_ms`. `kept` is told of
+    those, and whether there are others, which anybody may take.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        room: Callable[[], int] = lambda: 0,
+        kept: Callable[[Sequence[Work], bool], None] = lambda _works, _others: None,
+        lease_ms: int = 0,
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._room = room
+        self._kept = kept
+        self._lease_ms = lease_ms
         self._waiting: deque[_Waiting] = deque()
         self._bytes = 0
         self._writing: asyncio.Task[None] | None = None
@@ -91,16 +108,17 @@ class Intake:
         return batch
 
     async def _write(self, batch: list[_Waiting]) -> None:
+        now, events = self._clock(), [(provider, event) for provider, event, _ in batch]
+        ours = _of_the_first(events, self._room())
         try:
             async with self._database.connection() as connection:
-                new = await inbox_store.keep(
-                    connection, [(provider, event) for provider, event, _ in batch], self._clock()
-                )
+                new = await inbox_store.keep(connection, events, now, ours=ours, until=now + self._lease_ms)
         except BaseException as error:
             _refuse(batch, error)
             if not isinstance(error, Exception):
                 raise
             return
+        self._kept(_works(events, new & ours, now), not new <= ours)
         for provider, event, kept in batch:
             key = (provider, event.id)
             self._remember(key)
@@ -112,6 +130,25 @@ class Intake:
         self._stored[key] = None
         if len(self._stored) > REMEMBERED:
             del self._stored[next(iter(self._stored))]
+
+
+def _of_the_first(events: Sequence[tuple[str, Event]], objects: int) -> set[Key]:
+    """The events of the first so many objects."""
+    chosen: dict[Key, None] = {}
+    for provider, event in events:
+        if len(chosen) < objects:
+            chosen[provider, event.object_id] = None
+    return {(provider, event.id) for provider, event in events if (provider, event.object_id) in chosen}
+
+
+def _works(events: Sequence[tuple[str, Event]], keys: set[Key], now: int) -> list[Work]:
+    """These of the events, by their objects, taken for the first time."""
+    found: dict[Key, Work] = {}
+    for provider, event in events:
+        if (provider, event.id) in keys:
+            work = found.setdefault((provider, event.object_id), Work(provider, event.object_id))
+            work.attempts[event.id], work.received[event.id] = 1, now
+    return list(found.values())
 
 
 def _refuse(batch: list[_Waiting], error: BaseException) -> None:

@@ -39,12 +39,13 @@ _log = structlog.get_logger(__name__)
 class Written:
     """What a step changed: `outcome` of the payment for the figures, `others` to be settled after it.
 
-    `after` is how the two stand now, where that is known.
+    `after` is how the two stand now, where that is known; `known` whether Redis and the listeners know it.
     """
 
     outcome: PaymentStatus | None = None
     others: Sequence[UUID] = field(default_factory=tuple)
     after: tuple[Payment, Booking] | None = None
+    known: bool = False
 
 
 class Ledger:
@@ -76,7 +77,7 @@ class Ledger:
             written = await self._write(case)
         else:
             after = settled.payment, settled.booking
-            written = Written(settled.payment.status, after=after)
+            written = Written(settled.payment.status, after=after, known=settled.known)
         if written is not None and written.outcome is not None:
             self._figures.payment(case.payment.provider, written.outcome)
         return written

@@ -23,11 +23,16 @@ from server.payments.rules import TAKEN, Case, Payment, Step, look_after, status
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """A payment and its booking as a step leaves them, and what is told of it."""
+    """A payment and its booking as a step leaves them, and what is told of it.
+
+    `stood`: the booking was confirmed before. `known`: Redis and the listeners know all of it.
+    """
 
     payment: Payment
     booking: Booking
     told: Sequence[Told]
+    stood: bool = False
+    known: bool = False
 
 
 class Plainly:
@@ -48,11 +53,15 @@ class Plainly:
             found = await store.lock_with_bookings(connection, [case.payment.id for case in cases])
             answers = _decided(cases, found, now)
             done = [each for each in answers if each is not None]
+            known: set[UUID] = set()
             if done:
                 await store.set_statuses(connection, [each.payment for each in done], now)
                 told = [(each.booking.id, news) for each in done for news in each.told]
-                await self._bookings.write_paid(connection, [each.booking for each in done], told)
-        return answers
+                standing = [(each.booking, found[each.payment.id][2]) for each in done if each.stood]
+                bookings = [each.booking for each in done]
+                known = await self._bookings.write_paid(connection, bookings, told, standing)
+        self._bookings.committed()
+        return [each and msgspec.structs.replace(each, known=each.booking.id in known) for each in answers]
 
 
 def settled(case: Case, now: int) -> Settled | None:
@@ -70,13 +79,14 @@ def settled(case: Case, now: int) -> Settled | None:
 def news_of_money(case: Case, status: str) -> list[tuple[NoticeKind, str, int]]:
     """What its people hear of a payment that becomes `status`: (kind, key, amount).
 
-    Of wanted money, and of all that goes back.
+    Of money that is wanted or had a booking confirmed, though that was cancelled before it was taken; and of
+    all that goes back.
     """
     payment, booking, name = case.payment, case.booking, str(case.payment.id)
     back = went_back(case.money)
     news: list[tuple[NoticeKind, str, int]] = []
     taken = status in TAKEN and payment.status not in TAKEN
-    if taken and payment.amount and not payment.unwanted:
+    if taken and payment.amount and (payment.accepted or not payment.unwanted):
         news.append(("payment_succeeded", name, payment.amount))
     if status == "disputed" != payment.status and payment.accepted:
         news.append(("booking_disputed", f"{name}:{booking.version}", payment.amount))
@@ -86,13 +96,13 @@ def news_of_money(case: Case, status: str) -> list[tuple[NoticeKind, str, int]]:
 
 
 def _decided(
-    cases: Sequence[Case], found: Mapping[UUID, tuple[Payment, Booking]], now: int
+    cases: Sequence[Case], found: Mapping[UUID, tuple[Payment, Booking, Mapping[str, str]]], now: int
 ) -> list[Settled | None]:
     """What each writes, decided by what is locked; of a booking only the first is plain."""
     answers: list[Settled | None] = []
     had: set[UUID] = set()
     for case in cases:
-        payment, booking = found.get(case.payment.id, (None, None))
+        payment, booking, _ = found.get(case.payment.id, (None, None, None))
         answer = None
         if payment is not None and booking is not None and booking.id not in had:
             locked = Case(payment, booking, case.intent, case.policy, now, case.approval_ms)
@@ -121,7 +131,8 @@ def _noted(case: Case, now: int) -> Settled | None:
         return None
     told = [each for each in _told_of_money(case) if each is not None]
     paid = msgspec.structs.replace(payment, status="paid", updated_at=now, check_at=None)
-    return Settled(paid, _raised(moves.paid(booking, "paid"), secured=booking.secured), told)
+    raised = _raised(moves.paid(booking, "paid"), secured=booking.secured)
+    return Settled(paid, raised, told, stood=True)
 
 
 def _told_of_money(case: Case) -> list[Told | None]:

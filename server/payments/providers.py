@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Final, Literal
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from server.bookings.rules import Booking
@@ -72,7 +73,11 @@ class Providers:
 
     async def create(self, payment: Payment, booking: Booking) -> Intent | None:
         """The payment's intent, made at its provider and written down; None if the attempt is over."""
-        return await self.learn(payment, booking) if await self._request(payment.id) else None
+        is_live = await self._request(payment.id)
+        if is_live is None:
+            async with self._database.connection() as connection:
+                is_live = await store.mark_one_requested(connection, payment.id, self._clock())
+        return await self.learn(payment, booking) if is_live else None
 
     async def learn(self, payment: Payment, booking: Booking) -> Intent:
         """The intent that the provider made or would make of it: the key is the same, so it is one.
@@ -85,7 +90,9 @@ class Providers:
         except ProviderRefused as refused:
             _log.error("order_refused", payment=str(payment.id), reason=str(refused))
             return _never_made(payment, str(refused))
-        await self._made((payment.id, intent))
+        if not await self._made((payment.id, intent)):
+            async with self._database.connection() as connection:
+                await store.set_intent(connection, payment.id, intent)
         return intent
 
     async def fetch(self, payment: Payment) -> Intent:
@@ -135,15 +142,17 @@ class Providers:
         with _reachable():
             return await provider.recent(since)
 
-    async def _request_all(self, payments: list[UUID]) -> list[bool]:
+    async def _request_all(self, payments: list[UUID]) -> list[bool | None]:
+        """None for those that somebody else has: nobody waits on their account."""
         async with self._database.connection() as connection:
             found = await store.mark_requested(connection, payments, self._clock())
-        return [name in found for name in payments]
+        return [found.get(name) for name in payments]
 
-    async def _made_all(self, made: list[tuple[UUID, Intent]]) -> list[None]:
+    async def _made_all(self, made: list[tuple[UUID, Intent]]) -> list[bool]:
+        """False for those that somebody else has."""
         async with self._database.connection() as connection:
-            await store.set_intents(connection, made)
-        return [None] * len(made)
+            found = await store.set_intents(connection, made)
+        return [name in found for name, _ in made]
 
     def _of(self, payment: Payment) -> Provider:
         return self._named(payment.provider)
@@ -170,6 +179,17 @@ def order_of(payment: Payment, booking: Booking) -> Order:
         email=booking.customer.get("email") if own else None,
         return_path=f"/bookings/{booking.id}" if own else f"/pay/{payment.share}",
         created_at=payment.created_at,
+    )
+
+
+def made(payment: Payment, intent: Intent) -> Payment:
+    """An attempt that its provider has just made, as is written. Pure."""
+    return msgspec.structs.replace(
+        payment,
+        intent=intent.id,
+        inner=intent.inner or payment.inner,
+        client_secret=intent.client_secret,
+        redirect_url=intent.redirect_url,
     )
 
 

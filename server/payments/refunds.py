@@ -78,8 +78,9 @@ class Refunds:
             await self._owe_again(refund, made)
 
     async def _ask_again(self, refund: OwedRefund, made: Refund) -> None:
-        """Some take days: it is asked after seldomer and seldomer."""
-        pause = min(ASK_AGAIN_MS * 2 ** min(refund.attempts - 1, 10), SLOWEST_MS)
+        """Some take days: it is asked after soon, once it is made, and then seldomer and seldomer."""
+        asked = 0 if refund.made is None else refund.attempts - 1
+        pause = min(ASK_AGAIN_MS * 2 ** min(asked, 10), SLOWEST_MS)
         async with self._database.connection() as connection:
             await refund_store.under_way(connection, refund.id, made.id, self._clock() + pause)
         if refund.made is None:

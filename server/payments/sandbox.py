@@ -220,7 +220,7 @@ class Sandbox:
             self._event_due = 0
         if done:
             async with self._database.connection() as connection:
-                await connection.execute(_queries.events_delivered, done, moment(self._clock()))
+                await connection.execute(_queries.events_delivered, done)
 
     async def _look_ahead(self) -> None:
         """When something is due next; what other processes leave is looked for now and then."""

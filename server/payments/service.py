@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from server.accounts.rules import Caller
@@ -138,11 +139,13 @@ class Payments:
         the provider is away: the booking stands then, and the next call goes on from there.
         """
         booking, first = await self._bookings.open(caller, request)
-        if first is not None and await self.attempts.prepare(first, booking):
-            payment, booking = await self._reading.whole(first.id)
-            return Begun(booking, payment, new=True)
-        payment = await self.attempts.own(booking)
-        return Begun(await self._bookings.get(booking.id), payment, first is not None)
+        if first is None:
+            payment = await self.attempts.own(booking)
+            return Begun(await self._bookings.get(booking.id), payment, new=False)
+        payment = await self.attempts.first(first, booking)
+        if payment.status != "pending":  # there was nothing to pay
+            payment, booking = await self._reading.whole(payment.id)
+        return Begun(msgspec.structs.replace(booking, payment=payment.id), payment, new=True)
 
     async def attempt(
         self,
@@ -278,13 +281,14 @@ class Payments:
         twice: bool,
         secret: str | None = None,
     ) -> Payment:
-        """What the sandbox's page does for its buyer; Conflict where the payment can't have that outcome."""
+        """What the sandbox's page does for its buyer; Conflict where the payment can't have that outcome.
+
+        Answers the payment as we know it: what became of it we hear from its provider, as of any other.
+        """
         if secret is not None:
             payment = await self._of_link(payment_id, secret)
         else:
-            payment, booking = await self._reading.whole(_uuid(payment_id))
-            if not booking.is_of(caller):
-                raise NotFound
+            payment = await self._reading.of_buyer(caller, _uuid(payment_id))
         if self.sandbox is None or payment.provider != SANDBOX or payment.intent is None:
             raise NotFound
         try:
@@ -293,7 +297,7 @@ class Payments:
             raise Conflict(str(refused)) from refused
         except ProviderUnavailable as away:
             raise Unavailable("the payment provider cannot be reached", retry_after=2) from away
-        return await self._read(payment.id)
+        return payment
 
     async def settle(self, payment_id: UUID) -> None:
         """Bring a payment as far as it can be brought; the refund it may owe is made at once."""
@@ -303,9 +307,10 @@ class Payments:
 
     async def heard(self, provider: str, object_id: str) -> None:
         """Something happened to a provider's object: settle the payment it belongs to."""
-        payment = await self._adoption.payment_of(provider, object_id)
+        known = await self._adoption.known(provider, object_id)
+        payment = known[0].id if known else await self._adoption.adopted(provider, object_id)
         if payment is not None:
-            await self._settle_one(payment)
+            await self._settle_one(payment, known)
 
     # Inside.
 

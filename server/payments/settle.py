@@ -6,8 +6,9 @@ only if, with the rows locked, the decision is still the same.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -21,15 +22,26 @@ from server.inventory.rules import DisputePolicy
 from server.payments import store
 from server.payments.ledger import Ledger, Written
 from server.payments.provider import Intent, ProviderRefused
-from server.payments.providers import Providers
+from server.payments.providers import Providers, made
 from server.payments.reading import Reading
 from server.payments.rules import Case, Payment, Step, is_over, next_look, went_back
 
 STEPS_AT_MOST: Final = 12
+# So long a confirmation waits for its money to be taken, to be told with it.
+TOGETHER_SECONDS: Final = 0.05
 _AT_PROVIDER: Final = frozenset({Step.CAPTURE, Step.VOID})
 _AT_REST: Final = frozenset({Step.WAIT, Step.DONE})
 
 OnWritten = Callable[[Case], None]
+
+
+@dataclass(slots=True)
+class _Course:
+    """What one call leaves to be done: other payments to be settled, a booking that was not applied yet."""
+
+    others: list[UUID] = field(default_factory=list)
+    untold: UUID | None = None
+
 
 _log = structlog.get_logger(__name__)
 
@@ -60,24 +72,29 @@ class Settle:
         self._ledger = ledger
         self._clock = clock
 
-    async def __call__(self, payment_id: UUID) -> Step:
-        """The step at which it rests: WAIT, DONE, or REFUND where a refund is owed."""
-        others: list[UUID] = []
-        try:
-            return await self._one(payment_id, others)
-        finally:
-            await asyncio.gather(*(self._other(each) for each in set(others) - {payment_id}))
+    async def __call__(self, payment_id: UUID, known: tuple[Payment, Booking] | None = None) -> Step:
+        """The step at which it rests: WAIT, DONE, or REFUND where a refund is owed.
 
-    async def _one(self, payment_id: UUID, others: list[UUID]) -> Step:
+        `known` is the payment with its booking where they were read just now.
+        """
+        course = _Course()
+        try:
+            return await self._one(payment_id, course, known)
+        finally:
+            await self._tell(course)
+            await asyncio.gather(*(self._other(each) for each in set(course.others) - {payment_id}))
+
+    async def _one(self, payment_id: UUID, course: _Course, known: tuple[Payment, Booking] | None) -> Step:
         asked: set[Step] = set()
         intent: Intent | None = None
-        known: tuple[Payment, Booking] | None = None
         for _ in range(STEPS_AT_MOST):
             payment, booking = known or await self._reading.whole(payment_id)
             known = None
             # Money does not grow old, other answers do; and what is known to be back since makes it old.
             if intent is None or not intent.has_money or went_back(intent) < payment.refunded:
                 intent = await self._intent(payment, booking)
+            if payment.intent is None and intent is not None and intent.id:
+                payment = made(payment, intent)  # learned just now
             policy = await self._policy(booking, intent)
             asks = await self._approval_ms(booking, intent)
             case = Case(payment, booking, intent, policy, self._clock(), asks)
@@ -87,15 +104,15 @@ class Settle:
                 return step
             if step in _AT_PROVIDER:
                 asked.add(step)
-                intent = await self._ask(payment, step)
+                intent = await self._ask(payment, step, course)
                 if intent is not None:  # the provider changed nothing of ours
                     known = payment, booking
             else:
-                written = await self._write(case)
+                written = await self._write(case, course)
                 if written is None:  # something changed since it was asked
                     intent = None
                     continue
-                others += written.others
+                course.others += written.others
                 known = written.after
                 if step is Step.REFUND:
                     await self._look_later(case, step)
@@ -132,25 +149,49 @@ class Settle:
             return None
         return await self._bookings.approval_ms(booking)
 
-    async def _ask(self, payment: Payment, step: Step) -> Intent | None:
+    async def _ask(self, payment: Payment, step: Step, course: _Course) -> Intent | None:
         """What the provider made of it; None if it would not."""
+        asked = self._providers.capture if step is Step.CAPTURE else self._providers.cancel
         try:
-            if step is Step.CAPTURE:
-                return await self._providers.capture(payment)
-            return await self._providers.cancel(payment)
+            return await self._meanwhile(asked(payment), course)
         except ProviderRefused as refused:
             _log.warning("provider_refused", payment=str(payment.id), step=step.name, reason=str(refused))
             return None
 
-    async def _write(self, case: Case) -> Written | None:
-        """What it changed; None if it may not have been done."""
+    async def _meanwhile(self, asked: Coroutine[Any, Any, Intent], course: _Course) -> Intent:
+        """The provider's answer; where it takes a while, what is untold is told meanwhile."""
+        if course.untold is None:
+            return await asked
+        answer = asyncio.create_task(asked)
+        try:
+            await asyncio.wait({answer}, timeout=TOGETHER_SECONDS)
+            if not answer.done():
+                await self._tell(course)
+            return await answer
+        finally:
+            answer.cancel()
+
+    async def _tell(self, course: _Course) -> None:
+        """Have Redis and the listeners follow what was written."""
+        untold, course.untold = course.untold, None
+        if untold is not None:
+            await self._bookings.apply(untold)
+
+    async def _write(self, case: Case, course: _Course) -> Written | None:
+        """What it changed; None if it may not have been done.
+
+        What is confirmed plainly has its money taken next, and that is known by Redis and the listeners as
+        soon as it is written: they hear of both at once, unless that takes a while.
+        """
         written: Written | None = None
         if case.step is Step.RETAKE:
             await self._ledger.retake(case)
         else:
             written = await self._ledger.write(case)
         self.on_written(case)
-        await self._bookings.apply(case.booking.id)
+        course.untold = None if written is not None and written.known else case.booking.id
+        if case.step is not Step.CONFIRM or written is None or written.after is None:
+            await self._tell(course)
         return written
 
     async def _look_later(self, case: Case, step: Step) -> None:

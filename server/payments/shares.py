@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 from uuid import UUID
 
+from server.errors import LimitExceeded
 from server.payments.rules import Payment
 
 SHARES_AT_MOST: Final = 50
@@ -61,6 +62,23 @@ def pause_before_another(attempts: Iterable[Payment], key: UUID, now: int) -> in
     if len(tried) < ATTEMPTS_AT_ANY_PACE:
         return 0
     return max(0, max(each.created_at for each in tried) + PAUSE_MS - now)
+
+
+def require_few(attempts: Sequence[Payment], payment: Payment) -> None:
+    """LimitExceeded where a booking that has these has no room for one more."""
+    require_room(attempts, payment.booking, payment.key)
+    if payment.share != payment.id:
+        return
+    if count(attempts) >= SHARES_AT_MOST:
+        raise LimitExceeded(f"a booking has at most {SHARES_AT_MOST} shares")
+    if count(attempts, withdrawn=True) >= SHARES_EVER:
+        raise LimitExceeded(f"a booking is split into at most {SHARES_EVER} shares over time")
+
+
+def require_room(attempts: Sequence[Payment], booking: UUID, key: UUID) -> None:
+    """LimitExceeded where a share was tried too often."""
+    if not room_for_another(attempts, key, own=key == booking):
+        raise LimitExceeded("this was tried too often; ask for a new link, or pay by what stands")
 
 
 def spread(amount: int, left: Sequence[int], step: int = 1) -> list[int]:

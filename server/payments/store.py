@@ -1,8 +1,9 @@
 """The only one in this room that talks to PostgreSQL of payments; its queries stand in sql/queries.sql."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -56,7 +57,7 @@ async def insert_first(connection: Connection, payments: Sequence[Payment]) -> N
         [payment.amount for payment in payments],
         [payment.currency for payment in payments],
         [moment(payment.created_at) for payment in payments],
-        [moment(payment.created_at + LOOK_MS) for payment in payments],
+        [_optional(payment.check_at) for payment in payments],
     )
 
 
@@ -75,6 +76,15 @@ async def read_with_bookings(
     return [found.get(name) for name in payments]
 
 
+async def read_with_buyers(
+    connection: Connection, payments: Sequence[UUID]
+) -> list[tuple[Payment, str, str | None] | None]:
+    """Each with the session and the user that booked, in their order; None for one there is none of."""
+    rows = await connection.fetch(_queries.payments_with_buyers, list(set(payments)))
+    found = {row["id"]: (_payment(row), row["buyers_session"], row["buyers_user"]) for row in rows}
+    return [found.get(name) for name in payments]
+
+
 async def lock(connection: Connection, payment_id: UUID) -> Payment:
     """One payment for this transaction alone; its booking is locked before it."""
     row = await connection.fetchrow(_queries.lock_payment, payment_id)
@@ -84,10 +94,13 @@ async def lock(connection: Connection, payment_id: UUID) -> Payment:
 
 async def lock_with_bookings(
     connection: Connection, payments: Sequence[UUID]
-) -> dict[UUID, tuple[Payment, Booking]]:
-    """Payments with their bookings for this transaction alone, those that nobody else has."""
+) -> dict[UUID, tuple[Payment, Booking, Mapping[str, str]]]:
+    """Payments with their bookings and those resources' epochs, for this transaction alone.
+
+    Those that nobody else has.
+    """
     rows = await connection.fetch(_queries.lock_payments, list(set(payments)))
-    return {row["p_id"]: (_payment(row, "p_"), booking_of(row)) for row in rows}
+    return {row["p_id"]: (_payment(row, "p_"), booking_of(row), row["epochs"] or {}) for row in rows}
 
 
 async def by_intent(connection: Connection, provider: str, intent: str) -> UUID | None:
@@ -96,12 +109,15 @@ async def by_intent(connection: Connection, provider: str, intent: str) -> UUID 
     return found
 
 
-async def by_intents(connection: Connection, asked: Sequence[tuple[str, str]]) -> list[UUID | None]:
-    """The payments that some (provider, object) belong to, in their order."""
+async def by_intents(
+    connection: Connection, asked: Sequence[tuple[str, str]]
+) -> list[tuple[Payment, Booking] | None]:
+    """The payments that some (provider, object) belong to, each with its booking, in their order."""
     rows = await connection.fetch(
         _queries.payments_by_intents, [each[0] for each in asked], [each[1] for each in asked]
     )
-    return [row["id"] for row in rows]
+    found = {row["place"]: (_payment(row, "p_"), booking_of(row)) for row in rows}
+    return [found.get(place) for place in range(1, len(asked) + 1)]
 
 
 async def known_intents(connection: Connection, provider: str, intents: list[str]) -> dict[str, Known]:
@@ -120,23 +136,33 @@ async def of_booking(connection: Connection, booking: UUID) -> list[Payment]:
     return [_payment(row) for row in await connection.fetch(_queries.payments_of_booking, booking)]
 
 
-async def mark_requested(connection: Connection, payments: Sequence[UUID], now: int) -> set[UUID]:
-    """Write down that the provider is about to be asked; those attempts that are not over."""
+async def mark_requested(connection: Connection, payments: Sequence[UUID], now: int) -> dict[UUID, bool]:
+    """Write down that the provider is about to be asked, for attempts that are not over.
+
+    Answers those that nobody else has, and whether each is one.
+    """
     rows = await connection.fetch(_queries.mark_requested, list(set(payments)), moment(now))
-    return {row["id"] for row in rows}
+    return {row["id"]: row["is_live"] for row in rows}
 
 
-async def set_intents(connection: Connection, made: Sequence[tuple[UUID, Intent]]) -> None:
-    """Write down what the provider made of payments; of one that is there twice, the latest."""
-    latest = dict(made)
-    await connection.execute(
-        _queries.set_intents,
-        list(latest),
-        [intent.id for intent in latest.values()],
-        [intent.client_secret for intent in latest.values()],
-        [intent.redirect_url for intent in latest.values()],
-        [intent.inner for intent in latest.values()],
-    )
+async def mark_one_requested(connection: Connection, payment_id: UUID, now: int) -> bool:
+    """The same of one that is waited for."""
+    return await connection.fetchval(_queries.mark_one_requested, payment_id, moment(now)) is not None
+
+
+async def set_intents(connection: Connection, made: Sequence[tuple[UUID, Intent]]) -> set[UUID]:
+    """Write down what the provider made of payments; of one that is there twice, the latest.
+
+    Answers those that nobody else has.
+    """
+    latest = [_made(*each) for each in dict(made).items()]
+    columns = [list(column) for column in zip(*latest, strict=True)]
+    return {row["id"] for row in await connection.fetch(_queries.set_intents, *columns)}
+
+
+async def set_intent(connection: Connection, payment_id: UUID, intent: Intent) -> None:
+    """The same of one that is waited for."""
+    await connection.execute(_queries.set_intent, *_made(payment_id, intent))
 
 
 async def set_inner(connection: Connection, payment_id: UUID, inner: str) -> None:
@@ -244,6 +270,10 @@ async def take_unchecked(connection: Connection, now: int, until: int, limit: in
     """Payments to look at, given to nobody else before `until`."""
     rows = await connection.fetch(_queries.take_unchecked, moment(now), moment(until), limit)
     return [row["id"] for row in rows]
+
+
+def _made(payment_id: UUID, intent: Intent) -> tuple[Any, ...]:
+    return payment_id, intent.id, intent.client_secret, intent.redirect_url, intent.inner
 
 
 def _optional(time: int | None) -> datetime | None:

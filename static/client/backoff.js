@@ -5,10 +5,10 @@ import { BACKOFF_BASE, BACKOFF_CAP } from "./protocol.js";
 /**
  * @param {number} attempt 0 for the first attempt after a loss
  * @param {() => number} random in [0, 1)
- * @returns {number} milliseconds, evenly spread below a bound that doubles up to BACKOFF_CAP
+ * @returns {number} milliseconds, evenly spread below a bound that doubles up to `cap`
  */
-export function fullJitter(attempt, random = Math.random) {
-  return random() * Math.min(BACKOFF_CAP, BACKOFF_BASE * 2 ** Math.min(attempt, 16));
+export function fullJitter(attempt, random = Math.random, cap = BACKOFF_CAP) {
+  return random() * Math.min(cap, BACKOFF_BASE * 2 ** Math.min(attempt, 16));
 }
 
 /** @returns {number} milliseconds: what a `goodbye` asks for */

@@ -7,7 +7,7 @@
 
 import { afterGoodbye, fullJitter } from "./backoff.js";
 import { msgpack } from "./codec.js";
-import { After, ANSWERS, BACKOFF_BASE, CONNECT_TIMEOUT, HEARTBEAT_PERIODS, REQUEST_TIMEOUT, State, afterClose, delayGiven } from "./protocol.js";
+import { After, ANSWERS, BACKOFF_BASE, BACKOFF_CAP, CONNECT_TIMEOUT, HEARTBEAT_PERIODS, HOLDER_CAP, REQUEST_TIMEOUT, State, afterClose, delayGiven } from "./protocol.js";
 import { Refusal } from "./refusal.js";
 import { Requests } from "./requests.js";
 import { Watch } from "./watch.js";
@@ -33,6 +33,7 @@ export class Connection extends EventTarget {
   #url;
   #codec;
   #credentials;
+  #hasToLose;
   #world;
   #socket = null;
   #welcomed = false;
@@ -46,14 +47,16 @@ export class Connection extends EventTarget {
 
   /**
    * @param {string} url of `/ws`
-   * @param {{credentials: () => Promise<{token?: string}>, codec?: object, world?: object}} options `credentials` is asked
-   *   before the first connection and whenever the server wants a new token; what it gives goes into `hello`
+   * @param {{credentials: () => Promise<{token?: string}>, hasToLose?: () => boolean, codec?: object, world?: object}} options
+   *   `credentials` is asked before the first connection and whenever the server wants a new token; what it gives goes into
+   *   `hello`. `hasToLose`: whether the server would give something of ours to others if we stayed away
    */
-  constructor(url, { credentials, codec = msgpack, world = browserWorld() }) {
+  constructor(url, { credentials, hasToLose = () => false, codec = msgpack, world = browserWorld() }) {
     super();
     this.#url = url;
     this.#codec = codec;
     this.#credentials = credentials;
+    this.#hasToLose = hasToLose;
     this.#world = world;
     this.#watch = new Watch(world, () => this.#lost(LOST));
   }
@@ -223,7 +226,7 @@ export class Connection extends EventTarget {
   #wait(what) {
     const given = this.#delay;
     this.#delay = null;
-    const jitter = fullJitter(this.#attempt, this.#world.random);
+    const jitter = fullJitter(this.#attempt, this.#world.random, this.#hasToLose() ? HOLDER_CAP : BACKOFF_CAP);
     this.#attempt += 1;
     if (given !== null) return given;
     return what === After.DELAY ? BACKOFF_BASE + jitter : jitter;

@@ -34,7 +34,8 @@ export class Holdfast extends EventTarget {
   /** @param {{url?: string, codec?: object, watching?: boolean}} [options] `watching`: a screen that never holds and never leaves */
   constructor({ url = socketAddress(), codec, watching = false } = {}) {
     super();
-    this.connection = new Connection(url, { credentials: () => this.#credentials(), codec });
+    const hasToLose = () => this.cart.held.length > 0 || this.cart.wishes.length > 0;
+    this.connection = new Connection(url, { credentials: () => this.#credentials(), hasToLose, codec });
     this.holds = new Holds(this.connection, this.cart);
     this.notifications = new Notifications(this.connection, { user });
     this.connection.addEventListener("welcome", ({ detail }) => this.#welcomed(detail));

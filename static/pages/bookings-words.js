@@ -2,6 +2,8 @@
 
 import { wordsOf } from "./booking-words.js";
 
+const LOOKS = 3;
+
 /** @returns {number | null} milliseconds at which the first of it begins; over the socket times are numbers already */
 export function beginOf({ starts_at: start }) {
   return start === null || start === undefined ? null : new Date(start).getTime();
@@ -27,6 +29,21 @@ export function standing(booking) {
   if (status === "cancelled") return { tone: "bad", text: "Cancelled" };
   if (status === "completed") return { tone: "good", text: "Over" };
   return { tone: wordsOf(booking).tone, text: payment === "disputed" ? "In dispute" : "Booked" };
+}
+
+/** What is told of a booking may come before HTTP says the same, by as long as a commit takes: so it is read again, a few times.
+ * @param {() => Promise<object>} read @param {() => Promise<void>} pause @returns {Promise<object>} the booking as it was read last */
+export async function readAsTold(told, read, pause) {
+  let booking = await read();
+  for (let looks = 1; looks < LOOKS && isOther(booking, told); looks += 1) {
+    await pause();
+    booking = await read();
+  }
+  return booking;
+}
+
+function isOther(booking, told) {
+  return booking.status !== told.status || booking.payment_status !== told.payment_status;
 }
 
 /** Those that come first stand first; what is over, the latest first. @returns {{coming: object[], over: object[]}} */

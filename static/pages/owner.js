@@ -5,6 +5,7 @@ import { listResources } from "../client/resources.js";
 import { signInAddress, user } from "../client/user.js";
 import { sentence } from "../client/wording.js";
 import { make } from "../elements/make.js";
+import { readAsTold } from "./bookings-words.js";
 import { showEarnings } from "./owner-earnings.js";
 import { HoursForm } from "./owner-hours.js";
 import { Inbox } from "./owner-inbox.js";
@@ -14,6 +15,7 @@ import { pushSwitch } from "./push-switch.js";
 import { find, startPage } from "./shell.js";
 
 const MOST_PAGES = 10;
+const PAUSE_MS = 300;
 
 const holdfast = startPage();
 const bookings = new Map();
@@ -26,7 +28,7 @@ const week = new Week({ box: find("calendar"), name: find("week"), before: find(
 const hours = new HoursForm({ form: find("hours"), choice: find("place"), problem: find("hours-problem") }, holdfast.session);
 const inbox = new Inbox({ list: find("inbox"), readAll: find("read-all") }, holdfast.notifications);
 
-holdfast.addEventListener("booking", ({ detail }) => readAnew(detail.id));
+holdfast.addEventListener("booking", ({ detail }) => readAnew(detail));
 holdfast.connection.addEventListener("welcome", () => load());
 user.addEventListener("change", () => load());
 
@@ -71,9 +73,15 @@ async function allBookings() {
 }
 
 /** The socket tells that something changed; HTTP says what of it an owner may see, in one way everywhere. */
-async function readAnew(id) {
+async function readAnew(told) {
+  const read = async () => {
+    const { booking } = await get(`/api/bookings/${encodeURIComponent(told.id)}`);
+    take(booking);
+    return booking;
+  };
+  const pause = () => new Promise((then) => setTimeout(then, PAUSE_MS));
   try {
-    take((await get(`/api/bookings/${encodeURIComponent(id)}`)).booking);
+    await readAsTold(told, read, pause);
     showEarnings(find("earnings"), (await get("/api/earnings")).items);
   } catch (refusal) {
     if (refusal.name !== "Refusal") throw refusal;

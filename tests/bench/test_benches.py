@@ -34,13 +34,13 @@ def run(*arguments: str, seconds: float) -> "subprocess.CompletedProcess[str]":
 
 
 def test_all_of_them_together_are_bounded_and_each_has_a_title() -> None:
-    assert sum(BENCHES.values()) <= 18 * 60
+    assert sum(BENCHES.values()) <= 20 * 60
     assert set(page.TITLES) == set(BENCHES)
 
 
 @pytest.mark.parametrize("name", THERE)
 def test_a_bench_knows_the_options_that_all_have(name: str) -> None:
-    done = run(f"bench.{name}", "--help", seconds=60)
+    done = run(f"bench.{name}", "--help", seconds=250)
     assert done.returncode == 0, done.stderr
     assert {"--quick", "--json"} <= {word.rstrip(",") for word in done.stdout.split()}
 
@@ -48,7 +48,7 @@ def test_a_bench_knows_the_options_that_all_have(name: str) -> None:
 @pytest.mark.parametrize("name", RUN)
 def test_a_bench_runs_to_the_end_in_its_quick_form(name: str, tmp_path: Path) -> None:
     path = tmp_path / "found.json"
-    done = run(f"bench.{name}", "--quick", "--json", str(path), seconds=110)
+    done = run(f"bench.{name}", "--quick", "--json", str(path), seconds=280)
     assert done.returncode == 0, done.stderr
     found = report.read(path)
     assert found.name == name

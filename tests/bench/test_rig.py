@@ -36,9 +36,10 @@ def test_the_processor_time_of_a_process_counts_what_it_works_and_not_what_it_sl
 
 
 def test_a_program_runs_on_its_core_is_known_by_its_log_and_is_ended_by_its_handle(tmp_path: Path) -> None:
+    # It sleeps until it is ended by its handle, which is what is tested; a minute bounds it should that fail.
     code = "import os, time; print(os.sched_getaffinity(0), flush=True); time.sleep(60)"
     program = rig.Program([sys.executable, "-c", code], core=rig.SERVER_CORE, log=tmp_path / "log")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not program.tail() and time.monotonic() < deadline:
         time.sleep(0.01)  # another process writes its log
     assert program.tail() == str({rig.SERVER_CORE})

@@ -13,7 +13,17 @@ from websockets.typing import Subprotocol
 from bench import viewers
 from bench.compiler import Missing, compiled
 from bench.viewers import Replica
-from bench.watchers import Frame, Log, Stats, Watchers, client_frame, read_events, read_frames, sequences
+from bench.watchers import (
+    Frame,
+    Log,
+    Stats,
+    Watchers,
+    client_frame,
+    read_events,
+    read_frames,
+    sequences,
+    server_frame,
+)
 
 
 def snapshot(version: int = 5, **fields: object) -> dict[str, object]:
@@ -173,3 +183,11 @@ async def test_a_watcher_that_comes_back_shows_the_token_that_it_got(tmp_path: P
             await asyncio.to_thread(watchers.quit)
     assert shown[:3] == [None] * 3
     assert sorted(map(str, shown[3:])) == given[:3]
+
+
+@pytest.mark.parametrize("size", [2, 20, 127, 130, 240, 9_100])
+def test_a_frame_of_a_size_is_one_whole_frame(size: int) -> None:
+    frame = server_frame(size)
+    length = frame[1] if frame[1] < 126 else int.from_bytes(frame[2:4], "big")
+    head = 2 if frame[1] < 126 else 4
+    assert (len(frame), frame[0], length) == (size, 0x82, size - head)

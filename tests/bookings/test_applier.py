@@ -7,7 +7,9 @@ import pytest
 
 from server.bookings.announcer import CHANNEL, read_event
 from server.bookings.booked import PostgresBooked
+from server.bookings.rules import Booking
 from server.errors import Overloaded, Unavailable, UnknownResource
+from server.holds import loading
 from server.holds.store import Outdated
 from tests.payments.house import HALL, House
 
@@ -15,7 +17,7 @@ from tests.payments.house import HALL, House
 async def test_listeners_hear_of_every_change(house: House) -> None:
     async with house.redis.pubsub() as listener:
         await listener.subscribe(CHANNEL)
-        await listener.get_message(timeout=1)
+        await listener.get_message(timeout=30)
         ann = house.buyer("ann")
         await ann.holds("A-1")
         await ann.books()
@@ -102,8 +104,11 @@ async def test_rebuilds_in_the_middle_of_everything_change_nothing(house: House)
     await house.is_whole(resources=["rebuilt"])
 
 
-async def test_a_resource_that_is_being_rebuilt_keeps_no_other_waiting(house: House) -> None:
+async def test_a_resource_that_is_being_rebuilt_keeps_no_other_waiting(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A process died in the middle of rebuilding one: only its own bookings wait for the lease to run out."""
+    monkeypatch.setattr(loading, "PATIENCE_SECONDS", 3_600.0)  # whoever waited for it would wait for ever
     await house.sells(resource="other")
     await house.office.hears_nothing()
     buyers = [house.buyer(name) for name in ("ann", "ben", "cem", "dia")]
@@ -114,7 +119,7 @@ async def test_a_resource_that_is_being_rebuilt_keeps_no_other_waiting(house: Ho
     lease = f"{{{HALL}}}:loading"
     await house.redis.set(lease, "of one who died")
     settling = [asyncio.create_task(house.office.payments.settle(each.attempt.id)) for each in buyers]
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         await asyncio.gather(*settling)
     sold = [await buyer.sees() for buyer in buyers]
     assert [booking.status for booking in sold] == ["confirmed"] * 4
@@ -191,6 +196,34 @@ async def test_one_booking_that_can_not_be_applied_does_not_keep_the_others_wait
     await house.office.loops_run(1)
     assert (await ann.sees()).applied_version < (await ann.sees()).version
     assert (await ben.sees()).applied_version == (await ben.sees()).version
+
+
+async def test_a_whole_batch_that_can_not_be_applied_does_not_keep_the_others_waiting(house: House) -> None:
+    buyers = [house.buyer(name) for name in ("ann", "ben", "cem")]
+    for buyer, slot in zip(buyers, ("A-1", "A-2", "A-3"), strict=True):
+        await buyer.holds(slot)
+        await buyer.books()
+    await house.execute("update booking set version = version + 1")
+    applier = house.office.bookings._applier
+    applier._backlog.batch = 2
+    announce, broken = applier._announce, {buyer.own.id for buyer in buyers[:2]}
+
+    async def fails(booking: Booking) -> None:
+        if booking.id in broken:
+            raise ValueError("a bug")
+        await announce(booking)
+
+    async def unapplied() -> object:
+        return await house.value("select count(*) from booking where applied_version < version")
+
+    applier._announce = fails
+    house.clock.passes(2)
+    for left in (3, 2):
+        await applier.work()
+        assert await unapplied() == left
+    broken.clear()
+    await applier.work()
+    assert await unapplied() == 0
 
 
 async def test_a_resource_that_is_gone_has_nothing_to_be_built_from(house: House) -> None:

@@ -47,7 +47,7 @@ async def _takes_more(office: Office, ann: Buyer) -> None:
     await office.payments.changes.worker._work()
 
 
-@pytest.mark.timeout(900 if EVERY else 300)
+@pytest.mark.timeout(900 if EVERY else 600)
 @pytest.mark.parametrize(("story", "stride"), [(_moves, 9), (_takes_less, 19), (_takes_more, 13)])
 async def test_a_process_killed_at_any_step_leaves_nothing_wrong(
     house: House, redis: Redis, story: Story, stride: int

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from server.bookings.places import Times
+from server.bookings.rules import Booking
 from server.errors import Conflict
 from server.inventory.rules import ResourceDraft, SlotDraft
 from tests.bookings.driveways import Street
@@ -103,3 +105,30 @@ async def test_redis_is_not_touched_by_what_has_ended(house: House) -> None:
     assert (await ann.sees()).status == "completed"
     assert await house.redis.get("{hall}:slots") == before
     await house.is_whole()
+
+
+async def test_a_whole_batch_that_can_not_be_completed_keeps_nobody_waiting(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buyers = [house.buyer(name) for name in ("ann", "ben")]
+    for buyer, slot in zip(buyers, ("A-1", "A-2"), strict=True):
+        await buyer.holds(slot)
+        await buyer.books()
+        await buyer.pays()
+    ann = buyers[0]
+    await house.execute("update booking set ends_at = now() - interval '1 hour'")
+    sooner = "update booking set ends_at = ends_at - interval '1 second' where id = $1"
+    await house.execute(sooner, ann.own.id)
+    completing = house.office.bookings._completing
+    completing._backlog.batch = 1
+    complete = completing._complete
+
+    async def fails(booking: Booking, times: Times) -> None:
+        if booking.id == ann.own.id:
+            raise ValueError("a bug")
+        await complete(booking, times)
+
+    monkeypatch.setattr(completing, "_complete", fails)
+    for _ in range(2):
+        await completing.work()
+    assert [(await buyer.sees()).status for buyer in buyers] == ["confirmed", "completed"]

@@ -16,6 +16,7 @@ def settings(settings: Settings) -> Settings:
     return replace(settings, rate_commands=0, rate_bookings=0)
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_drivers_race_for_overlapping_ranges_and_none_overlaps(holdfast: House) -> None:
     race = Race([holdfast.base_url], holdfast.parts.database)
     await race.sells(2)

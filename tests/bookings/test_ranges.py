@@ -259,6 +259,21 @@ async def test_a_rebuild_reads_nothing_of_a_grid_that_is_long_over(street: Stree
     assert (await later.bump_epoch_and_read(DRIVEWAY)).lines == {}
 
 
+async def test_of_what_is_long_over_a_rebuild_tells_only_what_redis_never_heard(street: Street) -> None:
+    await street.sells()
+    ann, ben = street.driver("ann"), street.driver("ben")
+    await street.sold(ann, "09:00", "10:00")
+    await street.sold(ben, "09:00", "10:00", days=20)
+    later = (ann.own.ends_at or 0) + PAST_MS
+    booked = PostgresBooked(street.house.database, lambda: later)
+    async with street.house.database.connection() as connection:
+        await connection.execute("update booking set touched_at = $1", moment(later))
+        assert (await booked.bump_epoch_and_read(DRIVEWAY)).confirmed == [ben.own.lines[0].hold]
+        await connection.execute("update booking_line set applied = null where booking_id = $1", ann.own.id)
+    untold = (await booked.bump_epoch_and_read(DRIVEWAY)).confirmed
+    assert sorted(untold) == sorted([ann.own.lines[0].hold, ben.own.lines[0].hold])
+
+
 async def test_a_years_bookings_are_read_by_an_index_alone(street: Street) -> None:
     await street.sells()
     ann = street.driver("ann")

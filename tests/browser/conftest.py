@@ -59,8 +59,8 @@ async def chromium(chromium_path: str) -> AsyncIterator[Browser]:
 
 @pytest.fixture
 def shop_settings(settings: Settings) -> Settings:
-    """Quick heartbeats and a short grace, so that a test sees in seconds what takes a buyer minutes."""
-    return replace(settings, heartbeat_seconds=1, disconnect_grace_seconds=3, jwt_secret=JWT_SECRET)
+    """With heartbeats and a grace by which no busy machine is taken for a lost line, or costs its holds."""
+    return replace(settings, heartbeat_seconds=4, disconnect_grace_seconds=30, jwt_secret=JWT_SECRET)
 
 
 @pytest.fixture

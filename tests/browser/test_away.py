@@ -1,5 +1,6 @@
-"""Who is away for longer than the grace has lost the seats, and is told so."""
+"""Who is away for longer than the grace has lost the seats, and is told so on coming back."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ SEAT = """async (hall) => (await (await fetch(`/api/resources/${hall}`)).json())
 @pytest.fixture
 def shop_settings(settings: Settings) -> Settings:
     """A shop that soon takes silence for leaving."""
-    return replace(settings, heartbeat_seconds=1, liveness_seconds=4, disconnect_grace_seconds=2)
+    return replace(settings, heartbeat_seconds=2, liveness_seconds=6, disconnect_grace_seconds=3)
 
 
 async def test_seats_given_back_in_ones_absence_are_told_on_coming_back(ann: Visitor, ben: Visitor) -> None:
@@ -29,3 +30,12 @@ async def test_seats_given_back_in_ones_absence_are_told_on_coming_back(ann: Vis
     await ann.context.set_offline(offline=False)
     await ann.is_told("no longer held")
     await ann.sees(seat, "available")
+
+
+async def test_a_closed_tab_gives_back_what_it_held(ann: Visitor, ben: Visitor) -> None:
+    await ann.opens(MAP)
+    await ben.opens(MAP)
+    seat = await ann.page.evaluate(SEAT, HALL)
+    await asyncio.gather(ben.sees(seat, "held"), ann.takes(seat))  # looks all the while
+    await ann.page.close(run_before_unload=True)
+    await ben.sees(seat, "available")

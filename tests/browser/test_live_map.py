@@ -61,16 +61,6 @@ async def test_ones_own_seat_is_marked_after_reload_back_and_in_a_second_tab(ann
     await ann.sees(seat, "available")
 
 
-async def test_a_closed_tab_gives_back_what_it_held(ann: Visitor, ben: Visitor) -> None:
-    await ann.opens(MAP)
-    await ben.opens(MAP)
-    seat = (await seats(ann))[3]
-    await ann.takes(seat)
-    await ben.sees(seat, "held")
-    await ann.page.close(run_before_unload=True)
-    await ben.sees(seat, "available")
-
-
 async def test_the_best_places_are_found_and_shown(ann: Visitor) -> None:
     await ann.opens(MAP)
     await ann.page.get_by_label("Places", exact=True).select_option("4")

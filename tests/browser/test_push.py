@@ -11,6 +11,7 @@ from server.notices.channels.vapid import new_private_key
 from server.settings import Settings
 from tests.browser.visitor import PATIENCE, Visitor
 from tests.browser.yard import shop
+from tests.support.waiting import until
 
 __all__ = ["shop"]
 
@@ -47,6 +48,7 @@ async def test_a_push_is_shown_and_leads_to_its_booking(ann: Visitor) -> None:
     await expect(switch).to_be_visible(timeout=PATIENCE)
     assert await ann.violations() == []
     await ann.page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+    await until(lambda: registrations, PATIENCE / 1000)
     push = {"id": "e1", "kind": "booking_created", "title": "New booking", "message": "Tomorrow, nine to ten"}
     for data in (json.dumps(push | {"data": {"booking": "b/1"}}), "not ours"):
         content = {"origin": ann.base_url, "registrationId": registrations[-1], "data": data}

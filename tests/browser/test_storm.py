@@ -3,10 +3,12 @@
 import asyncio
 import random
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 
 from channels.client import Client
+from server.settings import Settings
 from tests.browser.conftest import STADIUM_SEATS
 from tests.browser.visitor import PATIENCE, PHONE, Visitor, Visits
 from tests.support.house import House
@@ -28,6 +30,12 @@ LOOKS = """(count) => {
   const map = document.querySelector("seat-map");
   return Array.from({ length: count }, (_, seat) => map.lookOf(`s${seat}`));
 }"""
+
+
+@pytest.fixture
+def shop_settings(shop_settings: Settings) -> Settings:
+    """None of the storm's holds ends while pages are compared, however long a busy machine takes."""
+    return replace(shop_settings, liveness_seconds=300)
 
 
 async def buys(client: Client, hall: str, seats: list[int]) -> None:

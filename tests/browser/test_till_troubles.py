@@ -73,7 +73,7 @@ async def test_offline_is_told_and_coming_back_goes_on(ann: Visitor) -> None:
     await ann.has_title("You're booked")
 
 
-@pytest.mark.parametrize("shop_settings", [6], indirect=True)
+@pytest.mark.parametrize("shop_settings", [20], indirect=True)
 async def test_the_time_runs_out_on_the_page(ann: Visitor) -> None:
     await at_the_till(ann)
     await expect(ann.page.locator("#desk")).to_be_hidden(timeout=PATIENCE)
@@ -82,7 +82,7 @@ async def test_the_time_runs_out_on_the_page(ann: Visitor) -> None:
     assert not ann.page.url.endswith("/pay")
 
 
-@pytest.mark.parametrize("shop_settings", [20], indirect=True)
+@pytest.mark.parametrize("shop_settings", [90], indirect=True)
 async def test_a_late_decline_leaves_time_for_another_card(ann: Visitor) -> None:
     ann.forgives(*NETWORK)
     await at_the_till(ann)

@@ -26,7 +26,8 @@ def till_settings(settings: Settings, stripe: FakeStripe) -> Settings:
     """Quick heartbeats, and Stripe."""
     return replace(
         settings,
-        heartbeat_seconds=1,
+        heartbeat_seconds=4,
+        disconnect_grace_seconds=30,  # so that a busy machine opens a page again within it
         payments="stripe",
         stripe_secret_key=stripe.secret_key,
         stripe_publishable_key=stripe.publishable_key,

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -70,7 +71,7 @@ def place(
 @asynccontextmanager
 async def yards(settings: Settings, *places: ResourceDraft) -> AsyncIterator[House]:
     """A running shop that has these places."""
-    quick = replace(settings, heartbeat_seconds=1, disconnect_grace_seconds=30)  # a reload may take its time
+    quick = replace(settings, heartbeat_seconds=4, disconnect_grace_seconds=30)  # a reload may take its time
     async with open_house(quick) as house:
         for draft in places or (place(),):
             await house.parts.inventory.create(draft)
@@ -88,9 +89,15 @@ async def shop(shop_settings: Settings) -> AsyncIterator[House]:
         yield house
 
 
+@cache
+def today() -> date:
+    """The day there as these tests begin: a midnight meanwhile moves none that they speak of."""
+    return datetime.now(ZONE).date()
+
+
 def day(days: int = 1) -> date:
     """So many days after today, there."""
-    return datetime.now(ZONE).date() + timedelta(days=days)
+    return today() + timedelta(days=days)
 
 
 def moment(clock: str, days: int = 1) -> datetime:

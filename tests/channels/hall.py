@@ -1,18 +1,22 @@
 """A hall whose ticks go to real lines of a real server, and peers that read when they are told to."""
 
 import asyncio
-import os
 import socket as sockets
 import struct
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import pytest
 import uvloop
 
+from channels import sender as senders
 from channels.codec import Codec
 from channels.line import Line
+from channels.ring import Ring
+from channels.sender import Sender
 from tests.channels.raw_peer import handshake
 from tests.channels.scene import HALL, Scene
 from tests.channels.street import House, next_of, serving
@@ -20,17 +24,50 @@ from tests.channels.world import Seen, Truth, WebSocketReader, expected, read
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 SEATS = 4000
-Write = Callable[[int, Any], int]
 
 
-def on_both_loops(work: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[Any], None]:
-    """The test of this name, run once on each loop that a server may have."""
+def has_io_uring() -> bool:
+    """Whether this machine's kernel lets us."""
+    try:
+        Ring().close()
+    except OSError:
+        return False
+    return True
 
-    @pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS.keys())
-    def test(loop: Any) -> None:
-        run_on(loop, work())
 
-    return cast("Callable[[Any], None]", test)
+@contextmanager
+def by_writes() -> Iterator[Sender]:
+    """A system call for each frame."""
+    yield Sender()
+
+
+@contextmanager
+def by_ring(entries: int = 8) -> Iterator[Sender]:
+    """One for all, even if they are few."""
+    sender = Sender(Ring(entries))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(senders, "FEW", 1)
+        yield sender
+        sender.close()
+
+
+SENDERS = {"writes": by_writes, **({"ring": by_ring} if has_io_uring() else {})}
+"""The ways of sending one frame to many that are to be had here."""
+
+WAYS = {"asyncio-writes": ("asyncio", by_writes)} | {
+    f"uvloop-{way}": ("uvloop", SENDERS[way]) for way in SENDERS
+}
+
+
+def on_every_way(work: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """The test of this name, run on each loop that a server may have, and each way of sending."""
+
+    @pytest.mark.parametrize(("loop", "way"), WAYS.values(), ids=WAYS.keys())
+    def test(loop: str, way: Any) -> None:
+        with way() as sender:
+            run_on(LOOPS[loop], work(partial(street, sender)))
+
+    return cast("Callable[..., None]", test)
 
 
 def run_on(loop: Any, work: Coroutine[Any, Any, None]) -> None:
@@ -39,11 +76,34 @@ def run_on(loop: Any, work: Coroutine[Any, Any, None]) -> None:
         runner.run(asyncio.wait_for(work, 30))
 
 
+@dataclass
+class Spy:
+    """Notes what is sent past transports, of which each takes `most` bytes at most."""
+
+    sender: Any
+    most: int | None = None
+    written: list[tuple[int, int]] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
+
+    def send(self, descriptors: Sequence[int], frame: bytes) -> list[tuple[int, bytes | memoryview]]:
+        offered = frame[: self.most]
+        rests = dict(self.sender.send(descriptors, offered))
+        for place, descriptor in enumerate(descriptors):
+            taken = len(offered) - len(rests.get(place, b""))
+            if taken:
+                self.written.append((descriptor, taken))
+            else:
+                self.refused.append(descriptor)
+            if taken < len(frame):
+                rests[place] = frame[taken:]
+        return list(rests.items())
+
+
 class Street:
     """A hall, a real server, and the lines that follow the hall."""
 
-    def __init__(self, house: House) -> None:
-        self.scene = Scene(Truth(slots=[(1, 0)] * SEATS, sections=["A"] * SEATS))
+    def __init__(self, house: House, sender: Sender) -> None:
+        self.scene = Scene(Truth(slots=[(1, 0)] * SEATS, sections=["A"] * SEATS), sender=sender)
         self.house = house
         self.house.ready = self.scene.hub.ready  # type: ignore[method-assign,assignment]
         self.mutes: list[Mute] = []
@@ -66,6 +126,15 @@ class Street:
         self.scene.world.change({first + number: (0, truth.version % 100) for number in range(slots)})
         await self.scene.tick()
 
+    @contextmanager
+    def spied_on(self, *, most: int | None = None) -> Iterator[Spy]:
+        """See what goes past the transports."""
+        fanout = self.scene.hub.fanout
+        spy = Spy(fanout._sender, most)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(fanout, "_sender", spy)
+            yield spy
+
     def is_shown_by(self, story: bytes) -> bool:
         """Whether the bytes are whole frames that end with the hall as it is."""
         seen, reader = Seen(), WebSocketReader(Codec.JSON, deflates=False)
@@ -78,30 +147,14 @@ class Street:
 
 
 @asynccontextmanager
-async def street(**options: Any) -> AsyncIterator[Street]:
+async def street(sender: Sender, **options: Any) -> AsyncIterator[Street]:
     async with serving(**options) as house:
-        made = Street(house)
+        made = Street(house, sender)
         try:
             yield made
         finally:
             for mute in made.mutes:
                 mute.socket.close()
-
-
-@contextmanager
-def writing(write: Write | None = None) -> Iterator[list[tuple[int, int]]]:
-    """What was written past transports: (descriptor, bytes). `write` stands in for the kernel."""
-    written: list[tuple[int, int]] = []
-
-    def noted(descriptor: int, data: Any) -> int:
-        sent = (write or kernel)(descriptor, data)
-        written.append((descriptor, sent))
-        return sent
-
-    kernel = os.write
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(os, "write", noted)
-        yield written
 
 
 class Mute:

@@ -10,7 +10,7 @@ from channels.codec import Codec
 from channels.handshake import accept_of
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
-PATIENCE = 15
+PATIENCE = 60
 
 
 class Received(NamedTuple):

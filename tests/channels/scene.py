@@ -4,6 +4,7 @@ import asyncio
 
 from channels.codec import Codec
 from channels.hub import Hub
+from channels.sender import Sender
 from tests.channels.world import Clock, Reader, Truth, World
 
 HALL = "availability:hall"
@@ -12,10 +13,10 @@ HALL = "availability:hall"
 class Scene:
     """A hub over a world, moved on by hand: no background tasks, no waiting."""
 
-    def __init__(self, *truths: Truth) -> None:
+    def __init__(self, *truths: Truth, sender: Sender | None = None) -> None:
         self.world = World(*truths)
         self.clock = Clock()
-        self.hub = Hub(self.world, self.world, self.world, clock=self.clock)
+        self.hub = Hub(self.world, self.world, self.world, clock=self.clock, sender=sender)
         self.truth = next(iter(self.world.truths.values()))
 
     def reader(self, codec: Codec = Codec.JSON, *, room: int = 1_000_000) -> Reader:

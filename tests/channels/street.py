@@ -18,6 +18,7 @@ from websockets.asyncio.client import connect
 from channels import protocol
 from channels.arrival import Lines
 from channels.codec import Codec, negotiate
+from channels.descriptor import keep_little
 from channels.fit import PLAIN
 from channels.handshake import Knock
 from channels.plain import serve_plainly
@@ -25,6 +26,7 @@ from channels.pulse import Pulse
 from channels.reception import Receptions
 from channels.socket import Denial, Socket
 from server.http.connection import BoundedHttpProtocol
+from tests.channels.raw_peer import PATIENCE
 
 JSON = Codec.JSON.value
 
@@ -49,16 +51,27 @@ class House:
         self.waits = False
         self.denial: Denial | None = None
         self.fault: Exception | None = None
+        self.asking: set[asyncio.Task[float]] = set()
         self.asked = asyncio.Event()
         self.asked.set()
         self.server: Any = None
         self.url = ""
         self.port = 0
 
-    async def counts(self, _knock: Knock) -> Denial | None:
+    def counts(self, _knock: Knock) -> "asyncio.Future[float]":
+        asking = asyncio.create_task(self._count())
+        self.asking.add(asking)
+        asking.add_done_callback(self.asking.discard)
+        return asking
+
+    async def _count(self) -> float:
         await self.asked.wait()
         if self.fault is not None:
             raise self.fault
+        return 0.0 if self.denial is None else 1.0
+
+    def too_many(self, _knock: Knock, _wait: float) -> Denial:
+        assert self.denial is not None
         return self.denial
 
     def admit(self, knock: Knock) -> Codec | Denial:
@@ -147,6 +160,7 @@ async def serving(
         config.ssl = tls
     house.server = server = uvicorn.Server(config)
     listener = sockets.create_server(("127.0.0.1", 0))
+    keep_little(listener)
     task = asyncio.create_task(server.serve([listener]))
     house.port = listener.getsockname()[1]
     house.url = f"{'ws' if tls is None else 'wss'}://127.0.0.1:{house.port}/ws"
@@ -161,12 +175,12 @@ async def serving(
 
 async def until(holds: Callable[[], object]) -> None:
     """Wait for what tells nobody."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         while not holds():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.005)
 
 
 async def next_of(queue: "asyncio.Queue[Any]") -> Any:
     """The next thing in a queue, soon."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         return await queue.get()

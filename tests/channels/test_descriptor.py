@@ -1,10 +1,10 @@
 """Frames that go past the transport: whole and in order, whatever the kernel takes and whoever goes.
 
-On both event loops, for which of their bytes a transport holds back is each one's own affair.
+On both event loops, for which of their bytes a transport holds back is each one's own affair, and by every
+way of sending one frame to many.
 """
 
 import asyncio
-import errno
 import os
 import socket as sockets
 from collections.abc import Iterator
@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from channels import handshake, protocol
+from channels.descriptor import NO_DESCRIPTOR, NOT_SENT_LOW_WATER, keep_little
 from channels.line import Line
 from server.http import connection
-from tests.channels.hall import LOOPS, Street, on_both_loops, run_on, street, writing
+from tests.channels.hall import Street, on_every_way
 from tests.channels.raw_peer import RawPeer
 from tests.channels.street import End, next_of, until
 from tests.support.certificates import client_context, server_context
@@ -31,19 +32,24 @@ async def fill(street: Street, line: Line) -> None:
     raise AssertionError("it never filled")
 
 
-@on_both_loops
-async def test_a_tick_goes_past_the_transports() -> None:
+@on_every_way
+async def test_a_tick_goes_past_the_transports(street: Any) -> None:
     async with street() as here, RawPeer(here.house.port) as peer:
         line = await here.follows()
         await peer.said()
-        with writing() as written:
+        with here.spied_on() as spy:
             await here.changes()
-        assert [descriptor for descriptor, _ in written] == [line.descriptor]
+        assert [descriptor for descriptor, _ in spy.written] == [line.descriptor]
         assert b'"delta"' in await peer.said()
 
 
-@on_both_loops
-async def test_a_frame_follows_what_was_answered_in_the_same_turn() -> None:
+def test_a_listener_that_is_no_tcp_is_taken_as_it_is() -> None:
+    with sockets.socket(sockets.AF_UNIX) as listener:
+        keep_little(listener)
+
+
+@on_every_way
+async def test_a_frame_follows_what_was_answered_in_the_same_turn(street: Any) -> None:
     async with street() as here, RawPeer(here.house.port) as peer:
         line = await here.follows()
         await peer.said()
@@ -55,56 +61,59 @@ async def test_a_frame_follows_what_was_answered_in_the_same_turn() -> None:
             assert b'"delta"' in await peer.said()
 
 
-@pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS.keys())
-@pytest.mark.parametrize("taken", [0, 1, 60, -1])
-def test_what_the_kernel_does_not_take_follows_by_the_transport(loop: Any, taken: int) -> None:
-    kernel = os.write
-
-    def grudging(descriptor: int, wire: bytes) -> int:
-        if not taken:
-            raise BlockingIOError(errno.EAGAIN, "later")
-        return kernel(descriptor, wire[:taken])
-
-    async def work() -> None:
-        async with street() as here:
-            mute = here.mute()
-            await here.follows()
-            with writing(grudging) as written:
-                for _ in range(20):
+@on_every_way
+async def test_what_the_kernel_does_not_take_follows_by_the_transport(street: Any) -> None:
+    async with street() as here:
+        mute = here.mute()
+        await here.follows()
+        for taken in (0, 1, 60, -1):
+            with here.spied_on(most=taken) as spy:
+                for _ in range(5):
                     await here.changes()
-            assert len(written) == (20 if taken else 0)
-            await mute.reads(lambda: mute.story.count(b'"delta"') == 20)
-            assert here.is_shown_by(mute.story)
-
-    run_on(loop, work())
+            assert len(spy.written) == (5 if taken else 0)
+        await mute.reads(lambda: mute.story.count(b'"delta"') == 20)
+        assert here.is_shown_by(mute.story)
 
 
-@on_both_loops
-async def test_who_is_full_is_passed_over_and_holds_one_frame_then_gets_all_in_one() -> None:
+@on_every_way
+async def test_whoever_was_not_served_by_a_failed_tick_lags_and_is_caught_up_by_the_next(street: Any) -> None:
+    async with street() as here:
+        mute = here.mute()
+        await here.follows()
+        with here.spied_on() as spy:
+            spy.sender = None
+            await here.changes()
+        await here.changes()
+        await mute.reads(lambda: b'"delta"' in mute.story)
+        assert here.is_shown_by(mute.story)
+
+
+@on_every_way
+async def test_who_is_full_is_passed_over_and_holds_one_frame_then_gets_all_in_one(street: Any) -> None:
     async with street() as here:
         mute = here.mute()
         line = await here.follows()
-        with writing() as written:
+        with here.spied_on() as spy:
             await fill(here, line)
-            version, count = here.scene.truth.version, len(written)
+            version, count = here.scene.truth.version, len(spy.written)
             assert 0 < (line.waiting_bytes() or 0) < 10_000  # the rest of the last frame, at most
             for _ in range(20):
                 await here.changes()
-            assert len(written) == count
-        assert line.waiting_bytes() < 10_000  # type: ignore[operator]  # a line always knows
+            assert len(spy.written) == count
+        assert line.waiting_bytes() < 10_000
         await mute.reads(
             lambda: mute.story.endswith(b"]}") and line.ready and b'"from":%d,' % version in mute.story
         )
         assert here.is_shown_by(mute.story)
 
 
-@on_both_loops
-async def test_who_is_ready_has_nothing_waiting_whatever_was_written_before() -> None:
+@on_every_way
+async def test_who_is_ready_has_nothing_waiting_whatever_was_written_before(street: Any) -> None:
     async with street() as here:
         mute = here.mute()
         line = await here.follows()
         error = protocol.Error(code="internal", message="x" * 700, retry="later")
-        with writing() as written:
+        with here.spied_on() as spy:
             for _ in range(3000):
                 line.answer(error)
                 assert not (line.ready and line.waiting_bytes())
@@ -112,7 +121,7 @@ async def test_who_is_ready_has_nothing_waiting_whatever_was_written_before() ->
                     break
             assert line.waiting_bytes()
             await here.changes()
-            assert not written
+            assert not spy.written
         await mute.reads(lambda: mute.story.endswith(b"]}"))
         assert here.is_shown_by(mute.story)
 
@@ -122,32 +131,32 @@ def long_answers() -> Iterator[None]:
     """Handshakes are answered with more than the kernel takes at once."""
     answer = handshake.switching
 
-    def long_answer(*arguments: Any, more: Any, **named: Any) -> bytes:
-        return answer(*arguments, more=[*more, (b"x-long", b"x" * 4_000_000)], **named)
+    def long_answer(accepted: bytes, *arguments: Any, **named: Any) -> bytes:
+        return answer(accepted + b"\r\nx-long: " + b"x" * 4_000_000, *arguments, **named)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(handshake, "switching", long_answer)
         yield
 
 
-@on_both_loops
-async def test_a_handshake_that_is_not_out_yet_is_waited_for() -> None:
+@on_every_way
+async def test_a_handshake_that_is_not_out_yet_is_waited_for(street: Any) -> None:
     with long_answers():
         async with street() as here:
             mute = here.mute()
             line = await here.follows()
             assert not line.ready
-            with writing() as written:
+            with here.spied_on() as spy:
                 await here.changes()
-                assert not written
+                assert not spy.written
             mute.socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 1 << 20)
             await mute.reads(lambda: not mute.story.startswith(b"HTTP") and mute.story.endswith(b"}"))
             await until(lambda: line.ready)
             assert here.is_shown_by(mute.story)
 
 
-@on_both_loops
-async def test_one_that_http_has_read_is_not_waited_for_by_http_any_more() -> None:
+@on_every_way
+async def test_one_that_http_has_read_is_not_waited_for_by_http_any_more(street: Any) -> None:
     with long_answers(), pytest.MonkeyPatch.context() as patched:
         patched.setattr(connection, "UNREAD_SECONDS", 0.05)
         async with street() as here:
@@ -161,46 +170,38 @@ async def test_one_that_http_has_read_is_not_waited_for_by_http_any_more() -> No
             assert here.is_shown_by(mute.story)
 
 
-@on_both_loops
-async def test_one_that_was_reset_ends_by_its_transport_and_disturbs_nobody() -> None:
-    failed: list[int | None] = []
-    kernel = os.write
-
-    def watched(descriptor: int, wire: bytes) -> int:
-        try:
-            return kernel(descriptor, wire)
-        except OSError as error:
-            failed.append(error.errno)
-            raise
-
+@on_every_way
+async def test_one_that_was_reset_ends_by_its_transport_and_disturbs_nobody(street: Any) -> None:
     async with street() as here, RawPeer(here.house.port) as peer:
         staying = await here.follows()
         await peer.said()
         mute = here.mute()
         going = await here.follows()
+        number = going.descriptor
         mute.resets()
-        with writing(watched):
+        with here.spied_on() as spy:
             await here.changes()
-        assert failed in ([errno.EPIPE], [errno.ECONNRESET])
+        assert spy.refused == [number]
+        assert [descriptor for descriptor, _ in spy.written] == [staying.descriptor]
         assert await next_of(here.house.ended) == End(1006, clean=False)
         assert going.closed_with == 1006
         assert here.scene.hub._followed.keys() == {staying, going}, "nobody was dropped as broken"
         assert b'"delta"' in await peer.said()
 
 
-@on_both_loops
-async def test_nothing_is_written_to_who_has_closed_nor_to_who_has_its_number_next() -> None:
+@on_every_way
+async def test_nothing_is_written_to_who_has_closed_nor_to_who_has_its_number_next(street: Any) -> None:
     async with street() as here:
         mute = here.mute()
         line = await here.follows()
         number = line.descriptor
         line.close(4200, "busy")
-        with writing() as written:
+        with here.spied_on() as spy:
             await here.changes()
             mute.resets()
             await next_of(here.house.ended)
             await until(lambda: line not in here.house.server.server_state.connections)
-            assert line.descriptor is None
+            assert line.descriptor == NO_DESCRIPTOR
             await asyncio.sleep(0)
             opened = [os.open(os.devnull, os.O_WRONLY)]
             while opened[-1] != number and len(opened) < 100:
@@ -209,22 +210,33 @@ async def test_nothing_is_written_to_who_has_closed_nor_to_who_has_its_number_ne
             for each in opened:
                 os.close(each)
         assert number in opened
-        assert not written
+        assert not spy.written
 
 
-@on_both_loops
-async def test_with_tls_everything_goes_through_the_transport() -> None:
+@on_every_way
+async def test_with_tls_everything_goes_through_the_transport(street: Any) -> None:
     async with (
         street(tls=server_context("127.0.0.1")) as here,
         here.house.connect(ssl=client_context(), compression=None) as client,
     ):
         line = await here.follows()
-        assert line.descriptor is None
+        assert line.descriptor == NO_DESCRIPTOR
         await client.recv()
-        with writing() as written:
+        with here.spied_on() as spy:
             for _ in range(10):
                 assert line.ready
                 await here.changes()
-        assert not written
+        assert not spy.written
         for _ in range(10):
             assert '"delta"' in str(await client.recv())
+
+
+@on_every_way
+async def test_little_waits_in_the_kernel_for_whoever_came(street: Any) -> None:
+    """No connection is told so itself: it inherits that from where it came to."""
+    async with street() as here, RawPeer(here.house.port):
+        line = await here.follows()
+        accepted = sockets.socket(fileno=os.dup(line.descriptor))
+        with accepted:
+            option = accepted.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_NOTSENT_LOWAT)
+        assert option == NOT_SENT_LOW_WATER

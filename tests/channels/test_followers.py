@@ -221,6 +221,7 @@ async def test_one_that_leaves_during_a_tick_is_sent_nothing_more(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(fanout, "YIELD_EVERY", 1)
+    monkeypatch.setattr(fanout, "TURN_SECONDS", 0.0)
     for view, update in ((None, 0), (SectionsView(("A",)), 0), (SectionsView(("B",)), 0)):
         ann, ben = Reader(scene.hub, direct=True), Reader(scene.hub, direct=True)
         for reader in (ann, ben):
@@ -240,6 +241,7 @@ async def test_one_that_leaves_before_its_first_frame_is_sent_nothing(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fanout, "YIELD_EVERY", 1)
+    monkeypatch.setattr(fanout, "TURN_SECONDS", 0.0)
     ann, ben = Reader(scene.hub, direct=True), Reader(scene.hub, room=0, direct=True)
     for reader in (ann, ben):
         await scene.hub.subscribe(reader, HALL)
@@ -251,3 +253,21 @@ async def test_one_that_leaves_before_its_first_frame_is_sent_nothing(
     await ticking
     assert ann.types() == ["snapshot", "delta"]
     assert ben.types() == []
+
+
+@pytest.mark.parametrize(("long", "at_once"), [(0.0, 1), (3600.0, 3)])
+async def test_others_get_their_turn_in_a_tick_only_when_it_has_gone_on_for_long(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, long: float, at_once: int
+) -> None:
+    """Each turn makes the last of its followers wait for all that others have to do."""
+    monkeypatch.setattr(fanout, "YIELD_EVERY", 1)
+    monkeypatch.setattr(fanout, "TURN_SECONDS", long)
+    readers = [Reader(scene.hub, direct=True) for _ in range(3)]
+    for reader in readers:
+        await scene.hub.subscribe(reader, HALL)
+    scene.world.change({0: (0, 1)})
+    ticking = asyncio.create_task(scene.tick())
+    await asyncio.sleep(0)
+    assert sum("delta" in reader.types() for reader in readers) == at_once
+    await ticking
+    assert all("delta" in reader.types() for reader in readers)

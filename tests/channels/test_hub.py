@@ -122,7 +122,7 @@ async def test_nobody_at_a_known_position_waits_for_another_that_asks_the_log(sc
     ann, ben = scene.reader(), scene.reader()
     asking = asyncio.create_task(scene.hub.subscribe(ann, HALL, ("e1", 100)))
     await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await scene.hub.subscribe(ben, HALL, ("e1", 101))
     assert ben.types() == ["delta"]
     answers.set()

@@ -5,9 +5,9 @@ import json
 import msgspec
 import pytest
 
-from channels import codec as codecs
-from channels import protocol
-from channels.codec import Codec, Frame, FrameError, decode, encode, little_endian, negotiate, numbers
+from channels import hearing, protocol
+from channels.codec import Codec, Frame, encode, little_endian, negotiate, numbers
+from channels.hearing import FrameError, decode
 from channels.protocol import Hello
 from server import errors
 from tests.channels.examples import FROM_SERVER, GOLDEN, golden, unpacked
@@ -41,6 +41,8 @@ def test_a_clients_golden_frame_reads_the_same_in_both_codecs(row: dict[str, str
     from_bytes = decode(bytes.fromhex(row["msgpack"]), Codec.MSGPACK)
     assert from_text == from_bytes
     assert type(from_text) in protocol.CLIENT_MESSAGES
+    assert hearing._read_plain(row["json"], Codec.JSON) == from_text, "nobody has to look at it twice"
+    assert hearing._read_plain(bytes.fromhex(row["msgpack"]), Codec.MSGPACK) == from_text
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row["from"] == "server"], ids=lambda row: row["name"])
@@ -146,7 +148,7 @@ def test_one_codecs_words_are_not_the_others() -> None:
 
 
 def test_so_many_messages_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codecs, "_KNOWN_MESSAGES", 10)
+    monkeypatch.setattr(hearing, "_KNOWN_MESSAGES", 10)
     for number in range(25):
         decode(f'{{"type":"hello","ref":{number}}}', Codec.JSON)
-        assert len(codecs._known_json) <= 10
+        assert len(hearing._known_json) <= 10

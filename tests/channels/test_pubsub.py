@@ -1,7 +1,7 @@
 """The bus on a real Redis: what is said arrives, and what may have been missed is noticed."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -12,19 +12,14 @@ from redis.asyncio.client import PubSub
 
 from channels.pubsub import Bus
 from tests.support.servers import Redis, freeze, open_redis, thaw
-
-
-async def until(holds: Callable[[], object], seconds: float = 15) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 - what is awaited tells nobody
-            await asyncio.sleep(0.005)
+from tests.support.waiting import until
 
 
 class Ear:
     """A bus that is started, what it heard on `news`, and how often it noticed a gap."""
 
-    def __init__(self, url: str) -> None:
-        self.bus = Bus(url, probe_seconds=0.1, confirm_seconds=0.5)
+    def __init__(self, url: str, *, probe_seconds: float, confirm_seconds: float) -> None:
+        self.bus = Bus(url, probe_seconds=probe_seconds, confirm_seconds=confirm_seconds)
         self.heard: list[bytes] = []
         self.gaps = 0
         self.bus.on_gap(self._gap)
@@ -43,15 +38,16 @@ class Ear:
 
 
 @asynccontextmanager
-async def ear_of(url: str) -> AsyncIterator[Ear]:
-    ear = Ear(url)
+async def ear_of(url: str, *, probe_seconds: float = 0.1, confirm_seconds: float = 3) -> AsyncIterator[Ear]:
+    ear = Ear(url, probe_seconds=probe_seconds, confirm_seconds=confirm_seconds)
     yield ear
     await ear.bus.close()
 
 
 @pytest.fixture
 async def ear(redis_url: str, redis: RedisClient) -> AsyncIterator[Ear]:  # noqa: ARG001  # emptied first
-    async with ear_of(redis_url) as ear:
+    """One that takes no busy machine for a Redis that is away."""
+    async with ear_of(redis_url, probe_seconds=1, confirm_seconds=30) as ear:
         await ear.listens()
         yield ear
 
@@ -110,6 +106,18 @@ async def test_leaving_and_coming_back_at_once_is_no_gap(ear: Ear, redis: RedisC
     assert (ear.heard, ear.gaps) == ([b"still there"], gaps)
 
 
+async def test_a_process_that_stood_still_is_not_deaf(redis_url: str, redis: RedisClient) -> None:
+    """What was said meanwhile lies there to be read, and of ourselves nothing could be heard."""
+    async with ear_of(redis_url, probe_seconds=0.5) as ear:
+        await ear.listens()
+        gaps = ear.gaps
+        for number in range(4):
+            time.sleep(1.7)  # noqa: ASYNC251  # all of it, as on a machine that is full
+            await redis.publish("news", str(number))
+        await until(lambda: len(ear.heard) == 4)
+        assert ear.gaps == gaps
+
+
 async def test_a_handler_that_breaks_does_not_stop_the_others(
     ear: Ear, redis: RedisClient, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -160,11 +168,11 @@ async def test_a_redis_that_is_frozen_is_noticed_and_heard_again_after_it(spare_
         gaps = ear.gaps
         freeze(spare_redis)
         try:
-            await until(lambda: not ear.bus.healthy, 5)
+            await until(lambda: not ear.bus.healthy)
             assert not await ear.bus.subscribe("more", ear.heard.append)
         finally:
             thaw(spare_redis)
-        await until(partial(ear.noticed_since, gaps), 8)
+        await until(partial(ear.noticed_since, gaps))
         async with open_redis(spare_redis.url) as client:
             await client.publish("more", "hello")
         await until(lambda: ear.heard)

@@ -237,6 +237,7 @@ async def test_a_broadcast_ends_where_a_new_replica_begins(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fanout, "YIELD_EVERY", 1)
+    monkeypatch.setattr(fanout, "TURN_SECONDS", 0.0)
     ann, ben = scene.reader(), scene.reader()
     await scene.hub.subscribe(ann, HALL)
     await scene.hub.subscribe(ben, HALL)
@@ -275,3 +276,17 @@ async def test_what_stands_elsewhere_is_repaired_while_another_server_says_nothi
     monkeypatch.undo()
     await scene.check()
     assert not scene.hub.stale
+
+
+async def test_why_nothing_could_be_checked_stands_in_the_log(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A time that ran out has no words of its own."""
+    await scene.hub.subscribe(scene.reader(), HALL)
+
+    async def silence(_names: Sequence[str]) -> dict[str, tuple[str, int] | None]:
+        raise TimeoutError
+
+    monkeypatch.setattr(scene.world, "positions", silence)
+    await scene.check()
+    assert "positions cannot be checked: TimeoutError" in caplog.text

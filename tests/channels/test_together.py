@@ -7,8 +7,8 @@ import pytest
 from channels import protocol, together
 from channels.codec import Codec, frame
 from channels.frames import CLOSE, PING, TEXT
+from channels.line import Line
 from channels.protocol import Heartbeat
-from channels.socket import Socket
 from channels.together import Together
 from tests.channels.raw_peer import RawPeer, masked
 from tests.channels.street import House, next_of, serving
@@ -126,16 +126,16 @@ async def test_what_is_pushed_in_a_turn_follows_its_answers(
     house: House, monkeypatch: pytest.MonkeyPatch, writes: list[int]
 ) -> None:
     shared = frame(Heartbeat(server_time=1), Codec.JSON)
-    real = Socket.answer
+    real = Line.answer
 
-    def answer(self: Socket, message: protocol.ServerMessage) -> None:
+    def answer(self: Line, message: protocol.ServerMessage) -> None:
         real(self, message)
         if isinstance(message, protocol.Ok):
             assert self.write is not None
             self.write(shared.wire)
             self.push(shared)
 
-    monkeypatch.setattr(Socket, "answer", answer)
+    monkeypatch.setattr(Line, "answer", answer)
     async with RawPeer(house.port) as peer:
         peer.writer.write(HELLO)
         assert b"welcome" in (await peer.next()).payload

@@ -17,6 +17,7 @@ from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
 from channels.codec import Codec, Frame, little_endian, numbers
+from channels.descriptor import NO_DESCRIPTOR
 from channels.hub import Hub
 from channels.replica import Change, State
 from channels.upkeep import changes_channel
@@ -230,7 +231,7 @@ class Reader:
         self.closed_with: int | None = None
         self.deflates = deflates
         self.write: Callable[[bytes | memoryview], object] | None = self._write if direct else None
-        self.descriptor: int | None = None
+        self.descriptor = NO_DESCRIPTOR
         self.wires: list[bytes] = []
         self._client = WebSocketReader(codec, deflates=deflates)
 

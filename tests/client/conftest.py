@@ -72,7 +72,7 @@ async def pays(client: Client, booked: Booked) -> Booking:
 
 async def becomes(client: Client, booking: str, holds: Callable[[Booking], bool]) -> Booking:
     """Wait until this is true of a booking."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not holds(found := await client.bookings.get(booking)):  # noqa: ASYNC110  # no event of every change
             await asyncio.sleep(0.02)
     return found

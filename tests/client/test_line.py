@@ -70,7 +70,7 @@ class Listening:
         self.changed.set()
 
     async def has_heard(self, *what: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.told[-len(what) :] != list(what):
                 self.changed.clear()
                 await self.changed.wait()

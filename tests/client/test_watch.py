@@ -38,7 +38,7 @@ def cuts_off(client: Client) -> None:
 
 async def agrees(watch: Watch, client: Client) -> None:
     """What is seen is what the server says, at one position."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             truth = await client.resources.availability(watch.resource)
             position = (truth.epoch, truth.version)
@@ -50,7 +50,7 @@ async def agrees(watch: Watch, client: Client) -> None:
 
 
 async def sees(watch: Watch, index: int, numbers: Numbers) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await watch.until(lambda: watch.current and watch.at(index) == numbers)
 
 
@@ -95,7 +95,7 @@ async def test_a_view_of_sections_follows_another_layout(town: House, ann: Clien
         more = {"id": "B-11", "label": "B-11", "price": 5_000, "category": "stalls", "section": "row B"}
         async with client_of(town.base_url, "olga") as olga:
             await olga.resources.change("hall", slots=[more])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await seen.until(lambda: seen.current and seen.layout > layout and 24 in seen.numbers)
         await ben.holding.hold("hall", ["B-11"])
         await sees(seen, 24, HELD)
@@ -112,7 +112,7 @@ async def test_a_grid_is_seen_by_its_days_and_in_sum(ann: Client, ben: Client) -
         await client_hold(ben, 9, 10)
         await sees(seen, nine, HELD)
         await sees(seen, nine + 1, HELD)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await sums.until(lambda: sums.totals[str(day)] == (46, 2, 48))
 
 

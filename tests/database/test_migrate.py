@@ -19,6 +19,7 @@ from server.database.migrate import (
     require_current,
 )
 from server.errors import Unavailable
+from tests.support.waiting import until
 
 FIRST = "create table schema_migration (name text primary key, sha256 text not null);"
 
@@ -104,6 +105,49 @@ async def test_a_migrator_waits_for_the_other_and_gives_up_in_the_end(
     waiting = asyncio.create_task(migrate(empty_database_url, folder=folder))
     await other.close()
     assert await waiting == ["0001_first", "0002_second"]
+
+
+WAITS = "select count(*) from pg_locks where mode = 'AccessExclusiveLock' and not granted"
+
+
+async def test_whoever_comes_meanwhile_passes_a_migration_that_waits_for_a_table(
+    empty_database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that waits for a whole table has everybody else wait behind it: so it waits for moments only."""
+    monkeypatch.setattr(migrating, "_TABLE_SECONDS", 0.1)
+    monkeypatch.setattr(migrating, "_TRIES", 3_000)
+    await migrate(empty_database_url, folder=folder)
+    (folder / "0003_third.sql").write_text("alter table seat add column row text;", encoding="utf-8")
+    busy, other, looks = [await asyncpg.connect(empty_database_url) for _ in range(3)]
+    await busy.execute("begin; select * from seat")
+    task = asyncio.create_task(migrate(empty_database_url, folder=folder))
+
+    async def is_waiting() -> bool:
+        return bool(await looks.fetchval(WAITS))
+
+    await until(is_waiting)
+    async with asyncio.timeout(60):
+        assert await other.fetch("select * from seat") == []
+    assert not task.done()
+    await busy.execute("commit")
+    assert await task == ["0003_third"]
+    for connection in (busy, other, looks):
+        await connection.close()
+
+
+async def test_a_table_that_is_never_free_is_told(
+    empty_database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "_TABLE_SECONDS", 0.05)
+    monkeypatch.setattr(migrating, "_TRIES", 3)
+    await migrate(empty_database_url, folder=folder)
+    (folder / "0003_third.sql").write_text("alter table seat add column row text;", encoding="utf-8")
+    busy = await asyncpg.connect(empty_database_url)
+    await busy.execute("begin; select * from seat")
+    with pytest.raises(MigrationError, match=r"0003_third\.sql found its tables in use 3 times"):
+        await migrate(empty_database_url, folder=folder)
+    await busy.close()
+    assert await migrate(empty_database_url, folder=folder) == ["0003_third"]
 
 
 async def test_an_old_server_is_refused(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

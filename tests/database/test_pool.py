@@ -1,11 +1,14 @@
 """The pool: every trouble of the database comes out as Unavailable, soon, and passes by itself."""
 
 import asyncio
+import socket
+from typing import Any
 
 import asyncpg
 import pytest
 
-from server.database.pool import ACQUIRE_SECONDS, COMMAND_SECONDS, Database
+from server.database import pool
+from server.database.pool import ACQUIRE_SECONDS, COMMAND_SECONDS, Connection, Database
 from server.errors import Unavailable
 from tests.support.servers import PostgreSQL, freeze, thaw
 
@@ -139,6 +142,23 @@ async def test_a_connection_that_an_administrator_ends_is_replaced(database: Dat
     assert await asks(database) == 42
 
 
+@pytest.mark.parametrize("begins", [Database.connection, Database.transaction])
+async def test_what_asyncpg_loses_its_thread_by_is_unavailable(database: Database, begins: Any) -> None:
+    """It says so of a connection whose end it has not seen yet; nobody else gets that one."""
+    async with database.connection() as connection:
+        before = connection.get_server_pid()
+    with pytest.raises(Unavailable) as refused:
+        await loses_its_thread(begins(database))
+    assert refused.value.retry_after == 1
+    async with database.connection() as connection:
+        assert connection.get_server_pid() != before
+
+
+async def loses_its_thread(connection: Any) -> None:
+    async with connection:
+        raise asyncpg.InternalClientError("got result for unknown protocol state 0")
+
+
 async def test_waiting_for_a_lock_has_an_end(database: Database) -> None:
     async with database.transaction() as first:
         await first.execute("create table seat (id int)")
@@ -205,6 +225,27 @@ async def test_after_kill_9_and_restart_every_request_is_served(spare_postgresql
     await eventually_asks(database)
     assert await asyncio.gather(*(asks(database) for _ in range(20))) == [42] * 20
     await database.close()
+
+
+async def test_a_database_that_nobody_reaches_is_not_asked_again_for_each_request(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    async def goes_nowhere() -> Connection:
+        nonlocal tries
+        tries += 1
+        raise socket.gaierror(socket.EAI_AGAIN, "nobody knows the name")
+
+    with monkeypatch.context() as lost:
+        lost.setattr(pool, "AGAIN_SECONDS", 3600)
+        lost.setattr(database, "_next", goes_nowhere)
+        for _ in range(20):
+            with pytest.raises(Unavailable):
+                await asks(database)
+        assert tries == 1
+    monkeypatch.setattr(pool, "AGAIN_SECONDS", 0)
+    assert await asks(database) == 42
 
 
 async def test_a_frozen_server_fails_requests_soon_and_thaws(spare_postgresql: PostgreSQL) -> None:

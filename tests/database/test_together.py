@@ -144,7 +144,7 @@ async def test_who_asks_in_the_turn_in_which_both_lanes_end_is_answered() -> Non
     async def twice() -> int:
         return await together(await together(1) + 1)
 
-    async with asyncio.timeout(2), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         again = tasks.create_task(twice())
         await _turns()
         tasks.create_task(together(7))

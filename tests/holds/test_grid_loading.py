@@ -1,6 +1,7 @@
 """A grid is rebuilt from what PostgreSQL has booked and what Redis still holds: no hold is lost."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
@@ -148,10 +149,10 @@ async def test_lines_of_days_that_are_forgotten_are_no_obstacle(world: World, dr
     ]
     hold = msgspec.structs.replace(held.hold, status="paying", booking="booking", items=tuple(long))
 
-    async def read(resource_id: str) -> Booked:
+    async def read(resource_id: str, _require: object) -> Booked:
         return Booked(f"{resource_id}-again", 1, {}, [hold])
 
-    world.catalogue.bump_epoch_and_read = read  # type: ignore[method-assign]
+    world.catalogue.bump_epoch_and_read = read  # type: ignore[method-assign,assignment]
     await world.main.load("drive")
     assert await sees(world, drive, "00:00", "23:30") == {(0, 1)}
     await world.main.confirm([hold], "booking")
@@ -163,12 +164,12 @@ async def test_all_who_find_it_outdated_share_one_rebuild(world: World, drive: D
     await world.main.ensure("drive")
     leases, take_lease = 0, world.main.store.take_lease
 
-    async def count(resource: str, token: str, milliseconds: int) -> bool:
+    async def count(*given: Any) -> Any:
         nonlocal leases
         leases += 1
-        return await take_lease(resource, token, milliseconds)
+        return await take_lease(*given)
 
-    world.main.store.take_lease = count  # type: ignore[method-assign]  # a spy
+    world.main.store.take_lease = count  # type: ignore[method-assign,assignment]  # a spy
     drive.changes_rules(price_per_hour=800)
     buyers = [world.buyer(f"buyer-{n}") for n in range(40)]
     await asyncio.gather(

@@ -47,7 +47,7 @@ def brief(make_world: MakeWorld) -> World:
         hall("hall", rows(A=6), policy=short),
         hall("long", rows(B=6)),
         real_time=True,
-        liveness_seconds=1,
+        liveness_seconds=6,
         disconnect_grace_seconds=0,
     )
 

@@ -237,7 +237,7 @@ async def test_a_rebuild_that_lost_its_lease_changes_nothing(world: World) -> No
     await world.main.ensure("hall")
     bump = world.catalogue.bump_epoch_and_read
 
-    async def too_slow(resource: str) -> object:
+    async def too_slow(resource: str, _require: object) -> object:
         booked = await bump(resource)
         await world.redis.set("{hall}:loading", "somebody else")
         return booked
@@ -250,6 +250,7 @@ async def test_a_rebuild_that_lost_its_lease_changes_nothing(world: World) -> No
 
 async def test_nobody_waits_for_ever_for_a_rebuild(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.holds.loading.PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("server.holds.leases.PATIENCE_SECONDS", 0.05)
     await world.main.store.take_lease("hall", "somebody", 60_000)
     with pytest.raises(Unavailable):
         await world.main.load("hall")

@@ -259,6 +259,7 @@ async def test_a_process_passes_the_time_of_what_it_follows(make_world: MakeWorl
 async def test_it_goes_on_after_redis_was_away(
     world: World, drive: Driveway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    await world.main.ensure("drive")  # whoever rebuilds sleeps, too
     passing = Passing(world.main.loader, world.catalogue, lambda: ["drive"])
     slept: list[float] = []
     monkeypatch.setattr("server.holds.passing.random.uniform", lambda *_: 0.0)

@@ -37,6 +37,9 @@ class _OtherVersion:
             await self._caller.call("FUNCTION", "DELETE", answer, at=at)
         return answer
 
+    async def aclose(self) -> None:
+        await self._caller.aclose()
+
 
 @pytest.fixture
 async def scripts(holds_redis: Redis) -> Scripts:

@@ -11,15 +11,16 @@ from server.errors import Unavailable
 from server.holds.keeper import Keeper
 from tests.holds.conftest import MakeWorld
 from tests.holds.world import World, hall, rows
+from tests.support.waiting import until
 
 SILENT, HEALTHY = ["far-1", "far-2", "far-3"], ["near"]
 
 
 class Silent:
-    """Commands on the resources of one server wait, and fail at last."""
+    """Commands on the resources of one server wait until they are given up."""
 
     def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.seconds = 0.6
+        self.given_up = asyncio.Event()
         self.asked = 0
         store = world.main.store
         self._run, self._metas = store.run, store.metas
@@ -33,7 +34,7 @@ class Silent:
 
     async def _wait(self) -> None:
         self.asked += 1
-        await asyncio.sleep(self.seconds)
+        await self.given_up.wait()
         raise Unavailable
 
     async def run(self, name: str, resource: str, /, *given: Any, **named: Any) -> Any:
@@ -64,11 +65,8 @@ async def keeper(world: World) -> Keeper:
     return keeper
 
 
-async def is_free_within(world: World, seconds: float) -> bool:
-    before = asyncio.get_running_loop().time()
-    while await world.redis.exists("{near}:session:ann"):  # noqa: ASYNC110  # Redis tells only who asks
-        await asyncio.sleep(0.01)
-    return asyncio.get_running_loop().time() - before < seconds
+async def is_free(world: World) -> bool:
+    return not await world.redis.exists("{near}:session:ann")
 
 
 async def test_a_server_that_hangs_keeps_no_other_waiting_for_its_deadlines(
@@ -77,8 +75,9 @@ async def test_a_server_that_hangs_keeps_no_other_waiting_for_its_deadlines(
     silent = Silent(world, monkeypatch)
     with suppress(Unavailable):
         await keeper.sweeper.expire_due()
-    assert not await world.redis.exists("{near}:session:ann")
+    await until(lambda: is_free(world))
     assert silent.asked
+    silent.given_up.set()
     with pytest.raises(Unavailable):  # noqa: PT012  # it is told of, later
         for _ in range(5):
             await keeper.sweeper.wait(at_most=1)
@@ -92,9 +91,10 @@ async def test_nor_do_renewals_there_keep_the_sweep_waiting(
     keeper.socket_opened("ann", "tab")
     keeper.session_holds("ann", ["far-1"])
     keeper._was_away = True
-    Silent(world, monkeypatch).seconds = 1.5
+    silent = Silent(world, monkeypatch)
     sweep = asyncio.create_task(keeper.sweep())
-    assert await is_free_within(world, 1)
+    await until(lambda: is_free(world))
+    silent.given_up.set()
     with pytest.raises(Unavailable):
         await sweep
 

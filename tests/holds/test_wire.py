@@ -1,19 +1,22 @@
 """The wire to Redis, where what is sent or what answers is broken."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from server.errors import Unavailable
 from server.holds import batching
 from server.holds.batching import IN_FLIGHT, SECONDS, Batcher
 from server.holds.client import connect
 from server.holds.scripts import or_unavailable
+from server.holds.wire import Wire
 from tests.support.waiting import until
 
 
@@ -23,11 +26,68 @@ async def test_a_command_that_cannot_be_sent_gives_its_answer_to_nobody_else(
 ) -> None:
     batcher = Batcher(holds_redis)
     commands = [("ECHO", "a"), ("ECHO", bad), ("ECHO", "b")]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         first = await asyncio.gather(*(batcher.call(*each) for each in commands), return_exceptions=True)
         later = await asyncio.gather(*(batcher.call("ECHO", each) for each in "cd"))
     assert (first[0], first[2], later) == (b"a", b"b", [b"c", b"d"])
     assert isinstance(first[1], (TypeError, UnicodeError))
+
+
+async def test_who_is_closed_gives_the_connection_back_and_may_be_called_again(holds_redis: Redis) -> None:
+    pool = holds_redis.connection_pool
+    before = len(pool._in_use_connections)
+    batcher = Batcher(holds_redis)
+    for word in (b"a", b"b"):
+        assert await batcher.call("ECHO", word) == word
+        under_way = batcher.call("ECHO", word)
+        await batcher.aclose()
+        assert len(pool._in_use_connections) == before
+        with pytest.raises(RedisConnectionError):
+            await under_way
+
+
+class Clock:
+    """A loop's time and timers, in the test's own hand."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.timers: list[tuple[float, Callable[[], None]]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, delay: float, work: Callable[[], None]) -> Any:
+        self.timers.append((self.now + delay, work))
+        return Mock()
+
+    def passes(self, seconds: float) -> None:
+        """What is due is called, and what that puts off is not called in the same turn."""
+        self.now += seconds
+        due, self.timers = self.timers, []
+        for when, work in due:
+            if when <= self.now:
+                work()
+            else:
+                self.timers.append((when, work))
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_what_came_while_this_process_was_busy_is_read_before_redis_counts_as_away(
+    answers: bool,
+) -> None:
+    wire, clock = Wire(Mock(), SECONDS, lambda: None), Clock()
+    wire._loop = clock  # type: ignore[assignment]  # as much of one as it uses
+    asked: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    wire.send([(b"PING", asked)])
+    clock.passes(3 * SECONDS)
+    assert not wire.lost.done(), "nobody has looked yet whether anything has come"
+    if answers:
+        wire.data_received(b"+PONG\r\n")
+    clock.passes(SECONDS)
+    assert asked.done()
+    assert wire.lost.done() is not answers
+    if not answers:
+        assert isinstance(asked.exception(), RedisTimeoutError)
 
 
 async def be_a_deaf_replica(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -67,7 +127,7 @@ async def test_whoever_asks_while_the_wire_is_being_cut_is_told_too(deaf_replica
     for _ in range(300):  # a busy process: somebody calls in each turn of the loop
         calls.append(batcher.call("EVALSHA", "a", 0, "x"))
         await asyncio.sleep(0)
-    _, pending = await asyncio.wait(calls, timeout=5 * SECONDS)
+    _, pending = await asyncio.wait(calls, timeout=60 * SECONDS)
     for call in calls:
         assert not call.done() or isinstance(call.exception(), (RedisError, OSError))
     assert len(pending) == 0
@@ -82,12 +142,12 @@ async def test_nobody_waits_long_for_a_connection(
     get_connection = pool.get_connection
 
     async def slow() -> object:
-        await asyncio.sleep(3)
+        await asyncio.sleep(3_600)
         return await get_connection()
 
     monkeypatch.setattr(pool, "get_connection", slow)
     batcher = Batcher(holds_redis)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         with pytest.raises(Unavailable):
             await or_unavailable(batcher.call("ECHO", "x"))
     monkeypatch.setattr(pool, "get_connection", get_connection)

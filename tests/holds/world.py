@@ -1,6 +1,6 @@
 """A house of halls, buyers and a clock, so that tests read as sentences: `await ann.holds("A-1", "A-2")`."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +26,8 @@ from server.settings import Settings
 
 START = 1_800_000_000_000_000  # µs
 MARK = "holdfast:test:mark"
+
+Require = Callable[[], Awaitable[None]]
 
 
 class Clock:
@@ -103,6 +105,10 @@ def hall(
     return Hall(resource, slots)
 
 
+async def nothing() -> None:
+    """Is required."""
+
+
 class Catalogue:
     """The inventory and PostgreSQL's lines, in memory. `before_read` runs between a rebuild's two halves."""
 
@@ -118,10 +124,15 @@ class Catalogue:
         assert layout is None or found.resource.layout >= layout
         return found
 
-    async def bump_epoch_and_read(self, resource_id: str) -> Booked:
+    def at_hand(self, resource_id: str, layout: int | None = None) -> Hall | None:
+        found = self.halls.get(resource_id)
+        return None if found is None or found.resource.layout < (layout or 0) else found
+
+    async def bump_epoch_and_read(self, resource_id: str, require: Require = nothing) -> Booked:
         if self.failure is not None:
             raise self.failure
         found = await self.get(resource_id)
+        await require()
         self.epochs += 1
         return Booked(
             f"epoch-{self.epochs}", found.resource.layout, dict(found.confirmed), list(found.pending)

@@ -46,7 +46,7 @@ async def sends(house: House, data: bytes) -> tuple[list[int], str]:
     parts = urlsplit(house.base_url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             writer.write(data.replace(b"%s", parts.netloc.encode()))
             text = (await reader.read()).decode("latin-1")
     finally:

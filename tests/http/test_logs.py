@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 import structlog
@@ -13,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from server.ops.logs import configure
+from server.ops.logs import configure, log_socket
 from tests.http.test_middleware import handshake
 from tests.support.door import app_of, parts_of, visit
 
@@ -74,6 +75,24 @@ async def test_a_request_is_one_line_without_its_query(redis: Redis, lines: Line
     assert request["request"] == looked["request"] == answer.headers["x-request-id"]
     assert looked["csrf_token"] == "…"
     assert looked["seat"] == "A-1"
+
+
+def test_a_sockets_line_is_as_all_others(lines: Lines) -> None:
+    fields = {"method": "GET", "path": "/ws", "status": 101, "milliseconds": 1.5, "address": "::1\n\x1b"}
+    log_socket(fields)
+    structlog.get_logger("holdfast.access").info("socket", **fields)
+    short, long = lines()
+    assert (short.pop("logger"), long.pop("logger")) == ("holdfast.access.sockets", "holdfast.access")
+    moments = [datetime.fromisoformat(str(line.pop("timestamp"))) for line in (short, long)]
+    assert short == long
+    assert (moments[1] - moments[0]).total_seconds() < 60
+    assert all(moment.tzinfo == UTC for moment in moments)
+
+
+def test_who_wants_no_such_lines_gets_none(lines: Lines) -> None:
+    logging.getLogger().setLevel("WARNING")
+    log_socket({"path": "/ws"})
+    assert not lines()
 
 
 async def test_line_ends_and_escapes_stay_in_their_line(redis: Redis, lines: Lines) -> None:

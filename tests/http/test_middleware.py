@@ -1,17 +1,23 @@
 """Rows 10 to 12, 37 and 103 of the bad inputs: names, addresses and rates; headers on every answer."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message, Scope
 from starlette.websockets import WebSocket
+from structlog.contextvars import get_contextvars
 
 from server.http.addresses import address_of
 from server.http.hosts import host_of, plain_host
+from server.http.middleware import middleware
+from server.http.problems import exception_handlers
 from server.http.security_headers import content_security_policy
+from server.ops.metrics import Metrics
 from tests.support.door import app_of, parts_of, visit
 from tests.support.servers import Redis as RedisServer
 from tests.support.servers import open_redis
@@ -19,6 +25,18 @@ from tests.support.servers import open_redis
 
 async def hello(_request: Request) -> Response:
     return PlainTextResponse("hello")
+
+
+async def broken(_request: Request) -> Response:
+    raise RuntimeError("nobody foresaw this")
+
+
+async def half(_request: Request) -> Response:
+    async def content() -> AsyncIterator[bytes]:
+        yield b"one"
+        raise RuntimeError("nobody foresaw this")
+
+    return StreamingResponse(content())
 
 
 async def own_policy(_request: Request) -> Response:
@@ -33,6 +51,8 @@ async def socket(websocket: WebSocket) -> None:
 ROUTES = [
     Route("/hello", hello, methods=["GET", "POST"]),
     Route("/healthz", hello),
+    Route("/broken", broken),
+    Route("/half", half),
     Route("/policy", own_policy),
     WebSocketRoute("/ws", socket),
 ]
@@ -113,6 +133,22 @@ async def test_every_answer_has_the_security_headers(redis: Redis) -> None:
         assert (await ann.get("/policy")).headers["content-security-policy"] == "sandbox"
 
 
+async def test_a_fault_of_ours_is_answered_as_everything_is(
+    redis: Redis,
+) -> None:
+    async with visit(app_of(parts_of(redis), ROUTES)) as ann:
+        answer = await ann.get("/broken")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-request-id"]
+
+
+async def test_a_fault_in_the_middle_of_an_answer_is_no_second_answer(redis: Redis) -> None:
+    async with visit(app_of(parts_of(redis), ROUTES)) as ann:
+        with pytest.raises(RuntimeError, match="foresaw"):
+            await ann.get("/half")
+
+
 def test_the_policy_lets_nothing_inline_and_only_our_socket() -> None:
     policy = content_security_policy("tickets.example")
     assert "default-src 'self'" in policy
@@ -187,6 +223,30 @@ async def test_every_answer_has_an_id_of_its_own(redis: Redis) -> None:
         assert len(ids) == 3
         given = await ann.get("/hello", headers={"X-Request-Id": "mine"})
         assert given.headers["x-request-id"] != "mine"
+    assert get_contextvars() == {}, "what is logged next is of another one"
+
+
+async def test_each_request_is_counted_by_its_route_and_status_and_no_socket_is(redis: Redis) -> None:
+    figures, parts = Metrics(), parts_of(redis)
+    app = Starlette(
+        routes=ROUTES,
+        middleware=middleware(parts.settings, figures.count),
+        exception_handlers=exception_handlers,
+    )
+    app.state.parts = parts
+    async with visit(app) as ann:
+        for path in ("/hello", "/hello", "/nothing", "/broken"):
+            await ann.get(path)
+        await ann.get("/hello", headers={"Host": "elsewhere.example"})
+    assert (await handshake(app, [(b"host", b"tickets.example")]))[0]["type"] == "websocket.accept"
+    text = figures.text().decode()
+    counted = [line for line in text.splitlines() if line.startswith("holdfast_http_requests_total{")]
+    assert sorted(counted) == [
+        'holdfast_http_requests_total{method="GET",route="/broken",status="500"} 1.0',
+        'holdfast_http_requests_total{method="GET",route="/hello",status="200"} 2.0',
+        'holdfast_http_requests_total{method="GET",route="other",status="400"} 1.0',
+        'holdfast_http_requests_total{method="GET",route="other",status="404"} 1.0',
+    ]
 
 
 async def test_a_lifespan_passes(redis: Redis) -> None:

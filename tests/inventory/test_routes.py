@@ -290,12 +290,16 @@ async def test_lists_are_narrowed_by_the_query(ann: httpx.AsyncClient, inventory
         ("after=cA", 400),
         ("after=" + "c" * 100, 400),
         ("after=%C3%A9", 400),
+        ("after=cDk5OTk5OTk5OTk5OTk5OTk5OTk", 400),  # a place beyond all that PostgreSQL counts
+        ("after=cDE~", 400),
         ("date=tomorrow", 422),
         ("date=2026-02-30", 422),
         ("date=20261121", 422),
         ("limit=0", 422),
         ("limit=201", 422),
         ("limit=x", 422),
+        ("limit=0000000011", 422),
+        ("limit=000000001" + "9" * 20, 422),
         ("q=" + "x" * 101, 422),
     ],
 )

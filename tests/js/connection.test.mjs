@@ -60,6 +60,24 @@ test("each failure doubles the bound up to twenty seconds", async () => {
   }
 });
 
+test("who has something to lose looks again every four seconds at most", async () => {
+  let holds = true;
+  connection = new Connection("ws://hall/ws", { credentials: async () => ({}), hasToLose: () => holds, codec: json, world });
+  await started();
+  world.chance = 0.999;
+  for (let loss = 0; loss < 7; loss += 1) {
+    const before = world.sockets.length;
+    world.socket.breaks(1006);
+    await world.pass(4000);
+    assert.equal(world.sockets.length, before + 1);
+  }
+  holds = false;
+  const before = world.sockets.length;
+  world.socket.breaks(1006);
+  await world.pass(19_000);
+  assert.equal(world.sockets.length, before);
+});
+
 test("a line that has proven itself by a heartbeat starts the bounds anew", async () => {
   await started();
   for (let loss = 0; loss < 4; loss += 1) {

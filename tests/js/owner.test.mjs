@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { isOver, sorted, standing } from "../../static/pages/bookings-words.js";
+import { isOver, readAsTold, sorted, standing } from "../../static/pages/bookings-words.js";
 import { spansOf, spansText } from "../../static/pages/owner-hours.js";
 import { awaited } from "../../static/pages/owner-requests.js";
 import { fieldOf, momentOf } from "../../static/pages/time-fields.js";
@@ -34,6 +34,22 @@ test("what comes first stands first, and what is over the latest first", () => {
   assert.deepEqual(coming.map(({ id }) => id), ["soon", "later", "concert"]);
   assert.deepEqual(over.map(({ id }) => id), ["cancelled", "gone"]);
   assert.ok(!isOver(soon, now));
+});
+
+test("what is told before it is committed is read until it is, and not for ever", async () => {
+  const told = booking({ payment_status: "paid" });
+  for (const [payments, looks] of [[["paid"], 1], [["authorized", "paid"], 2], [["authorized", "authorized", "refunded", "paid"], 3]]) {
+    const left = [...payments];
+    let pauses = 0;
+    const read = async () => booking({ payment_status: left.shift() });
+    const found = await readAsTold(told, read, async () => void (pauses += 1));
+    assert.equal(payments.length - left.length, looks);
+    assert.equal(pauses, looks - 1);
+    assert.equal(found.payment_status, payments[looks - 1]);
+  }
+  const cancelled = [booking({ status: "confirmed" }), booking({ status: "cancelled" })];
+  await readAsTold(booking({ status: "cancelled" }), async () => cancelled.shift(), async () => {});
+  assert.equal(cancelled.length, 0);
 });
 
 test("a booking that waits for its owner says so, and the most urgent is asked first", () => {

@@ -394,10 +394,11 @@ async def test_a_command_that_is_cancelled_ends_alone(house: House, monkeypatch:
 
 
 async def test_commands_wait_in_a_bounded_queue(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = asyncio.Event()
+    begun, gate = asyncio.Event(), asyncio.Event()
     extend = house.parts.holds.extend
 
     async def waits(*anything: object, **more: object) -> object:
+        begun.set()
         await gate.wait()
         return await extend(*anything, **more)  # type: ignore[arg-type]  # handed through
 
@@ -405,7 +406,9 @@ async def test_commands_wait_in_a_bounded_queue(house: House, monkeypatch: pytes
     monkeypatch.setattr(house.parts.live.table, "_rate", type(house.parts.live.table._rate)(0, 1))
     async with visiting(house.base_url) as ann:
         tab = await ann.opens_tab()
-        asked = [asyncio.create_task(tab.ask("extend")) for _ in range(80)]
+        asked = [asyncio.create_task(tab.ask("extend"))]
+        await begun.wait()  # until then it waits as the others do
+        asked += [asyncio.create_task(tab.ask("extend")) for _ in range(79)]
         await until(lambda: sum(each.done() for each in asked) >= 80 - QUEUE_LIMIT - 1)
         full = [each.result() for each in asked if each.done()]
         assert {(answer["code"], answer["retry"]) for answer in full} == {("overloaded", "later")}

@@ -14,6 +14,7 @@ import pytest
 from redis.asyncio import Redis
 
 from channels.codec import Codec, Frame
+from channels.descriptor import NO_DESCRIPTOR
 from channels.hub import Hub
 from channels.protocol import SectionsView
 from channels.pubsub import Bus
@@ -43,7 +44,8 @@ class Screen:
         self.view = view
         self.ready = True
         self.deflates = False
-        self.write = self.descriptor = None
+        self.write = None
+        self.descriptor = NO_DESCRIPTOR
         self.drawn: dict[int, tuple[int, int]] = {}
         self.sums: dict[str, list[int]] = {}
         self.position: tuple[str, int] = ("", -1)

@@ -12,10 +12,8 @@ import pytest
 
 from server.holds import returning
 from server.holds.index import Listing
-from server.holds.returning import Returns
-from server.holds.scripts import Scripts
-from tests.live.conftest import eventually
-from tests.support.buyer import CODECS, CodecName, Refused, Tab, visiting
+from tests.live.conftest import Gate, eventually, hello_is_asked
+from tests.support.buyer import CODECS, CodecName, Refused, visiting
 from tests.support.door import jwt_of
 from tests.support.house import House
 
@@ -76,49 +74,6 @@ async def test_who_asks_for_what_is_not_here_is_counted(house: House) -> None:
         assert "Conversation._work" in made
 
 
-@pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The scripts that Redis is asked to run from here on."""
-    run, names = Scripts.run, list[str]()
-
-    async def noted(scripts: Scripts, name: str, *anything: Any, **more: Any) -> bytes:
-        names.append(name)
-        return await run(scripts, name, *anything, **more)
-
-    monkeypatch.setattr(Scripts, "run", noted)
-    return names
-
-
-@pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """What Redis says of sessions that come back is heard while this is set."""
-    read, gate = Returns._read_batch, asyncio.Event()
-    gate.set()
-
-    async def waits(returns: Returns, batch: Any) -> None:
-        run = returns._scripts.run
-
-        class Late:
-            async def run(self, *anything: Any) -> bytes:
-                found = await run(*anything)
-                await gate.wait()
-                return found
-
-        late = Returns(returns._scripts, returns._user_key)
-        late._scripts = Late()  # type: ignore[assignment]  # as far as it is asked
-        await read(late, batch)
-
-    monkeypatch.setattr(Returns, "_read_batch", waits)
-    return gate
-
-
-async def hello_is_asked(house: House, tab: Tab, **shown: Any) -> None:
-    """It has said hello, and its session is being asked about."""
-    before = len(house.parts.live.table.tabs)
-    await tab.send({"type": "hello", "ref": 0, **shown})
-    await eventually(lambda: len(house.parts.live.table.tabs) > before)
-
-
 @pytest.mark.parametrize("shows", ["token", "cookie"])
 @pytest.mark.parametrize("codec", CODECS)
 async def test_who_comes_back_to_what_is_here_costs_no_task_of_its_own_and_is_read_once(
@@ -159,7 +114,7 @@ async def test_who_comes_back_to_their_holds_has_them_read_once(house: House, sc
 
 
 async def test_a_herd_is_asked_about_in_batches(
-    house: House, gate: asyncio.Event, scripts: list[str], monkeypatch: pytest.MonkeyPatch
+    house: House, gate: Gate, scripts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(returning, "BATCH", 4)
     tokens = [house.parts.sessions.open_new().token for _ in range(10)]
@@ -175,7 +130,7 @@ async def test_a_herd_is_asked_about_in_batches(
         assert scripts.count("returning") == 1 + 3
 
 
-async def test_what_is_said_behind_a_hello_waits_for_its_welcome(house: House, gate: asyncio.Event) -> None:
+async def test_what_is_said_behind_a_hello_waits_for_its_welcome(house: House, gate: Gate) -> None:
     """Some of it is done at once then, and some by a task; each is answered in its turn."""
     async with visiting(house.base_url) as ann, visiting(house.base_url) as ben:
         await ben.watches("hall")
@@ -194,9 +149,7 @@ async def test_what_is_said_behind_a_hello_waits_for_its_welcome(house: House, g
         assert [each for each in said if each != "heartbeat"] == [0, 1, "snapshot", 2, 3]
 
 
-async def test_a_session_that_became_a_users_is_not_told_to_its_old_token(
-    house: House, gate: asyncio.Event
-) -> None:
+async def test_a_session_that_became_a_users_is_not_told_to_its_old_token(house: House, gate: Gate) -> None:
     """It may become one before it is asked about, or just after Redis had said that it is nobody's."""
     async with visiting(house.base_url) as ann, visiting(house.base_url) as thief:
         await ann.opens_session()
@@ -217,7 +170,7 @@ async def test_a_session_that_became_a_users_is_not_told_to_its_old_token(
         assert not house.parts.keeper.is_here(ann.session)
 
 
-async def test_who_is_gone_before_the_answer_leaves_nothing(house: House, gate: asyncio.Event) -> None:
+async def test_who_is_gone_before_the_answer_leaves_nothing(house: House, gate: Gate) -> None:
     opened = house.parts.sessions.open_new()
     async with visiting(house.base_url) as ann:
         tab = await ann.connects()
@@ -236,7 +189,7 @@ async def test_who_is_gone_before_the_answer_leaves_nothing(house: House, gate: 
     assert not house.parts.keeper.is_here(opened.session)
 
 
-async def test_who_goes_as_the_answer_comes_is_greeted_by_nobody(house: House, gate: asyncio.Event) -> None:
+async def test_who_goes_as_the_answer_comes_is_greeted_by_nobody(house: House, gate: Gate) -> None:
     """The answer is there, and who waits for it is about to be called, when the line is lost."""
     opened = house.parts.sessions.open_new()
     async with visiting(house.base_url) as ann:

@@ -18,7 +18,7 @@ from server.holds.rules import HeldItem
 from server.holds.scripts import Scripts
 from server.inventory.rules import HoldPolicy, Slot, SlotDraft, lay_out
 from server.settings import Settings
-from tests.live.conftest import eventually, hall, open_hall
+from tests.live.conftest import GRACE_SECONDS, eventually, hall, open_hall
 from tests.support.buyer import Buyer, visiting
 from tests.support.door import jwt_of
 from tests.support.house import House
@@ -113,7 +113,7 @@ async def test_hello_stops_the_grace(house: House, ann: Buyer) -> None:
         held = await ann.holds("A-1")
         await ann.leaves()
         await ann.tab.says_hello()
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(GRACE_SECONDS + 0.5)
         assert [each["id"] for each in (await ann.tab.says_hello())["holds"]] == [held["hold"]["id"]]
         await ben.sees("A-1", available=0, held=1)
 
@@ -125,7 +125,7 @@ async def test_another_tab_keeps_the_holds(house: House, ann: Buyer) -> None:
         await ann.holds("A-1")
         other = await ann.opens_tab()
         await other.is_cut_off()
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(GRACE_SECONDS + 0.5)
         await ben.sees("A-1", available=0, held=1)
         await ann.tabs[0].is_cut_off()
         await ben.sees("A-1", available=1, held=0)
@@ -209,6 +209,7 @@ async def test_a_full_queue_means_reading_everything_again(
     await ann.watches("hall")
     await ann.holds("A-1")
     news = house.parts.live.news
+    await eventually(lambda: not news._queue)
     news.hear(b"\xc1")
     assert not news._queue
     monkeypatch.setattr("server.live.news.QUEUE_LIMIT", 0)
@@ -301,7 +302,7 @@ def _hears_nothing_of(_tab: object, **_: object) -> None:
 
 
 async def test_a_token_that_ends_closes_its_sockets(house: House, ann: Buyer) -> None:
-    ann.signs_in(jwt_of("ann", seconds=1))
+    ann.signs_in(jwt_of("ann", seconds=4))
     tab = await ann.opens_tab()
     assert await tab.is_closed() == 4400
     assert (await tab.hears("error"))["code"] == "token_expired"
@@ -344,7 +345,8 @@ async def test_a_hold_whose_slots_have_no_names_now_is_only_known(
     async def is_away(*_anything: object) -> object:
         raise Unavailable
 
-    monkeypatch.setattr(news, "view", is_away)
+    monkeypatch.setattr(news.names, "view", is_away)
+    monkeypatch.setattr(news.names, "at_hand", lambda _hold: None)
     answer = await ann.posts("/api/holds", {"resource": "hall", "items": [["A-1", 1]]})
     session = house.parts.live.table.session(ann.session)
     assert session is not None
@@ -365,7 +367,7 @@ async def test_a_seat_that_was_added_since_has_its_name(house: House, ann: Buyer
     await house.parts.inventory.change(
         "hall", lambda _resource, _slots: (hall(), _laid_out([*before, _seat("D-1")]))
     )
-    assert (await news.view(added)).items == (("D-1", 1),)
+    assert (await news.names.view(added)).items == (("D-1", 1),)
 
 
 def _seat(name: str) -> SlotDraft:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from server.live import sessions
 from tests.live.conftest import eventually
 from tests.support.buyer import Buyer, Refused, visiting
 from tests.support.door import bearer, jwt_of
@@ -80,8 +81,9 @@ async def test_99_a_planted_session_is_of_no_use_to_who_planted_it(house: House)
 
 
 async def test_99_in_the_meantime_its_sockets_may_do_nothing_and_a_new_session_hears_nothing_of_it(
-    house: House,
+    house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sessions, "REVOKE_SECONDS", 600.0)  # the meantime
     async with visiting(house.base_url) as ann, visiting(house.base_url) as eve:
         await plants(eve, ann)
         await eve.opens_tab()
@@ -106,7 +108,7 @@ async def test_99_in_the_meantime_its_sockets_may_do_nothing_and_a_new_session_h
 async def test_97_a_token_that_ends_closes_its_sockets_unless_a_newer_one_came(house: House) -> None:
     async with visiting(house.base_url) as ann:
         await ann.opens_session()
-        ann.signs_in(jwt_of("ann", seconds=2))
+        ann.signs_in(jwt_of("ann", seconds=6))
         late, renewed = await ann.opens_tab(), await ann.opens_tab()
         await renewed.gets("refresh", token=jwt_of("ann", seconds=600))
         assert (await renewed.ask("refresh", token=jwt_of("ben")))["code"] == "forbidden"

@@ -259,7 +259,7 @@ class OverDays(RuleBasedStateMachine):
                 self.screen[index] = (available, held)
 
 
-@pytest.mark.timeout(36_000 if MODEL_EXAMPLES else 120)
+@pytest.mark.timeout(36_000 if MODEL_EXAMPLES else 600)
 def test_the_scripts_do_to_grids_what_the_model_says(redis_url: str) -> None:
     class OnThisRedis(OverDays):
         pass

@@ -44,7 +44,7 @@ LIMIT, GRACE, LIVENESS = 5, 10, 30
 SESSIONS, PROCESSES = ("ann", "ann", "ben"), ("one", "two")
 # More than 0: so many sequences drawn anew instead of the same few each time. 2,000 take about half an hour.
 MODEL_EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "0"))
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 ITEMS = st.dictionaries(st.integers(0, 5), st.integers(1, 2), min_size=1, max_size=2)
 WANTS = st.fixed_dictionaries(
@@ -425,7 +425,7 @@ def _applied(state: State, end: int, changes: list[int]) -> State:
     return State(state.epoch, end, state.layout, state.width, 0, state.count, bytes(available), bytes(held))
 
 
-@pytest.mark.timeout(36_000 if MODEL_EXAMPLES else 120)
+@pytest.mark.timeout(36_000 if MODEL_EXAMPLES else 600)
 def test_the_scripts_do_what_the_model_says(redis_url: str) -> None:
     class OnThisRedis(SideBySide):
         pass

@@ -134,6 +134,7 @@ async def test_a_worker_tells_at_once_and_then_in_rounds(desk: Desk, monkeypatch
     desk.dispatcher._began = float("-inf")
     assert await desk.dispatcher.work() == dispatching.ROUND_SECONDS
     assert len(await desk.notices("olga")) == 1
+    await desk.happens("booking_cancelled")
     desk.dispatcher._began = float("-inf")
     async with desk.database.transaction() as connection:
         await connection.fetchval(dispatching._queries.alone)

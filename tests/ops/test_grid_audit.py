@@ -91,7 +91,10 @@ async def _takes_and_lies(house: House, redis: Redis) -> None:
     span = (at("09:00", 2), at("12:00", 2))
     request = HoldRequest(resource="drive", range=span)
     await house.parts.holds.hold(Caller(session="ann"), request, op=None, connected=False)
+    in_use = redis.connection_pool._in_use_connections
+    before = len(in_use)
     assert await audit(house.parts.database, redis, settle_seconds=0) == []
+    assert len(in_use) == before, "an audit gives back what it took"
     index = index_of("13:00", 2)
     await redis.setrange(f"{{drive}}:day:{index // 48}", index % 48 * 4, b"\0\0\1\1")
     (finding,) = await audit(house.parts.database, redis, settle_seconds=0)

@@ -9,7 +9,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from server.errors import Unavailable
+from server.holds.rules import Hold
 from server.inventory.rules import HoldPolicy
 from server.ops.auditor import audit
 from server.ops.fault_points import VARIABLE
@@ -24,12 +25,14 @@ from tests.payments.stripe_house import CARD, StripeHouse
 from tests.support.buyer import Buyer, Json
 from tests.support.door import JWT_SECRET, jwt_of
 from tests.support.processes import free_port
+from tests.support.waiting import until
 from tests.support.zygote import ForkedProcess, Zygote
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 HALL: Final = "crash"
+LEASE: Final = f"{{{HALL}}}:loading"
 PAYMENT_SECONDS: Final = 60
 PATIENCE: Final = 90.0
 """Seconds until a test that waits for something gives up; nothing is asserted about how long it took."""
@@ -59,6 +62,10 @@ class Died(Exception):
     """The server is gone."""
 
 
+class Declined(AssertionError):
+    """The server said no."""
+
+
 @dataclass
 class Visitor:
     """A buyer over HTTP alone, at a process that may die at any moment."""
@@ -74,16 +81,18 @@ class Visitor:
             answer = await self.buyer.changes(method, path, body)
         except httpx.TransportError as error:
             raise Died from error
-        assert answer.status_code < 300, (method, path, answer.status_code, answer.text)
+        if answer.status_code >= 300:
+            raise Declined(method, path, answer.status_code, answer.text)
         content: Json = answer.json()
         return content
 
-    async def holds(self, slot: str) -> None:
+    async def holds(self, slot: str) -> Json:
         try:
             await self.buyer.opens_session()
         except httpx.TransportError as error:
             raise Died from error
-        await self.asks("POST", "/api/holds", {"resource": HALL, "items": [[slot, 1]]})
+        held: Json = (await self.asks("POST", "/api/holds", {"resource": HALL, "items": [[slot, 1]]}))["hold"]
+        return held
 
     async def books(self) -> None:
         customer = {"name": "Ann Example", "email": "ann@example.org"}
@@ -186,14 +195,58 @@ class Scene:
         return points
 
     async def kills(self, story: Story, *, every: int = 1, first: int = 0) -> int:
-        """Play the story once for each point of it; how many points it has."""
+        """Play the story once for each point of it; how many points it has.
+
+        What runs beside a story does not come at the same points each time: instead of one that is not
+        passed the next is tried, up to the one that has its own turn.
+        """
         points = await self.points_of(story)
-        for name, number in points[first::every]:
-            if await self._plays(story, f"{name}:{number}"):
-                self.missed.append(name)
-            else:
-                self.killed_at.append(self._last_words())
+        for start in range(first, len(points), every):
+            await self._kills_at_one_of(story, points[start : start + every])
         return len(points)
+
+    async def _kills_at_one_of(self, story: Story, points: list[tuple[str, int]]) -> None:
+        for name, number in points:
+            if not await self._plays(story, f"{name}:{number}"):
+                self.killed_at.append(self._last_words())
+                return
+            self.missed.append(name)
+
+    async def dies_as_it_rebuilds(self, point: str) -> None:
+        """A process that has the hall's change to announce, and does not come to the end of that.
+
+        However slow the machine is, its lease is not over yet.
+        """
+        due = "case when id = $1 then now() - interval '1 second' end"
+        await self.house.execute(f"update resource set announce_after = {due}", HALL)
+        with suppress(Died):
+            async with self._serving(f"{point}:1") as process:
+                await until(lambda: process.is_dead, PATIENCE)
+        assert self._last_words().startswith(point)
+        await self.house.redis.set(LEASE, "of one who died")
+
+    async def dies_as_it_books(self, slot: str, *, seconds_left: float) -> Hold | None:
+        """Once the booking is committed, before Redis hears of it; the hold, which was about to end.
+
+        None where it ended before it could be booked, on a machine that is slow.
+        """
+        store = self.house.office.holds.store
+        async with self._serving("commit.booking+outbox+payment.after:1") as process:
+            buyer = Buyer(process.base_url, "json")
+            try:
+                visitor = Visitor(self, buyer)
+                name = (await visitor.holds(slot))["id"]
+                hold = (await store.holds({HALL: [name]}))[name]
+                ends = await store.now() + round(1000 * seconds_left)
+                moved = await store.run("move", HALL, session=hold.session, holds=[name], expires_at=ends)
+                with suppress(Died):
+                    await visitor.books()
+            except Declined:
+                return None
+            finally:
+                await buyer.http.aclose()
+        assert self._last_words().startswith("commit.booking+")
+        return moved.holds[0]
 
     async def heals(self) -> None:
         """The last process is not killed; once time has passed everything is right."""

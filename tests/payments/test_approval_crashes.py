@@ -39,7 +39,7 @@ async def _say_nothing(house: House, ann: Buyer) -> None:
     await ann.office.loops_run(1)
 
 
-@pytest.mark.timeout(900 if EVERY else 300)
+@pytest.mark.timeout(900 if EVERY else 600)
 @pytest.mark.parametrize(
     ("story", "stride"), [(_approve, 5), (_decline, 11), (_say_nothing, 17)], ids=["yes", "no", "silence"]
 )

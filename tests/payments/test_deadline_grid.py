@@ -25,7 +25,7 @@ OFFSETS = sorted({*range(-EDGE_MS, EDGE_MS + 1, STEP_MS), *range(-NEAR_MS, NEAR_
 AT_ONCE = 4
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_around_its_deadline_a_payment_is_exactly_one_of_two_and_never_refunded(
     stripe_house: StripeHouse,
 ) -> None:

@@ -15,7 +15,7 @@ from tests.support.house import House
 
 FORM: dict[str, Any] = {"customer": {"name": "Ann Example", "email": "ann@example.com"}}
 PRICE = 2_500
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 
 
 @dataclass

@@ -23,7 +23,7 @@ Events = list[dict[str, Any]]
 Told = list[tuple[Story, StripeBuyer, Events]]
 
 
-@pytest.mark.timeout(300 if PERMUTATIONS < 50 else 36_000)
+@pytest.mark.timeout(600 if PERMUTATIONS < 50 else 36_000)
 async def test_all_orders_and_repeats_of_events_end_the_same(stripe_house: StripeHouse) -> None:
     house, chance = stripe_house, random.Random(26)
     house.stripe.contract.enabled = False  # the test below makes the same calls, and is held to it
@@ -38,7 +38,7 @@ async def test_all_orders_and_repeats_of_events_end_the_same(stripe_house: Strip
     await _have_ended(house, [(story, ann) for story, ann, _ in told])
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_it_ends_the_same_whenever_we_hear_of_it(stripe_house: StripeHouse) -> None:
     """After each step somebody looks, or nobody does: all ways there are."""
     house = stripe_house

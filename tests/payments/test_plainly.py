@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from server.errors import Unavailable
 from server.payments import plainly, store
 from tests.payments.house import HALL, Buyer, House
+from tests.support.waiting import until
 
 PEOPLE = ("ann", "ben", "cem", "dan")
 ROWS = """
@@ -150,10 +152,76 @@ async def test_of_two_payments_in_one_transaction_one_confirms_and_the_other_goe
     (ann,) = await open_bookings(house, ("ann",))
     await ann.acts("succeed", twice=True)
     second = await house.value("select id from sandbox.intent where id <> $1", ann.attempt.intent)
-    extra = await house.office.payments._adoption.payment_of("sandbox", second)
+    extra = await house.office.payments._adoption.adopted("sandbox", second)
     assert extra is not None
     await asyncio.gather(settled(house, ann), house.office.payments.settle(extra))
     await house.office.loops_run(4)
     assert await house.value("select count(*) from payment where accepted") == 1
     assert await house.value("select count(*) from payment where status = 'refunded'") == 1
+    await house.is_whole()
+
+
+async def test_what_is_confirmed_is_told_with_its_money(house: House) -> None:
+    """Once: Redis and the listeners follow where the money is written down."""
+    (ann,) = await open_bookings(house, ("ann",))
+    told: list[tuple[str, str]] = []
+    announce = house.office.bookings._applier._announce
+
+    async def noted(booking: Any) -> None:
+        told.append((booking.status, booking.payment_status))
+        await announce(booking)
+
+    house.office.bookings._applier._announce = noted
+    await ann.acts("succeed")
+    await settled(house, ann)
+    assert told == [("confirmed", "paid")]
+    assert await house.value("select applied_version = version from booking")
+    assert await is_booked(house, ann)
+    await house.is_whole()
+
+
+async def test_a_provider_that_takes_its_time_keeps_nobody_from_hearing_of_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ann,) = await open_bookings(house, ("ann",))
+    await ann.acts("succeed")
+    capture, goes_on = house.office.sandbox.capture, asyncio.Event()
+
+    async def slow(*asked: Any) -> Any:
+        await goes_on.wait()
+        return await capture(*asked)
+
+    monkeypatch.setattr(house.office.sandbox, "capture", slow)
+    settling = asyncio.create_task(settled(house, ann))
+    await until(lambda: is_booked(house, ann))
+    assert await ann.status() == ("confirmed", "authorized")
+    goes_on.set()
+    await settling
+    assert await ann.status() == ("confirmed", "paid")
+    await house.is_whole()
+
+
+async def is_booked(house: House, buyer: Buyer) -> bool:
+    """Redis knows it: there is no hold any more that is being paid."""
+    return not await house.office.holds.holds(buyer.caller.session)
+
+
+async def test_what_redis_can_not_follow_is_written_and_told_later(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (ann,) = await open_bookings(house, ("ann",))
+    await ann.acts("succeed")
+
+    async def away(*_asked: Any) -> None:
+        raise Unavailable("Redis does not answer")
+
+    with monkeypatch.context() as while_away:
+        while_away.setattr(house.office.holds, "confirm", away)
+        await settled(house, ann)
+    assert await ann.status() == ("confirmed", "paid")
+    assert await house.value("select applied_version < version from booking")
+    assert not await is_booked(house, ann)
+    house.clock.passes(2)
+    await house.office.loops_run(1)
+    assert await is_booked(house, ann)
     await house.is_whole()

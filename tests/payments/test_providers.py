@@ -1,5 +1,7 @@
 """The providers themselves: the sandbox believes nobody, and what is free takes no money."""
 
+import asyncio
+
 import pytest
 
 from server.database.pool import Database
@@ -323,3 +325,22 @@ async def test_an_event_goes_from_who_wrote_it_and_else_a_second_later_from_anyb
     assert await ann.status() == ("confirmed", "paid")
     await house.office.money_moves()  # it was only slow, and delivers it once more
     await house.is_whole()
+
+
+async def test_a_payment_that_somebody_has_keeps_no_other_from_what_its_provider_made(house: House) -> None:
+    """Neither what was made is written late, nor that it is about to be asked for."""
+    ann, ben = house.buyer("ann"), house.buyer("ben")
+    for slot, buyer in (("A-1", ann), ("A-2", ben)):
+        await buyer.holds(slot)
+        await buyer.books()
+    providers = house.office.payments._providers
+    for forget, ask in (("provider_id = null", providers.learn), ("requested_at = null", providers.create)):
+        await house.execute(f"update payment set {forget}")
+        async with house.database.transaction() as connection:
+            await connection.execute("select from payment where id = $1 for update", ann.attempt.id)
+            hers = asyncio.create_task(ask(ann.attempt, ann.own))
+            assert await ask(ben.attempt, ben.own) is not None
+            assert not hers.done()
+        assert await hers is not None
+        left = "select count(*) from payment where provider_id is null or requested_at is null"
+        assert await house.value(left) == 0

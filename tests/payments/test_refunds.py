@@ -212,6 +212,19 @@ async def test_a_refund_on_its_way_is_no_refund_yet_and_is_asked_after(house: Ho
     await house.is_whole()
 
 
+async def test_however_often_a_refund_was_tried_it_is_asked_after_soon_once_it_is_made(house: House) -> None:
+    ann = await _paid(house)
+    bank = _SlowBank(house)
+    await ann.cancels()
+    await house.execute("update refund set attempts = 7")
+    await house.office.loops_run()
+    bank.says = "succeeded"
+    house.clock.passes(61)
+    await house.office.loops_run()
+    assert await ann.status() == ("cancelled", "refunded")
+    await house.is_whole()
+
+
 async def test_a_refund_that_fails_at_the_provider_is_owed_again_under_another_key(
     house: House, capsys: pytest.CaptureFixture[str]
 ) -> None:

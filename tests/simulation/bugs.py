@@ -105,10 +105,10 @@ def capture_before_commit() -> Iterator[None]:
     """The money is taken first, and only then is the booking written as confirmed."""
     write = Settle._write
 
-    async def hasty(it: Settle, case: Case) -> Any:
+    async def hasty(it: Settle, case: Case, course: Any) -> Any:
         if case.step is Step.CONFIRM:
             await it._providers.capture(case.payment)
-        return await write(it, case)
+        return await write(it, case, course)
 
     with patch.object(Settle, "_write", hasty):
         yield
@@ -181,28 +181,22 @@ def deadline_asks_nobody() -> Iterator[None]:
         yield
 
 
-BUGS: Final[dict[str, Bug]] = {
-    bug.__name__: bug
-    for bug in (
-        expiry_without_compare,
-        capacity_unchecked,
-        sweep_of_the_followed_alone,
-        release_untold,
-        capture_before_commit,
-        old_answers_believed,
-        deadline_asks_nobody,
-    )
+BUGS: Final[dict[Bug, str]] = {
+    expiry_without_compare: "I3: .* and ended at",
+    capacity_unchecked: "I2: ",
+    sweep_of_the_followed_alone: "I3: .* was to end at",
+    release_untold: "I10: release on .* changed more than it published",
+    capture_before_commit: "I4: .* is taken, and no booking was confirmed by it",
+    old_answers_believed: "I8: .* was confirmed, and is cancelled|I4: |refund_came_back",
+    deadline_asks_nobody: "I4: |there is left",
 }
-"""Found within a dozen seeds or so."""
+"""Found within a dozen seeds or so, and in which words."""
 
-RARE: Final[dict[str, Bug]] = {
-    bug.__name__: bug
-    for bug in (
-        confirm_ignores_ownership,
-        left_undone_by_a_crash,
-        liveness_trusted_at_once,
-        refunds_taken_back_by_old_answers,
-        unwanted_money_forgotten,
-    )
+RARE: Final[dict[Bug, str]] = {
+    confirm_ignores_ownership: "I2: |I1: |as booked, PostgreSQL|was .* and is confirmed",
+    left_undone_by_a_crash: "there is left",
+    liveness_trusted_at_once: "I7: ",
+    refunds_taken_back_by_old_answers: "refund_came_back|there is left",
+    unwanted_money_forgotten: "there is left",
 }
 """Need a rare meeting, at other seeds whenever anything is changed: `make test` leaves them out."""

@@ -48,3 +48,7 @@ class Catalogue:
         found = self.halls[resource_id]
         assert layout is None or found.resource.layout >= layout
         return found
+
+    def at_hand(self, resource_id: str, layout: int | None = None) -> Hall | None:
+        found = self.halls.get(resource_id)
+        return None if found is None or found.resource.layout < (layout or 0) else found

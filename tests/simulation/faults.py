@@ -19,6 +19,18 @@ async def a_process_dies(world: "World", chance: random.Random) -> None:
     world.starts(at)
 
 
+async def a_builder_dies(world: "World", chance: random.Random) -> None:
+    """`kill -9` of a process while it rebuilds a hall: another one has to finish that."""
+    at = chance.choice(list(world.processes))
+    process = world.processes[at]
+    building = process.begin(process.holds.load("hall"))
+    await asyncio.wait([building], timeout=chance.uniform(0.0, 0.06))
+    world.kills(at, in_flight=chance.random() < 0.7)
+    await asyncio.gather(building, return_exceptions=True)
+    await asyncio.sleep(chance.choice((0.05, 0.5, 3.0)))
+    world.starts(at)
+
+
 async def all_processes_die(world: "World", chance: random.Random) -> None:
     """The power fails where the processes run."""
     for at in world.processes:
@@ -143,6 +155,7 @@ async def redis_clock_jumps(world: "World", chance: random.Random) -> None:
 HOLDS_FAULTS: Final[tuple[Fault, ...]] = (
     a_process_dies,
     a_process_dies,
+    a_builder_dies,
     all_processes_die,
     redis_restarts,
     redis_is_lost,

@@ -4,6 +4,7 @@ This is issue 1's model one floor lower: not what a buyer sees, but what each sc
 its epochs, its memory of ops and all that it publishes. test_live.py runs it beside the real Lua.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +13,13 @@ import msgspec
 TOMBSTONE = 600_000
 AFTER = 600_000
 REMEMBERED = 86_400_000
+AWAITED = 5_000
 
 Hold = dict[str, Any]
 Content = dict[str, Any]
+
+Outcome = bytes | Callable[[], bytes]
+"""An answer, or what makes it once all is written."""
 
 _encode = msgspec.msgpack.encode
 
@@ -39,6 +44,7 @@ class Meta:
     epoch: str | None = None
     version: int = 0
     told: int = 0
+    longest: int = 0
     layout: int = 0
     width: int = 1
     currency: str = ""
@@ -62,10 +68,16 @@ class Live:
     unbooked: dict[str, tuple[str, int]] = field(default_factory=dict)
     log: list[tuple[int, int, list[int]]] = field(default_factory=list)
     loading: tuple[str, int] | None = None
+    unfinished: Content | None = None
 
     def lease(self, now: int) -> str | None:
         """Whose the right to rebuild it is."""
         return self.loading[0] if self.loading is not None and self.loading[1] > now else None
+
+    def is_builder(self, token: str, now: int) -> bool:
+        """lib/rebuilding.lua."""
+        begun = self.unfinished is not None and self.unfinished["token"] == token
+        return begun and self.lease(now) in (None, token)
 
     def read(self, hold: str, now: int) -> Hold | None:
         """A hold as it stands, ended ones too while they are remembered."""
@@ -93,10 +105,14 @@ class Turn:
         self.given = given
         self.micros = micros
         self.now = micros // 1000
+        self.step = 0
         self.events: list[Content] = []
         self.touched: set[int] = set()
         self.published: list[tuple[str, bytes]] = []
         self.joined: Content | None = None
+
+    def said(self, outcome: "Outcome") -> bytes:
+        return outcome if isinstance(outcome, bytes) else outcome()
 
     def answer(self, content: Content) -> bytes:
         content["now"], content["joined"] = self.now, self.joined
@@ -117,10 +133,13 @@ class Turn:
     # commit
 
     def tell(self, hold: Hold, reason: str) -> None:
-        self.events.append({"hold": hold, "reason": reason})
+        self.events.append({"hold": hold, "reason": reason, "step": self.step})
 
     def _next_version(self) -> int:
-        return max(self.meta.version + 1, self.meta.told + 1, self.micros)
+        return max(self.meta.version + 1, self.meta.told + 1, self.micros) + self.step
+
+    def version_at(self, at: int | None = None) -> int:
+        return self.meta.version - (0 if at is None else self.step - at)
 
     def publish_change(self, start: int, changes: list[int] | None) -> None:
         content = [self.meta.epoch, start, self.meta.version, changes]
@@ -128,8 +147,16 @@ class Turn:
 
     def publish_events(self) -> None:
         if self.events:
-            position = {"epoch": self.meta.epoch, "version": max(self.meta.version, self.meta.told)}
-            told = [{**event, **position} for event in self.events]
+            last = max(self.meta.version, self.meta.told) - self.step
+            told = [
+                {
+                    "hold": event["hold"],
+                    "reason": event["reason"],
+                    "epoch": self.meta.epoch,
+                    "version": last + event["step"],
+                }
+                for event in self.events
+            ]
             self.published.append(("holdfast:sessions", _encode(told)))
 
     def commit_reset(self) -> None:
@@ -172,10 +199,24 @@ class Turn:
         stands, leaves = live.deadlines, live.paying
         if hold["status"] == "paying":
             stands, leaves = leaves, stands
+            hold.pop("put_off", None)
+            hold.pop("awaits", None)
         live.holds[hold["id"]] = (dict(hold), None)
         stands[hold["id"]] = hold["expires_at"]
         leaves.pop(hold["id"], None)
         live.sessions.setdefault(hold["session"], {})[hold["id"]] = None
+
+    def put_off(self, hold: Hold, moment: int) -> None:
+        hold.update(put_off=True, expires_at=moment)
+        self.keep(hold)
+        self.tell(hold, "")
+
+    def waits_for_word(self, hold: Hold) -> bool:
+        """lib/rebuilding.lua."""
+        unfinished = self.live.unfinished
+        if unfinished is None or hold["status"] != "held":
+            return False
+        return bool(hold.get("awaits", 0) > unfinished["since"])
 
     def forget_liveness(self, session: str) -> None:
         self.live.live.pop(session, None)
@@ -210,6 +251,11 @@ class Turn:
 
     def set_liveness(self, session: str, name: str, until: int) -> None:
         self.live.live.setdefault(session, {})[name] = until
+
+    def stays_alive_until(self, session: str, moment: int) -> None:
+        if self.live.lives.get(session, moment) < moment:
+            self.set_liveness(session, "booking", moment)
+            self.weigh_liveness(session)
 
     def take_back_leave(self, session: str) -> None:
         fields = self.live.live.get(session)
@@ -246,12 +292,20 @@ class Turn:
             hold = self.read(each)
             assert hold is not None, "what stands has no end yet"
             if reference is None or hold["reference"] == reference:
-                self.finish(hold, "expired", "deadline")
+                if self.waits_for_word(hold):
+                    self.put_off(hold, self.now + AWAITED)
+                else:
+                    self.finish(hold, "expired", "deadline")
                 ended += 1
         return ended
 
     def _end_session(self, session: str, reference: str | None) -> int:
         ended = 0
+        for hold in self.holds_of(session):
+            if self.waits_for_word(hold):
+                self.set_liveness(session, "booking", self.now + AWAITED)
+                self.weigh_liveness(session)
+                return 0
         for hold in self.holds_of(session):
             if hold["status"] == "held" and (reference is None or hold["reference"] == reference):
                 self.finish(hold, "released", "left")
@@ -283,13 +337,26 @@ class Turn:
 
     # cart
 
+    def note_length(self, length: int) -> None:
+        self.meta.longest = max(self.meta.longest, length)
+
+    def given_deadline(self) -> int:
+        expires_at = self.given.get("expires_at")
+        if expires_at is None:
+            return self.shared_deadline(self.given["first_hold_at"])
+        self.note_length(expires_at - self.now)
+        return int(expires_at)
+
     def shared_deadline(self, first_hold_at: int) -> int:
+        self.note_length(self.given["hold_ms"])
         return int(min(self.now + self.given["hold_ms"], first_hold_at + self.given["max_ms"]))
 
     def move(
         self, hold: Hold, expires_at: int, reference: str | None = None, first_hold_at: int | None = None
     ) -> None:
-        hold["expires_at"] = expires_at
+        if not hold.get("put_off") or expires_at > hold["expires_at"]:
+            hold["expires_at"] = expires_at
+            hold.pop("put_off", None)
         hold["reference"] = reference or hold["reference"]
         hold["first_hold_at"] = first_hold_at or hold["first_hold_at"]
         self.keep(hold)

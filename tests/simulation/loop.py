@@ -6,11 +6,11 @@ shuffled within a turn, and timers of one moment among themselves.
 """
 
 import asyncio
-import heapq
 import random
 from collections.abc import Callable, Generator
 from concurrent.futures import Executor
 from contextvars import Context, copy_context
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 
 if TYPE_CHECKING:
@@ -31,33 +31,23 @@ class Endless(AssertionError):
     """More steps than any story needs."""
 
 
-class Soon:
-    """A callback and its context: a Handle without what is for debugging, as thousands are made a second."""
+class Soon(list[Any]):
+    """A callback, its arguments and its context: as cheap a Handle as there is, for thousands are made.
 
-    __slots__ = ("arguments", "callback", "context", "is_cancelled", "when_due")
+    A list, as that is made without a step in Python. Where it was cancelled, the callback is None.
+    """
 
-    def __init__(
-        self,
-        callback: Callable[..., object],
-        arguments: tuple[Any, ...],
-        context: Context | None,
-        when: float = 0.0,
-    ) -> None:
-        self.callback = callback
-        self.arguments = arguments
-        self.when_due = when
-        self.is_cancelled = False
-        self.context = context
+    __slots__ = ()
 
     def cancel(self) -> None:
-        self.is_cancelled = True
-        self.arguments = ()
+        self[:2] = (None, ())
 
     def cancelled(self) -> bool:
-        return self.is_cancelled
+        return self[0] is None
 
-    def when(self) -> float:
-        return self.when_due
+
+Step = Soon | tuple[Callable[..., object], tuple[Any, ...], None]
+"""What nobody can cancel needs no handle."""
 
 
 class SimulatedLoop(asyncio.BaseEventLoop):
@@ -68,8 +58,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._chance = random.Random(seed)
         self._now = 0.0
         self._draw = self._chance.random
-        self._soon: list[Soon] = []
-        self._timers: list[tuple[float, float, int, Soon]] = []
+        self._soon: list[Step] = []
+        self._timers: list[tuple[float, float, int, Step]] = []
         self._is_stopping = False
         self._numbers = 0
         self._steps_left = steps_at_most
@@ -87,7 +77,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         *args: *Arguments,
         context: Context | None = None,
     ) -> "events.Handle":
-        handle = Soon(callback, args, copy_context() if context is None else context)
+        handle = Soon((callback, args, copy_context() if context is None else context))
         self._soon.append(handle)
         return cast("events.Handle", handle)
 
@@ -107,15 +97,15 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         *args: *Arguments,
         context: Context | None = None,
     ) -> "events.TimerHandle":
-        handle = Soon(callback, args, copy_context() if context is None else context, when)
+        handle = Soon((callback, args, copy_context() if context is None else context))
         self._numbers += 1
-        heapq.heappush(self._timers, (when, self._draw(), self._numbers, handle))
+        heappush(self._timers, (when, self._draw(), self._numbers, handle))
         return cast("events.TimerHandle", handle)
 
     def nobodys_at(self, when: float, callback: Callable[[*Arguments], object], *args: *Arguments) -> None:
         """The same of what no process does: the network, or a server. It costs no context."""
         self._numbers += 1
-        heapq.heappush(self._timers, (when, self._draw(), self._numbers, Soon(callback, args, None, when)))
+        heappush(self._timers, (when, self._draw(), self._numbers, (callback, args, None)))
 
     get_debug = staticmethod(bool)  # never; asked for each future, and this is no Python to be run
 
@@ -154,39 +144,36 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """As many turns as there are until somebody stops it."""
         self._is_stopping = False
         while not self._is_stopping:
-            if not self._soon:
-                self._jump()
-            batch, self._soon = self._soon, []
+            batch = self._soon or self._jump()
+            self._soon = []
             if len(batch) > 1:
                 self._shuffle(batch)
             self._steps_left -= len(batch)
             if self._steps_left < 0:
                 raise Endless(f"at {self._now:.3f} s")
-            for handle in batch:
-                if handle.is_cancelled:
-                    continue
+            for callback, arguments, context in batch:
                 try:
-                    if handle.context is None:
-                        handle.callback(*handle.arguments)
-                    else:
-                        handle.context.run(handle.callback, *handle.arguments)
+                    if context is None:
+                        callback(*arguments)
+                    elif callback is not None:
+                        context.run(callback, *arguments)
                 except Exception as error:  # noqa: BLE001  # a callback's, as asyncio's own handles tell it
-                    self.failures.append({"message": f"{handle.callback} failed", "exception": error})
+                    self.failures.append({"message": f"{callback} failed", "exception": error})
 
-    def _jump(self) -> None:
-        """To the next moment at which anything happens, with all that happens then."""
-        timers, pop = self._timers, heapq.heappop
-        while timers and timers[0][3].is_cancelled:
-            pop(timers)
-        if not timers:
+    def _jump(self) -> list[Step]:
+        """To the next moment at which anything happens; all that happens then."""
+        timers = self._timers
+        found: list[Step] = []
+        while timers and (not found or timers[0][0] <= self._now):
+            when, _, _, handle = heappop(timers)
+            if handle[0] is not None:
+                self._now = max(self._now, when)
+                found.append(handle)
+        if not found:
             raise Deadlock(f"at {self._now:.3f} s nobody is left who could wake anybody")
-        self._now = now = max(self._now, timers[0][0])
-        while timers and timers[0][0] <= now:
-            handle = pop(timers)[3]
-            if not handle.is_cancelled:
-                self._soon.append(handle)
+        return found
 
-    def _shuffle(self, batch: list[Soon]) -> None:
+    def _shuffle(self, batch: list[Step]) -> None:
         """Steps of tasks that stand side by side change places; plain callbacks keep theirs."""
         start = 0
         for place in range(len(batch) + 1):
@@ -199,6 +186,6 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             start = place + 1
 
 
-def _is_step(handle: Soon) -> bool:
+def _is_step(handle: Step) -> bool:
     """Whether it is a task's next step, and nobody's plain callback."""
-    return isinstance(getattr(handle.callback, "__self__", None), _TASKS)
+    return isinstance(getattr(handle[0], "__self__", None), _TASKS)

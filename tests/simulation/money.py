@@ -38,6 +38,11 @@ class MoneyProperties:
                 self._moves_rightly(key, row)
                 self._statuses[key] = row["status"]
 
+    def stands(self, hold: str) -> bool:
+        """Whether PostgreSQL has the hold in a booking that is pending or confirmed."""
+        lines = self._tables.table("booking_line").values()
+        return any(line["hold"] == hold and line["state"] != "released" for line in lines)
+
     def _slots_are_counted(self) -> None:
         """I1: what is taken of a slot is what its lines say, and never more than there is."""
         counted: dict[tuple[str, int], int] = {}

@@ -8,9 +8,10 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from tests.simulation.loop import SimulatedLoop
+if TYPE_CHECKING:
+    from tests.simulation.loop import SimulatedLoop
 
 Mode = Literal["open", "away", "deaf"]
 Error = Callable[[str], Exception]
@@ -70,6 +71,7 @@ class Link:
     ) -> None:
         self.server = server
         self.mode: Mode = "open"
+        self._loop = cast("SimulatedLoop", asyncio.get_running_loop())
         self._weather = weather
         self._error = error
         self._patience = patience
@@ -80,10 +82,15 @@ class Link:
         self._on_cut = on_cut
         server.links.append(self)
 
+    @property
+    def arrived(self) -> float:
+        """When the last of what was sent has arrived, by the loop's time."""
+        return self._arrived
+
     def call(self, work: Callable[[], Any]) -> "asyncio.Future[Any]":
         """What `work` answers at the server, or raises there."""
-        loop = _loop()
-        answer: asyncio.Future[Any] = loop.create_future()
+        loop = self._loop
+        answer: asyncio.Future[Any] = asyncio.Future(loop=loop)
         if self._is_closed:
             answer.cancel()
             return answer
@@ -108,8 +115,7 @@ class Link:
             found = error
         if isinstance(found, asyncio.Future):  # somebody at the server has to wait
             found.add_done_callback(lambda done: self._send(generation, answer, _outcome(done)))
-            loop = asyncio.get_running_loop()
-            loop.call_later(self._patience, self._lose_patience, generation, answer)
+            self._loop.call_later(self._patience, self._lose_patience, generation, answer)
         else:
             self._send(generation, answer, found)
 
@@ -125,7 +131,7 @@ class Link:
         elif self._weather.breaks_now():
             self.cut()
         else:
-            loop = _loop()
+            loop = self._loop
             self._answered = max(self._answered + 1e-7, loop.time() + self._weather.delay())
             loop.nobodys_at(self._answered, self._answer, generation, answer, found)
 
@@ -146,7 +152,7 @@ class Link:
     def _lose(self, generation: int) -> None:
         """Nobody hears of it until somebody loses patience."""
         if generation == self._generation:
-            asyncio.get_running_loop().call_later(self._patience, self._give_up, generation)
+            self._loop.call_later(self._patience, self._give_up, generation)
 
     def _give_up(self, generation: int) -> None:
         if generation == self._generation:
@@ -175,10 +181,6 @@ class Link:
         """It is nobody's any more."""
         if self in self.server.links:
             self.server.links.remove(self)
-
-
-def _loop() -> SimulatedLoop:
-    return cast("SimulatedLoop", asyncio.get_running_loop())
 
 
 def _outcome(done: "asyncio.Future[Any]") -> Any:

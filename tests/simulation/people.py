@@ -49,8 +49,8 @@ class Buyer:
         self._what, self._how_often = tuple(self.does), tuple(accumulate(self.does.values()))
 
     async def lives(self) -> None:
-        """Until the story has had all of its operations."""
-        while self.world.takes_operation():
+        """Until the story has had all of its operations; what one finds nothing to do for is none."""
+        while not self.world.is_over:
             await self.does_something()
             await asyncio.sleep(self.think * self.chance.random() * 2)
         for socket in list(self.sockets):
@@ -102,12 +102,14 @@ class Buyer:
         """A socket on some process, or the same again after that has died."""
         at = self.world.some_process(self.chance)
         if at is not None and at.name not in self.sockets:
+            self.world.operation()
             self.sockets[at.name] = (at, self.world.loop.time())
             at.keeper.socket_opened(self.name, self.name)
             self.world.says(f"{self.name} opens a socket at {at.name}")
 
     async def closes_one(self) -> None:
         if self.sockets:
+            self.world.operation()
             self.closes(self.chance.choice(sorted(self.sockets)))
 
     def closes(self, name: str) -> None:
@@ -123,6 +125,7 @@ class Buyer:
     ) -> Any:
         """The answer, None for a refusal. Where nobody knows what came of it, the same again elsewhere."""
         self.ops += 1
+        self.world.operation()
         op = f"{self.name}-{self.ops}"
         for _ in range(TRIES if repeats else 1):
             at = self.world.some_process(self.chance)

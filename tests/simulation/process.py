@@ -1,7 +1,7 @@
 """One process of the server: the shipped parts on simulated servers, and how it dies."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from channels.supervisor import supervise
 from server.holds.events import SESSIONS_CHANNEL
 from server.holds.keeper import Keeper
-from server.holds.scripts import Keys, Scripts, or_unavailable
+from server.holds.scripts import Keys, Own, Scripts, or_unavailable
 from server.holds.service import Holds
 from server.settings import Settings
 from tests.simulation.catalogue import Catalogue
@@ -60,10 +60,6 @@ class RedisClient:
     def _do(self, *command: Any) -> "asyncio.Future[Any]":
         return self._link.call(lambda: self._redis.do(command))
 
-    def set(self, key: str, token: str, *, nx: bool, px: int) -> "asyncio.Future[Any]":
-        assert nx, "nothing else sets keys here"
-        return self._do("TAKE_LEASE", key, token, px)
-
     def pipeline(self, *, transaction: bool) -> "Pipeline":
         assert transaction
         return Pipeline(self._do)
@@ -107,6 +103,17 @@ class SimulatedScripts(Scripts):
         keys = (key,) if isinstance(key, str) else key
         answer: bytes = await or_unavailable(self._link.call(lambda: self._redis.script(name, keys, given)))
         return answer
+
+    async def run_many(
+        self, name: str, key: str, common: Mapping[str, Any], each: Sequence[Own], *blobs: bytes
+    ) -> list[bytes | Exception]:
+        assert not blobs, "grids are not simulated"
+        keys, given = (key, *(one for one, _ in each)), [own for _, own in each]
+        packed = (msgspec.msgpack.encode(common), *given)
+        answers: list[bytes] = await or_unavailable(
+            self._link.call(lambda: self._redis.script_of_many(name, keys, packed))
+        )
+        return [*answers]
 
     async def read(self, name: str, key: str) -> Any:
         raise NotImplementedError("grids are not simulated")
@@ -196,3 +203,4 @@ class Process:
         self.bus.close()
         for task in self.tasks:
             task.cancel()
+        self.tasks.clear()  # else they stay for as long as it does, and all that they hold

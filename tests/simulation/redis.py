@@ -11,14 +11,14 @@ from typing import Any, Final
 import msgspec
 
 from server.holds.store import RESOURCES_KEY
-from tests.simulation.live import Live, Session, Turn
+from tests.simulation.live import Live, Outcome, Session, Turn
 from tests.simulation.scripts import NEEDS_LOADED, SCRIPTS, WAITS_FOR_REBUILD
 from tests.simulation.sessions import give, index, joined_alone, listing, take
 
 Command = tuple[Any, ...]
 
 _LISTS: Final = {"join": joined_alone, "index": index}
-_BESIDE: Final = {"take": take, "give": give}
+_BESIDE: Final[dict[str, Callable[[Session, Turn], Outcome]]] = {"take": take, "give": give}
 _WIDTHS: Final = {1: "B", 2: "H", 4: "I"}
 
 _decode = msgspec.msgpack.decode
@@ -81,25 +81,42 @@ class Redis:
         if name in _LISTS:
             return _LISTS[name](self.session(owner), given, now)
         live = self.live(owner)
-        if name == "give_lease_back":
-            if live.lease(now) == given["token"]:
-                live.loading = None
-            return b""
         turn = Turn(name, owner, live, given, self.clock())
-        answer = self._run(turn, keys, arguments[1:])
+        answer = self._run(turn, arguments[1:])
+        self._tell(turn)
+        return answer
+
+    def script_of_many(self, name: str, keys: tuple[str, ...], arguments: tuple[bytes, ...]) -> list[bytes]:
+        """What take or give answers each of those who asked together; see lib/many.lua."""
+        owner, _ = _parsed(keys[0])
+        turn = Turn(name, owner, self.live(owner), _decode(arguments[0]), self.clock())
+        if turn.meta.epoch is None:
+            return [turn.answer({"status": "unloaded"}) for _ in keys[1:]]
+        common, outcomes = turn.given, []
+        for turn.step, (key, own) in enumerate(zip(keys[1:], arguments[1:], strict=True)):
+            turn.given, turn.joined = {**common, **_decode(own)}, None
+            outcome = _BESIDE[name](self.session(_parsed(key)[0]), turn)
+            outcomes.append((turn.given, turn.joined, outcome))
+        turn.commit()
+        answers = []
+        for turn.given, turn.joined, outcome in outcomes:
+            answers.append(turn.said(outcome))
+        self._tell(turn)
+        return answers
+
+    def _tell(self, turn: Turn) -> None:
         for channel, data in turn.published:
             self.on_publish(channel, data)
         self.on_turn(turn)
-        return answer
 
-    def _run(self, turn: Turn, keys: tuple[str, ...], blobs: tuple[bytes, ...]) -> bytes:
-        beside = _BESIDE.get(turn.name)
-        if turn.meta.epoch is None and (beside is not None or turn.name in NEEDS_LOADED):
+    def _run(self, turn: Turn, blobs: tuple[bytes, ...]) -> bytes:
+        if turn.meta.epoch is None and turn.name in NEEDS_LOADED:
             return turn.answer({"status": "unloaded"})
-        if turn.name in WAITS_FOR_REBUILD and turn.live.lease(turn.now) is not None:
-            return turn.answer({"status": "loading"})
-        if beside is not None:
-            return beside(self.session(_parsed(keys[1])[0]), turn)
+        if turn.name in WAITS_FOR_REBUILD:
+            if turn.live.lease(turn.now) is not None:
+                return turn.answer({"status": "loading"})
+            if turn.live.unfinished is not None:
+                return turn.answer({"status": "abandoned"})
         return self.scripts[turn.name](turn, blobs)
 
     def _hmget(self, key: str, *fields: str) -> list[bytes | None]:
@@ -147,14 +164,6 @@ class Redis:
     def _smembers(self, key: str) -> set[bytes]:
         assert key == RESOURCES_KEY
         return {name.encode() for name in self.loaded}
-
-    def _take_lease(self, key: str, token: str, milliseconds: int) -> bool:
-        """SET key token NX PX milliseconds."""
-        live = self.live(_parsed(key)[0])
-        if live.lease(self.now) is not None:
-            return False
-        live.loading = (token, self.now + milliseconds)
-        return True
 
     def _exists(self, key: str) -> int:
         owner, parts = _parsed(key)

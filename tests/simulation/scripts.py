@@ -5,14 +5,17 @@ Grids' own (`days`, `pass`) and the choice of the best places are not simulated:
 
 from array import array
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
-from tests.simulation.live import REMEMBERED, Content, Hold, Slot, Turn, by_age, in_cart
+from tests.simulation.live import AWAITED, REMEMBERED, Content, Hold, Outcome, Slot, Turn, by_age, in_cart
 
 Work = Callable[[Turn, tuple[bytes, ...]], bytes]
 
+CLOCKS_DIFFER: Final = 10_000
 
-def take_items(turn: Turn) -> bytes:  # noqa: PLR0911  # as the script has them
+
+def take_items(turn: Turn) -> Outcome:  # noqa: PLR0911  # as the script has them
     """lib/taking.lua."""
     given = turn.given
     before = turn.remembered("hold")
@@ -23,10 +26,10 @@ def take_items(turn: Turn) -> bytes:  # noqa: PLR0911  # as the script has them
     mine = turn.holds_of(given["session"])
     known = turn.read(given["id"])
     if known is not None:
-        return turn.answer({**_held(turn, known, mine, created=True), "replayed": True})
+        return lambda: turn.answer({**_held(turn, known, mine), "created": True, "replayed": True})
     for hold in in_cart(mine):
         if [item[:2] for item in hold["items"]] == [list(item) for item in given["items"]]:
-            return turn.remember("hold", _held(turn, hold, mine, created=False), hold["expires_at"])
+            return partial(_remembered, turn, hold, mine, None)
     has = sum(map(_places, mine))
     if given["limit"] > 0 and has + sum(quantity for _, quantity in given["items"]) > given["limit"]:
         return turn.remember("hold", {"status": "limit", "has": has}, turn.now)
@@ -35,17 +38,25 @@ def take_items(turn: Turn) -> bytes:  # noqa: PLR0911  # as the script has them
         mine = turn.holds_of(given["session"])
         missing = _missing(turn, in_cart(mine))
     if missing:
-        turn.commit()
-        content = {"status": "taken", "slots": missing, "version": turn.meta.version}
-        return turn.remember("hold", content, turn.now)
+        return partial(_taken, turn, missing)
     hold = _take(turn, in_cart(mine))
     _stay_alive(turn)
-    turn.commit()
-    return turn.remember("hold", _held(turn, hold, [*mine, hold], created=True), hold["expires_at"])
+    return partial(_remembered, turn, hold, mine, turn.step)
 
 
-def _held(turn: Turn, hold: Hold, mine: list[Hold], *, created: bool) -> Content:
-    return {"status": "held", "created": created, "hold": hold, "holds": mine, "version": turn.meta.version}
+def _held(turn: Turn, hold: Hold, mine: list[Hold], at: int | None = None) -> Content:
+    others = [each for each in mine if each["id"] != hold["id"]]
+    version = turn.version_at(at)
+    return {"status": "held", "created": at is not None, "hold": hold, "others": others, "version": version}
+
+
+def _remembered(turn: Turn, hold: Hold, mine: list[Hold], at: int | None) -> bytes:
+    return turn.remember("hold", _held(turn, hold, mine, at), hold["expires_at"])
+
+
+def _taken(turn: Turn, missing: list[int]) -> bytes:
+    content = {"status": "taken", "slots": missing, "version": turn.version_at()}
+    return turn.remember("hold", content, turn.now)
 
 
 def _places(hold: Hold) -> int:
@@ -107,18 +118,36 @@ def _stay_alive(turn: Turn) -> None:
 def hold(turn: Turn, _: tuple[bytes, ...]) -> bytes:
     if turn.now > turn.given["latest"]:
         return turn.answer({"status": "late"})
-    return take_items(turn)
+    outcome = take_items(turn)
+    turn.commit()
+    return turn.said(outcome)
+
+
+def _bring_back(turn: Turn) -> None:
+    last, deadlines = turn.now + turn.meta.longest, turn.live.deadlines
+    late = [name for name in _in_time(deadlines) if deadlines[name] > last + CLOCKS_DIFFER]
+    for each in map(turn.read, late[: turn.given["limit"]]):
+        assert each is not None, "what stands has no end yet"
+        each["expires_at"] = last
+        each["first_hold_at"] = min(each.get("first_hold_at") or turn.now, turn.now)
+        each.pop("put_off", None)
+        turn.keep(each)
+        turn.tell(each, "")
 
 
 def expire(turn: Turn, _: tuple[bytes, ...]) -> bytes:
     given = turn.given
+    if turn.meta.longest:
+        _bring_back(turn)
     turn.end_due(given["limit"], given["liveness"], given.get("reference"))
     turn.commit()
     due = [*turn.live.deadlines.values(), *(turn.live.lives.values() if given["liveness"] else ())]
+    is_abandoned = turn.live.unfinished is not None and turn.live.lease(turn.now) is None
     return turn.answer(
         {
+            **({"abandoned": True} if is_abandoned else {}),
             "status": "expired",
-            "holds": [event["hold"] for event in turn.events],
+            "holds": [event["hold"] for event in turn.events if event["reason"]],
             "next": min(due, default=None),
             "epoch": turn.meta.epoch,
             "version": turn.meta.version,
@@ -129,26 +158,37 @@ def expire(turn: Turn, _: tuple[bytes, ...]) -> bytes:
 
 
 def release(turn: Turn, _: tuple[bytes, ...]) -> bytes:
-    given = turn.given
+    outcome, _holds = release_holds(turn)
+    turn.commit()
+    return turn.said(outcome)
+
+
+def release_holds(turn: Turn) -> tuple[Outcome, list[Hold]]:
+    """lib/releasing.lua."""
+    given, given_at = turn.given, None
     before = turn.remembered("release")
     if before is not None:
-        return before
+        return before, []
     found = [turn.read(each) for each in given["holds"]]
     holds = [each for each in found if each is not None and each["session"] == given["session"]]
     if any(each["status"] == "paying" for each in holds):
-        return turn.answer({"status": "paying"})
+        return turn.answer({"status": "paying"}), []
     for each in holds:
         if each["status"] == "held":
             left = _remaining(each, given["items"]) if given.get("items") else []
             if left is None:
-                return turn.answer({"status": "excess"})
+                return turn.answer({"status": "excess"}), []
             if left:
                 _give_part(turn, each, left)
             else:
                 turn.finish(each, "released", "released")
-    turn.commit()
+            given_at = turn.step
+    return partial(_released, turn, holds, given_at), holds
+
+
+def _released(turn: Turn, holds: list[Hold], at: int | None) -> bytes:
     living = max([turn.now, *(each["expires_at"] for each in holds if each["status"] == "held")])
-    content = {"status": "released", "holds": holds, "version": turn.meta.version}
+    content = {"status": "released", "holds": holds, "version": turn.version_at(at)}
     return turn.remember("release", content, living)
 
 
@@ -173,7 +213,7 @@ def move(turn: Turn, _: tuple[bytes, ...]) -> bytes:
     before = turn.remembered("move")
     if before is not None:
         return before
-    expires_at = given.get("expires_at") or turn.shared_deadline(given["first_hold_at"])
+    expires_at = turn.given_deadline()
     moved = []
     for each in map(turn.read, given["holds"]):
         is_held = each is not None and turn.is_live(each) and each["status"] == "held"
@@ -201,6 +241,32 @@ def renew(turn: Turn, _: tuple[bytes, ...]) -> bytes:
             turn.live.live[session].pop("leave", None)
             turn.weigh_liveness(session)
     return turn.answer({"status": "renewed"})
+
+
+def await_(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    given, moment = turn.given, turn.now + turn.given["wait_ms"]
+    holds = [each for each in map(turn.read, given["holds"]) if each is not None]
+    for each in holds:
+        if _may_be_booked(turn, each):
+            is_put_off = ends_too_soon(turn, each, moment)
+            each["awaits"] = moment
+            if is_put_off:
+                turn.put_off(each, moment)
+            else:
+                turn.live.holds[each["id"]] = (dict(each), None)
+    turn.stays_alive_until(given["session"], moment)
+    turn.commit()
+    return turn.answer({"status": "awaited", "holds": holds})
+
+
+def _may_be_booked(turn: Turn, hold: Hold) -> bool:
+    if turn.meta.epoch is None or hold["status"] != "held":
+        return False
+    return turn.is_live(hold) or turn.waits_for_word(hold)
+
+
+def ends_too_soon(turn: Turn, hold: Hold, moment: int) -> bool:
+    return hold["expires_at"] < moment and (not hold.get("put_off") or turn.waits_for_word(hold))
 
 
 def pay(turn: Turn, _: tuple[bytes, ...]) -> bytes:
@@ -254,7 +320,7 @@ def end(turn: Turn, _: tuple[bytes, ...]) -> bytes:
 
 def give_back(turn: Turn, _: tuple[bytes, ...]) -> bytes:
     given = turn.given
-    expires_at = given.get("expires_at") or turn.shared_deadline(given["first_hold_at"])
+    expires_at = turn.given_deadline()
     holds = _own_paying(turn)
     for each in holds:
         each.pop("booking", None)
@@ -336,7 +402,7 @@ def recall(turn: Turn, _: tuple[bytes, ...]) -> bytes:
 
 def load(turn: Turn, blobs: tuple[bytes, ...]) -> bytes:
     live, given, meta = turn.live, turn.given, turn.meta
-    if live.lease(turn.now) != given["token"]:
+    if not live.is_builder(given["token"], turn.now):
         return turn.answer({"status": "lease_lost"})
     held = by_age([hold for hold in map(turn.read, live.deadlines) if hold is not None])
     paying = [hold for hold in map(turn.read, _in_time(live.paying)) if hold is not None]
@@ -357,7 +423,7 @@ def load(turn: Turn, blobs: tuple[bytes, ...]) -> bytes:
             _keep_if_it_fits(turn, each)
     for name in given.get("given_up", ()):
         live.unbooked[name] = (meta.epoch, turn.now + REMEMBERED)
-    live.loading = None
+    live.loading = live.unfinished = None
     turn.commit_reset()
     return turn.answer({"status": "loaded", "version": meta.version})
 
@@ -383,12 +449,52 @@ def _keep_if_it_fits(turn: Turn, hold: Hold) -> None:
     if all(index < known and turn.has_room(index, quantity) for index, quantity, *_ in hold["items"]):
         for index, quantity, *_price in hold["items"]:
             turn.change(index, quantity, 0)
+        if turn.waits_for_word(hold):
+            _give_time_for_word(turn, hold)
     else:
         turn.bury(hold, "lost", "lost")
 
 
+def _give_time_for_word(turn: Turn, hold: Hold) -> None:
+    moment = turn.now + AWAITED
+    if hold["expires_at"] < moment:
+        turn.put_off(hold, moment)
+    turn.stays_alive_until(hold["session"], moment)
+
+
+def lease(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    live, given = turn.live, turn.given
+    if live.lease(turn.now) is not None:
+        return turn.answer({"status": "loading"})
+    begun = live.unfinished or {"since": turn.now, "times": 0}
+    live.unfinished = {**begun, "times": begun["times"] + 1, "token": given["token"]}
+    times: int = live.unfinished["times"]
+    lease_ms = min(given["lease_ms"] << min(times - 1, 10), max(given["lease_ms"], given["most_ms"]))
+    live.loading = (given["token"], turn.now + lease_ms)
+    return turn.answer({"status": "leased", "lease_ms": lease_ms, "times": times})
+
+
+def renew_lease(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    if not turn.live.is_builder(turn.given["token"], turn.now):
+        return turn.answer({"status": "lease_lost"})
+    turn.live.loading = (turn.given["token"], turn.now + turn.given["lease_ms"])
+    return turn.answer({"status": "renewed"})
+
+
+def give_lease_back(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+    live, token = turn.live, turn.given["token"]
+    if live.lease(turn.now) == token:
+        live.loading = None
+    begun = live.unfinished or {"token": None, "times": 0}
+    is_nothing = turn.meta.epoch is None or (turn.given["untouched"] and begun["times"] == 1)
+    if begun["token"] == token and is_nothing:
+        live.unfinished = None
+    return turn.answer({"status": "given"})
+
+
 def unload(turn: Turn, _: tuple[bytes, ...]) -> bytes:
     live = turn.live
+    live.unfinished = None
     if turn.meta.epoch is not None:
         for name in [*_in_time(live.deadlines), *_in_time(live.paying)]:
             each = turn.read(name)
@@ -409,11 +515,14 @@ def _in_time(times: dict[str, int]) -> list[str]:
 
 
 SCRIPTS: Final[dict[str, Work]] = {
+    "await": await_,
     "confirm": confirm,
     "end": end,
     "expire": expire,
     "give_back": give_back,
+    "give_lease_back": give_lease_back,
     "hold": hold,
+    "lease": lease,
     "leave": leave,
     "load": load,
     "move": move,
@@ -421,9 +530,11 @@ SCRIPTS: Final[dict[str, Work]] = {
     "recall": recall,
     "release": release,
     "renew": renew,
+    "renew_lease": renew_lease,
     "retake": retake,
     "unbook": unbook,
     "unload": unload,
 }
-NEEDS_LOADED: Final = SCRIPTS.keys() - {"leave", "load", "renew", "unload"}
+_LEASES: Final = {"lease", "renew_lease", "give_lease_back"}
+NEEDS_LOADED: Final = SCRIPTS.keys() - {"await", "leave", "load", "renew", "unload"} - _LEASES
 WAITS_FOR_REBUILD: Final = frozenset({"pay", "confirm", "end", "give_back", "retake", "unbook"})

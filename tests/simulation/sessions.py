@@ -2,8 +2,8 @@
 
 import msgspec
 
-from tests.simulation.live import Content, Session, Turn
-from tests.simulation.scripts import release, take_items
+from tests.simulation.live import Content, Outcome, Session, Turn
+from tests.simulation.scripts import release_holds, take_items
 
 ENDED = 600_000
 
@@ -75,19 +75,17 @@ def index(session: Session, given: Content, now: int) -> bytes:
     return _encode({"status": "indexed", "now": now})
 
 
-def give(session: Session, turn: Turn) -> bytes:
+def give(session: Session, turn: Turn) -> Outcome:
     """give.lua: one hold, or a part of it, and its entry."""
     name = turn.given["holds"][0]
     entry = session.entries.get(name)
     if entry is None or entry[1] != turn.given["resource"]:
         return turn.answer({"status": "apart"})
-    said = release(turn, ())
-    answer = msgspec.msgpack.decode(said)
-    holds = () if answer.get("replayed") else answer.get("holds", ())
-    if holds and holds[0]["status"] != "held" and name in session.entries:
+    outcome, holds = release_holds(turn)
+    if holds and holds[0]["status"] != "held":
         session.ended[name] = (session.entries.pop(name)[1], turn.now + ENDED)
         _close_if_empty(session)
-    return said
+    return outcome
 
 
 def _close_if_empty(session: Session, close: str | None = None) -> None:
@@ -99,7 +97,7 @@ def _close_if_empty(session: Session, close: str | None = None) -> None:
             session.cart = None
 
 
-def take(session: Session, turn: Turn) -> bytes:
+def take(session: Session, turn: Turn) -> Outcome:
     """take.lua: both in one call, of a resource that is loaded."""
     given = turn.given
     found = join(session, given, turn.now)
@@ -113,6 +111,4 @@ def take(session: Session, turn: Turn) -> bytes:
         for name, reference, _, written_at in found["entries"]
         if reference == found["reference"] and turn.now - written_at < given["on_its_way_ms"]
     ]
-    if not found["created"]:
-        given["fresh"] = given["other"]
     return take_items(turn)

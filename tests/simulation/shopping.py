@@ -48,6 +48,7 @@ class Shopper(Buyer):
         """On the provider's page; now and then it takes its time, or the page is sent twice."""
         if self.intent is None:
             return
+        self.world.operation()
         chance = self.chance
         outcome: Outcome = chance.choices(OUTCOMES, (8, 2, 1))[0]
         delay = chance.choice((0.0, 0.0, 0.0, 2.0, 12.0, 30.0))

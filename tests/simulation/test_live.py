@@ -53,14 +53,32 @@ class Both:
         self.said.add(f"{name} {said.get('status')}{' again' if said.get('replayed') else ''}")
         return said
 
+    async def run_many(
+        self, name: str, hall: str, common: dict[str, Any], each: list[dict[str, Any]]
+    ) -> list[Any]:
+        """The same of a script that serves many: what each of them is answered."""
+        packed = [(f"{{session:{one['session']}}}:cart", msgspec.msgpack.encode(one)) for one in each]
+        real = await self.real.run_many(name, key(hall, "meta"), common, packed)
+        given = (msgspec.msgpack.encode({**common, "now": self.micros}), *(own for _, own in packed))
+        keys = (key(hall, "meta"), *(one for one, _ in packed))
+        answers = []
+        for found, other in zip(real, self.simulated.script_of_many(name, keys, given), strict=True):
+            assert isinstance(found, bytes), (name, found)
+            said = _said(found)
+            assert said == _said(other), (name, common, each)
+            self.said.add(f"{name} {said.get('status')}{' again' if said.get('replayed') else ''}")
+            answers.append(said)
+        return answers
+
     async def step(self) -> None:
         self.micros += self.chance.choice((0, 1_000, 700_000, 5_000_000, 12_000_000))
+        self.micros -= 40_000_000 if self.chance.random() < 0.03 else 0  # Redis' clock goes back
         for hall in HALLS:
             if self.simulated.live(hall).meta.epoch is None and self.chance.random() < 0.2:
                 await self._load(hall)
         name = self.chance.choice(
             ("take", "take", "take", "hold", "hold", "release", "give", "give", "move", "wait", "leave",
-             "renew", "pay", "pay",
+             "renew", "pay", "pay", "await",
              "confirm", "end", "give_back", "retake", "unbook", "recall", "expire", "load", "join", "index",
              "listing", "unload" if self.chance.random() < 0.2 else "expire")
         )  # fmt: skip
@@ -95,8 +113,13 @@ class Both:
         hall = self.hall
         wanted = self._wanted(hall)
         more = {"owner": self.chance.choice(("olga", "olga", "otto")), "currency": "eur", "lasts_ms": 10**8}
-        keys = (key(hall, "meta"), f"{{session:{wanted['session']}}}:cart")
-        self._learn(await self.run("take", keys, {**wanted, **more, "other": "r9", "on_its_way_ms": 15_000}))
+        own = ("id", "session", "items", "op")
+        each = [self._wanted(hall) for _ in range(self.chance.choice((1, 1, 2, 3)))]
+        each = [{name: value for name, value in one.items() if name in own} for one in each]
+        common = {name: value for name, value in wanted.items() if name not in own}
+        common |= {**more, "on_its_way_ms": 15_000}
+        for answer in await self.run_many("take", hall, common, each):
+            self._learn(answer)
 
     async def _hold(self) -> None:
         hall = self.hall
@@ -126,10 +149,13 @@ class Both:
         """One of those that there may be."""
         if self.known:
             one = self.chance.choice(list(self.known.values()))
-            keys = (key(one["resource"], "meta"), f"{{session:{one['session']}}}:cart")
             items = self._items() if self.chance.random() < 0.5 else None
             content = {"session": one["session"], "holds": [one["id"]], "items": items, "op": self._op()}
-            await self.run("give", keys, {**content, "resource": one["resource"]})
+            others = [each for each in self.known.values() if each["resource"] == one["resource"]]
+            also = self.chance.choice(others)
+            more = {"session": also["session"], "holds": [also["id"]], "op": self._op()}
+            each = self.chance.choice(([content], [content, more]))
+            await self.run_many("give", one["resource"], {"resource": one["resource"]}, each)
 
     def _deadline(self) -> dict[str, Any]:
         now = self.micros // 1000
@@ -157,6 +183,10 @@ class Both:
         until = self.micros // 1000 + self.chance.choice((4_000, 30_000))
         some = self.chance.choice((self._some(), list(self.known)[-2:]))
         await self.run("pay", key(self.hall, "meta"), {"holds": some, "until_ms": until, **self._booking()})
+
+    async def _await(self, hall: str | None = None) -> None:
+        content = {"session": self.chance.choice(SESSIONS), "holds": self._some(), "wait_ms": 8_000}
+        await self.run("await", key(hall or self.hall, "meta"), content)
 
     async def _confirm(self) -> None:
         await self.run("confirm", key(self.hall, "meta"), {"holds": self._some(), **self._booking()})
@@ -203,9 +233,7 @@ class Both:
         """Under a lease, and now and then without; what is booked and pending is what is known of it."""
         hall = hall or self.hall
         self.epochs += 1
-        if self.chance.random() < 0.9:
-            await self.client.set(key(hall, "loading"), "mine", px=10**8)
-            self.simulated.live(hall).loading = ("mine", 10**14)
+        await self._lease(hall, self.chance.choice(("mine",) * 9 + ("theirs",)))
         counted = [(0, slot.booked) for slot in self.simulated.live(hall).slots] or [(0, 0)] * len(CAPACITIES)
         slots = array("B")
         for (_, booked), capacity in zip(counted, CAPACITIES, strict=True):
@@ -221,9 +249,9 @@ class Both:
             "given_up": [f"{self.chance.choice(('b1', 'b2'))}:{hold}" for hold in self._some()],
         }  # fmt: skip
         prices = array("I", [2_500] * len(CAPACITIES)).tobytes()
+        await self._goes_on(hall)
         await self.run("load", key(hall, "meta"), content, slots.tobytes(), prices)
-        await self.client.delete(key(hall, "loading"))
-        self.simulated.live(hall).loading = None
+        await self._give_lease_back(hall)
 
     def _fitting(self, hall: str, pending: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """PostgreSQL counts within capacity, so does what it says is pending."""
@@ -238,11 +266,42 @@ class Both:
     async def _wait(self) -> None:
         """While somebody rebuilds a resource, what bookings change waits."""
         hall = self.hall
-        await self.client.set(key(hall, "loading"), "theirs", px=10**8)
-        self.simulated.live(hall).loading = ("theirs", 10**14)
+        await self._lease(hall, "theirs")
+        await self._goes_on(hall)
         await self.run("confirm", key(hall, "meta"), {"holds": self._some(), **self._booking()})
-        await self.client.delete(key(hall, "loading"))
-        self.simulated.live(hall).loading = None
+        await self._give_lease_back(hall)
+
+    async def _lease(self, hall: str, token: str) -> None:
+        """By Redis' own clock it may last for ever: it is ended by hand."""
+        content = {"token": token, "lease_ms": 10**8, "most_ms": 10**9}
+        await self.run("lease", key(hall, "meta"), content)
+        await self.run("lease", key(hall, "meta"), content)
+
+    async def _goes_on(self, hall: str) -> None:
+        """Sometimes its builder lives, or is gone, and what is due falls into that."""
+        live = self.simulated.live(hall)
+        if live.loading is not None:
+            live.loading = (live.loading[0], 10**14)
+        what = self.chance.choice(("nothing", "nothing", "renews", "dies", "waits"))
+        if what == "renews":
+            await self.run("renew_lease", key(hall, "meta"), {"token": "mine", "lease_ms": 10**8})
+            live.loading = live.loading and (live.loading[0], 10**14)
+        elif what != "nothing":
+            await self._await(hall)
+            self.micros += 6_000_000
+            if what == "dies":
+                await self.client.delete(key(hall, "loading"))
+                live.loading = None
+            await self.run("expire", key(hall, "meta"), {"limit": 1000, "liveness": True})
+
+    async def _give_lease_back(self, hall: str) -> None:
+        """As one who may have begun, or not."""
+        content = {"token": self.chance.choice(("mine", "theirs")), "untouched": self.chance.random() < 0.5}
+        await self.run("give_lease_back", key(hall, "meta"), content)
+        gone = ("loading",) if self.chance.random() < 0.3 else ("loading", "unfinished")
+        await self.client.delete(*(key(hall, name) for name in gone))
+        for name in gone:
+            setattr(self.simulated.live(hall), name, None)
 
     async def _unload(self) -> None:
         await self.run("unload", key(self.hall, "meta"), {})
@@ -317,8 +376,12 @@ SAID = set(
     release: released, released again, paying, excess
     give: released, apart, excess, paying
     move: moved, moved again
+    await: awaited
     pay: paying, ended
-    confirm: confirmed, loading
+    confirm: confirmed, loading, abandoned
+    lease: leased, loading
+    renew_lease: renewed, lease_lost
+    give_lease_back: given
     end: ended
     give_back: given
     retake: paying, taken

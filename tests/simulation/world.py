@@ -224,12 +224,12 @@ class World:
 
     @property
     def is_over(self) -> bool:
-        return self.operations <= 0
+        """Whether all has been done that is to be done, and a fault has struck meanwhile."""
+        return self.operations <= 0 < self.faults
 
-    def takes_operation(self) -> bool:
-        """Whether there is one more to be done."""
+    def operation(self) -> None:
+        """Somebody does something: asks for it, pays, opens a socket or closes one."""
         self.operations -= 1
-        return self.operations >= 0
 
     async def settles(self, bound: float) -> None:
         """All that is held or owed comes to its end by itself, once nobody does anything any more."""

@@ -27,7 +27,7 @@ from websockets.typing import Origin, Subprotocol
 
 CodecName = Literal["msgpack", "json"]
 CODECS: tuple[CodecName, ...] = ("msgpack", "json")
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds until a test that waits for something gives up; nothing is asserted about how long it took."""
 
 Json = dict[str, Any]

@@ -14,7 +14,8 @@ from typing import Self
 import httpx
 
 ROOT = Path(__file__).parent.parent.parent
-START_SECONDS = 30
+START_SECONDS = 90
+STOP_SECONDS = 90
 
 
 def free_port() -> int:
@@ -99,7 +100,7 @@ class Process:
             return
         child.send_signal(how)
         try:
-            await asyncio.to_thread(child.wait, 20)
+            await asyncio.to_thread(child.wait, STOP_SECONDS)
         except subprocess.TimeoutExpired:
             child.kill()
             await asyncio.to_thread(child.wait)

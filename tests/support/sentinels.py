@@ -34,7 +34,7 @@ class Sentinel(Redis):
             f"sentinel sentinel-pass {self._password}",
             f"sentinel monitor {SERVICE} 127.0.0.1 {self._master.port} {QUORUM}",
             f"sentinel auth-pass {SERVICE} {self._password}",
-            f"sentinel down-after-milliseconds {SERVICE} 1000",
+            f"sentinel down-after-milliseconds {SERVICE} 3000",
             f"sentinel failover-timeout {SERVICE} 3000",
         ]
         write_secret(self._configuration, "\n".join(settings))

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 
 
-async def until(holds: Callable[[], object | Awaitable[object]], seconds: float = 15) -> None:
+async def until(holds: Callable[[], object | Awaitable[object]], seconds: float = 60) -> None:
     """Ask again and again, at most for so long, until the answer is true."""
     async with asyncio.timeout(seconds):
         while not await _answer(holds):  # noqa: ASYNC110  # what is awaited tells nobody

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -39,7 +40,7 @@ class Zygote:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(60)
         self._process.stdout.close()
 
     def fork(self, environment: Mapping[str, str], log: Path) -> int:
@@ -67,7 +68,9 @@ class Forked:
         return None
 
     def send_signal(self, number: signal.Signals) -> None:
-        os.kill(self.pid, number)
+        """It may have ended meanwhile, and then it is gone: nobody waits for it."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)

@@ -49,11 +49,12 @@ def test_a_text_that_is_not_there_once_cannot_be_replaced() -> None:
         Patch("server/currencies.py", "words", "").of("words and words")
 
 
+WORDS = ">       assert value == 1\nE       assert 2 == 1"
 BUG = Bug("a bug", ("I1",), (), ("tests/some.py::test_it",), "assert 2 == 1")
 
 
 def report(**changed: str) -> Report:
-    fields = {"test": "tests/some.py::test_it", "when": "call", "outcome": "failed", "text": "assert 2 == 1"}
+    fields = {"test": "tests/some.py::test_it", "when": "call", "outcome": "failed", "text": WORDS}
     return Report(**fields | changed)
 
 
@@ -68,6 +69,11 @@ def report(**changed: str) -> Report:
             [report(text="E   ImportError: no")],
             1,
             (False, "tests/some.py::test_it fails for another reason: E   ImportError: no"),
+        ),
+        (
+            [report(text="        assert 2 == 1\n>       another()\nE       OSError: no")],
+            1,
+            (False, "tests/some.py::test_it fails for another reason: E       OSError: no"),
         ),
         (
             [report(when="setup", text="E   OSError: no")],

@@ -107,8 +107,11 @@ async def run(options: argparse.Namespace) -> int:
             )
     made = report.write(options.report, outcomes, seed=seed, command=command)
     broken = [outcome for outcome in outcomes if not outcome.is_good]
-    say(f"{len(outcomes) - len(broken)} of {len(outcomes)} cells kept every promise; see {made}")
-    return 1 if broken else 0
+    away = sum(bool(outcome.not_here) for outcome in outcomes)
+    kept = len(outcomes) - len(broken) - away
+    cannot = f", {away} cannot be played on this machine" if away else ""
+    say(f"{kept} of {len(outcomes)} cells kept every promise{cannot}; see {made}")
+    return 1 if broken or not kept else 0
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What tests of faults share."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,8 +11,11 @@ from tests.torture.traces import traces
 
 @pytest.fixture
 async def leaves_nothing_behind() -> AsyncIterator[None]:
-    """Before and after each test the machine looks the same."""
+    """After each test there is nothing that was not there before; what other processes do passes."""
     owe("run", "true").paid()  # calls the bailiff, who stays
     before = traces()
     yield
-    assert traces() == before
+    async with asyncio.timeout(60):
+        while left := traces() - before:
+            print(f"still there: {left}")  # noqa: T201  # shown where it stays
+            await asyncio.sleep(0.5)

@@ -27,6 +27,8 @@ What the checkers read (further fields are kept and ignored):
 | book | reference; key? | booking reference status lines holds: [id] total currency payment expires_at? |
 | pay | booking payment outcome | |
 | read | booking | booking status payment_status; lines total currency where confirmed |
+| change | booking; lines wanted; key | as read, and change: null where none is under way any more |
+| offer, accept | booking | accept: as read, by who has it from then on |
 | cancel (or anything else that may end it) | booking | booking status |
 
 `items` are [[slot, quantity]], `lines` [[resource, slot, quantity]]; a range's is its first step, as shown.
@@ -64,6 +66,8 @@ Outcome = Literal["ok", "fail", "unknown"]
 
 FLUSH_BYTES: Final = 64 * 1024
 FLUSH_NS: Final = 1_000_000_000
+ALIKE_BYTES: Final = 32
+"""What one more client adds to a line."""
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", tag="operation"):
@@ -90,6 +94,14 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, tag_field="record",
     what: dict[str, Any]
 
 
+class Alike(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", tag="alike"):
+    """The same that many clients were told: each client, and when. It is read as an observation of each."""
+
+    kind: str
+    what: dict[str, Any]
+    seen: list[tuple[str, int]]
+
+
 class Clocks(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", tag="clocks"):
     """Both clocks of the machine at one moment, in nanoseconds; the first line of every file."""
 
@@ -97,7 +109,9 @@ class Clocks(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", tag=
     wall: int
 
 
-Record = Operation | Observation | Clocks
+Record = Operation | Observation | Alike | Clocks
+Fields = tuple[tuple[str, str | int], ...]
+"""What was observed, as a key: names and values."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Record)
@@ -164,6 +178,7 @@ class Recorder:
         self._bytes = 0
         self._flushed = time.monotonic_ns()
         self._pending: set[Pending] = set()
+        self._alike: dict[tuple[str, Fields], list[tuple[str, int]]] = {}
         self._lock = threading.RLock()
         self._write(Clocks(monotonic=time.monotonic_ns(), wall=time.time_ns()))
 
@@ -178,15 +193,33 @@ class Recorder:
         """Something that came, or was noted, now."""
         self._write(Observation(client=client, kind=kind, at=time.monotonic_ns(), what=what))
 
+    def observe_alike(self, client: str, kind: str, what: Fields) -> None:
+        """Something that came now to this client, and to thousands of others: one line for all of them."""
+        with self._lock:
+            self._alike.setdefault((kind, what), []).append((client, time.monotonic_ns()))
+            self._added(ALIKE_BYTES)
+
     def flush(self) -> None:
         """Write what is buffered."""
         with self._lock:
+            for (kind, what), seen in self._alike.items():
+                self._lines.append(_encoder.encode(Alike(kind=kind, what=dict(what), seen=seen)) + b"\n")
+            self._alike.clear()
             data = b"".join(self._lines)
             self._lines.clear()
             self._bytes = 0
             self._flushed = time.monotonic_ns()
             while data:
                 data = data[os.write(self._file, data) :]
+
+    def turn(self, aside: Path) -> None:
+        """Put what is written so far aside, and begin anew; what is under way comes on the new page."""
+        with self._lock:
+            self.flush()
+            os.close(self._file)
+            self.path.rename(aside)
+            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            self._write(Clocks(monotonic=time.monotonic_ns(), wall=time.time_ns()))
 
     def close(self) -> None:
         """End the file; a second time does nothing."""
@@ -219,9 +252,12 @@ class Recorder:
         line = _encoder.encode(record) + b"\n"
         with self._lock:
             self._lines.append(line)
-            self._bytes += len(line)
-            if self._bytes >= FLUSH_BYTES or time.monotonic_ns() - self._flushed >= FLUSH_NS:
-                self.flush()
+            self._added(len(line))
+
+    def _added(self, size: int) -> None:
+        self._bytes += size
+        if self._bytes >= FLUSH_BYTES or time.monotonic_ns() - self._flushed >= FLUSH_NS:
+            self.flush()
 
 
 @dataclass(frozen=True)
@@ -246,6 +282,11 @@ class History:
                 operations.append(record)
             elif isinstance(record, Observation):
                 observations.append(record)
+            elif isinstance(record, Alike):
+                observations += (
+                    Observation(client=client, kind=record.kind, at=at, what=record.what)
+                    for client, at in record.seen
+                )
             else:
                 offsets.append(record.wall - record.monotonic)
         operations.sort(key=lambda operation: operation.invoked)

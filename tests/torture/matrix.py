@@ -39,10 +39,17 @@ class Size:
     strikes: int
     """How often a fault strikes that does so more than once."""
 
+    soak: float
+    """Seconds that the soak lasts."""
 
-TIER: Final = Size(name="tier", people=120, seats=60, processes=2, crowds=1, seconds=20, strikes=3)
-FULL: Final = Size(name="full", people=1_000, seats=100, processes=3, crowds=1, seconds=30, strikes=6)
-LONG: Final = Size(name="long", people=10_000, seats=1_000, processes=3, crowds=2, seconds=120, strikes=30)
+
+TIER: Final = Size(name="tier", people=120, seats=60, processes=2, crowds=1, seconds=20, strikes=3, soak=20)
+FULL: Final = Size(
+    name="full", people=1_000, seats=100, processes=3, crowds=1, seconds=30, strikes=6, soak=120
+)
+LONG: Final = Size(
+    name="long", people=10_000, seats=1_000, processes=3, crowds=2, seconds=120, strikes=30, soak=3_600
+)
 SIZES: Final[Mapping[SizeName, Size]] = {size.name: size for size in (TIER, FULL, LONG)}
 
 
@@ -134,6 +141,14 @@ class Torture:
 
 
 Body = Callable[[Torture, Size], Awaitable[None]]
+Bound = Callable[[Size], float]
+
+CELL_SECONDS: Final[Mapping[SizeName, float]] = {"tier": 120.0, "full": 300.0, "long": 900.0}
+
+
+def by_size(size: Size) -> float:
+    """Seconds after which a cell is given up, whatever it hangs on."""
+    return CELL_SECONDS[size.name]
 
 
 @dataclass(frozen=True)
@@ -146,6 +161,7 @@ class Cell:
     workload: str
     sizes: Sequence[SizeName]
     body: Body
+    bound: Bound = by_size
 
     @property
     def about(self) -> str:
@@ -162,13 +178,17 @@ def cell(
     fault: str,
     workload: str,
     sizes: Sequence[SizeName] = ("tier", "full", "long"),
+    bound: Bound = by_size,
 ) -> Callable[[Body], Body]:
-    """Enter a function into the matrix. Several may have a number: they are variants of one cell."""
+    """Enter a function into the matrix. Several may have a number: they are variants of one cell.
+
+    `bound` says after how many seconds it is given up.
+    """
 
     def enter(body: Body) -> Body:
         name = body.__name__
         assert name not in _CELLS, f"two cells are called {name}"
-        _CELLS[name] = Cell(number, name, fault, workload, sizes, body)
+        _CELLS[name] = Cell(number, name, fault, workload, sizes, body, bound)
         return body
 
     return enter

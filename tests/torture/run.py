@@ -11,9 +11,6 @@ from tests.torture.matrix import Cell, Outcome, Size, Torture
 from tests.torture.nemesis.machine import NotHere
 from tests.torture.street import Ground
 
-CELL_SECONDS = {"tier": 120.0, "full": 300.0, "long": 900.0}
-"""After so long a cell is given up, whatever it hangs on."""
-
 Say = Callable[[str], None]
 
 
@@ -42,7 +39,7 @@ async def play(
     scene.mkdir(parents=True)
     began = time.monotonic()
     try:
-        async with asyncio.timeout(CELL_SECONDS[size.name]):
+        async with asyncio.timeout(cell.bound(size)):
             await cell.body(Torture(ground, scene, seed, outcome, say), size)
     except NotHere as reason:
         outcome.not_here = str(reason)

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from redis.exceptions import RedisError
@@ -23,8 +24,10 @@ from server.errors import HoldfastError, Unavailable
 from server.holds.packing import column, numbers
 from server.holds.scripts import Scripts
 from server.holds.store import HoldStore, key
+from tests.support.waiting import until
 from tests.torture import verdict
 from tests.torture.history import History, Recorder
+from tests.torture.hours import rents, shown
 from tests.torture.matrix import Size, Strike, Torture, percentile
 from tests.torture.nemesis import Fault, Nemesis
 from tests.torture.people.maps import digest
@@ -64,12 +67,20 @@ select distinct b.id, b.status, p.status, b.expires_at
 from booking b left join payment p on p.booking_id = b.id
 where b.status = 'pending'
   or (b.status = 'confirmed' and b.payment_status <> 'paid' and p.status = 'authorized')
-  or (b.status = 'cancelled' and p.status in ('authorized', 'paid'))
+  or (b.status = 'cancelled' and p.status in ('authorized', 'paid') and p.amount > 0)
   or exists (select from refund r where r.payment_id = p.id and r.status = 'requested')
   or b.applied_version < b.version
 """
 """What is not at its end: a booking that waits to be paid, money promised or to be given back, and a
 change that Redis has not been told: it would move the map on while people write down how it ended."""
+
+
+@dataclass(frozen=True)
+class Sold:
+    """What came of a sale, as its buyers know it."""
+
+    seconds: float
+    tickets: int
 
 
 @dataclass
@@ -98,6 +109,11 @@ class Stage:
     marks: dict[str, list[float]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
 
+    @cached_property
+    def store(self) -> HoldStore:
+        """What Redis has, as the product reads it."""
+        return HoldStore(Scripts(self.street.client))
+
     # The play.
 
     def nemesis(
@@ -117,14 +133,26 @@ class Stage:
         each = -(-(people or self.size.people) // len(self.crowds))
         await self.order("comes", count=each, port=port)
 
-    async def sale(self, *, seconds: float | None = None, **plan: Any) -> None:
+    async def sale(self, *, seconds: float | None = None, **plan: Any) -> Sold:
         """Everybody buys until content, sold out, or out of time."""
         until = time.monotonic() + (seconds or self.size.seconds)
-        await self.order("buy", until=until, **plan)
+        crowds = await self.order("buy", until=until, **plan)
+        return Sold(
+            seconds=max(crowd["seconds"] for crowd in crowds),
+            tickets=sum(crowd["tickets"] for crowd in crowds),
+        )
 
     async def order(self, what: str, **fields: Any) -> list[Mapping[str, Any]]:
         """Have every crowd do it; what each answers."""
         return await asyncio.gather(*(crowd.order(what, **fields) for crowd in self.crowds))
+
+    async def are_back(self) -> None:
+        """Return when everybody who means to be there is there."""
+
+        async def nobody_is_away() -> bool:
+            return not sum(each["away"] for each in await self.order("pictures"))
+
+        await until(nobody_is_away, QUIET_SECONDS)
 
     @asynccontextmanager
     async def beside(self, work: Awaitable[Result]) -> AsyncIterator[asyncio.Future[Result]]:
@@ -144,10 +172,13 @@ class Stage:
 
     async def truth(self) -> Truth | None:
         """What Redis has now; None if it does not know the hall."""
-        found = await HoldStore(Scripts(self.street.client)).slots(HALL)
+        found = await self.store.slots(HALL)
         if found is None:
             return None
         meta, records = found
+        if meta.chunk:
+            hours = await shown(self.street, self.store, HALL)
+            return None if hours is None else Truth(*hours)
         columns = [tuple(numbers(column(records, which, meta.width), meta.width)) for which in (0, 1)]
         return Truth(meta.epoch, meta.version, digest(*columns))
 
@@ -184,7 +215,7 @@ class Stage:
         while True:
             changed, wrong = await self._wrong()
             if not wrong:
-                return time.monotonic() - max(began, changed)
+                return max(0.0, time.monotonic() - max(began, changed))
             if time.monotonic() - began > patience:
                 self.torture.breaks("I5", f"after {patience:.0f} s not everybody sees what Redis has", wrong)
                 return time.monotonic() - began
@@ -211,7 +242,12 @@ class Stage:
         wrong = seen.total() - right
         if wrong or away:
             return 0.0, f"{wrong} of {seen.total()} are wrong, {away} away; truth {truth}; {dict(seen)}"
-        return time.monotonic() - time.time() + truth.version / 1e6, ""  # versions are Redis' clock in µs
+        return await self._changed(truth.version), ""
+
+    async def _changed(self, version: int) -> float:
+        """When that was: versions are µs of Redis' clock; long ago where that clock was put back since."""
+        age = await self.store.now() / 1e3 - version / 1e6
+        return time.monotonic() - age if age >= 0 else 0.0
 
     async def settles(self, within: float = CONVERGED_SECONDS) -> None:
         """All that every play ends with, but for the checkers."""
@@ -231,6 +267,10 @@ class Stage:
             self.recorder.observe("nemesis", "fault", name=name, phase="heal", said="all is quiet")
         if truth := await self.truth():
             self.recorder.observe("server", "truth", resource=HALL, **asdict(truth))
+        await self.is_audited()
+
+    async def is_audited(self) -> None:
+        """What `holdfast audit` says, and what people measured since it was asked for last."""
         for finding in await self.street.findings():
             self.torture.breaks(finding.invariant, str(finding))
         for each in await self.order("marks"):
@@ -258,17 +298,18 @@ async def open_stage(
     within: float = CONVERGED_SECONDS,
     losing: Sequence[str] = (),
     hall: Mapping[str, Any] | None = None,
+    by_the_hour: bool = False,
     crowds: int = 0,
     **street: Any,
 ) -> AsyncIterator[Stage]:
     """A street with a hall on sale and its crowds, nobody there yet; at the end all is checked.
 
     `within` is how soon every client has to be right, `losing` names the faults that may take away what
-    nobody has begun to pay, `hall` what `Street.sells` is given, and the rest what
-    `open_street` takes.
+    nobody has begun to pay, `hall` what `Street.sells` is given (or its policy alone, where time is what is
+    on sale, `by_the_hour`), and the rest what `open_street` takes.
     """
     given = {
-        "seats": size.seats,
+        **({} if by_the_hour else {"seats": size.seats}),
         "hold_seconds": HOLD_SECONDS,
         "hold_max_seconds": 4 * HOLD_SECONDS,
         "payment_seconds": PAYMENT_SECONDS,
@@ -279,7 +320,7 @@ async def open_stage(
         on = await stack.enter_async_context(
             open_street(torture.ground, folder, **{"processes": size.processes, **street})
         )
-        await on.sells(HALL, **given)
+        await (rents(on, HALL, **given) if by_the_hour else on.sells(HALL, **given))
         recorder = stack.enter_context(Recorder(folder / "conductor.jsonl"))
         stripe = 0 if on.stripe is None else int(on.stripe.base_url.rpartition(":")[2])
         offices = [

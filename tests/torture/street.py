@@ -38,6 +38,7 @@ from tests.fake_stripe import FakeStripe
 from tests.support.processes import Process
 from tests.support.servers import Databases, PostgreSQL, Redis, fast_postgresql
 from tests.support.zygote import ForkedProcess, Zygote
+from tests.torture.nemesis.names import Names
 from tests.torture.proxy import Proxy
 
 PRICE = 2_500
@@ -190,6 +191,7 @@ async def open_street(
     redis_url: str = "",
     postgresql: PostgreSQL | None = None,
     each: Callable[[int], Settings] = lambda _number: {},
+    names: Names | None = None,
     beside: Sequence[Callable[[Settings, Path], AbstractAsyncContextManager[Process]]] = (),
     **more: str,
 ) -> AsyncIterator[Street]:
@@ -197,6 +199,7 @@ async def open_street(
     `redis_url` is another way to it.
 
     `each(number)` are settings of one process alone; one that names LD_PRELOAD is started, not forked.
+    By `names` the processes know what they talk to, instead of by its address.
     `beside` makes further processes, by the settings and the street's folder; they come after the others.
     """
     async with AsyncExitStack() as stack:
@@ -209,7 +212,7 @@ async def open_street(
             given |= paid_by(shop)
         database = await Database.connect(url, size=2, command_seconds=30)
         stack.push_async_callback(database.close)
-        client = connect(redis_url or live.url, connections=2)
+        client = connect(redis_url or live.url, connections=4)
         stack.push_async_callback(client.aclose)
         servers, between = [], {}
         for number in range(processes):
@@ -217,6 +220,7 @@ async def open_street(
             for way in proxies:
                 proxy = between[number, way] = await _proxy(stack, own, way)
                 own |= _by_way_of(proxy, own, way)
+            own |= _by_name(names, own) if names is not None else {}
             servers.append(_process(ground, folder, number, own))
         servers += [await stack.enter_async_context(make(given, folder)) for make in beside]
         async with asyncio.TaskGroup() as starting:
@@ -269,6 +273,15 @@ def _by_way_of(proxy: Proxy, own: Settings, way: str) -> Settings:
     address = urlsplit(own[_SETTING[way]])
     place = f"{address.netloc.rpartition(':')[0]}:{proxy.port}"
     return {_SETTING[way]: address._replace(netloc=place).geturl()}
+
+
+def _by_name(names: Names, own: Settings) -> Settings:
+    named = {
+        setting: own[setting].replace("127.0.0.1", names.of(way))
+        for way, setting in _SETTING.items()
+        if setting in own
+    }
+    return {**named, **names.environment}
 
 
 _SETTING = {"redis": "REDIS_URL", "postgresql": "DATABASE_URL", "stripe": "STRIPE_API_BASE"}

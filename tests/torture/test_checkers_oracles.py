@@ -67,7 +67,7 @@ def holds(draw: Draw, *, refused: bool = False) -> Scribe:
 
 @st.composite
 def ranges(draw: Draw) -> Scribe:
-    """Up to six drivers of one driveway."""
+    """Up to six drivers of one car park."""
     scribe = Scribe()
     for number in range(draw(st.integers(1, 6))):
         client, hold = f"c{number}", f"h{number}"
@@ -88,10 +88,10 @@ def test_double_holds_are_those_that_no_order_explains(scribe: Scribe, capacity:
 
 
 @many
-@given(ranges())
-def test_double_parking_is_what_no_order_explains(scribe: Scribe) -> None:
-    stories = Stories(scribe.history, Terms(clocks_ms=0))
-    can_be = can_be_ordered(events_of(scribe.history), within(1))
+@given(ranges(), st.integers(1, 3))
+def test_double_parking_is_what_no_order_explains(scribe: Scribe, capacity: int) -> None:
+    stories = Stories(scribe.history, Terms(clocks_ms=0, capacity=capacity))
+    can_be = can_be_ordered(events_of(scribe.history), within(capacity))
     assert (double_holds(stories) == []) == can_be
 
 

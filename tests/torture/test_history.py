@@ -23,6 +23,20 @@ def test_what_was_recorded_is_read_in_order(tmp_path: Path) -> None:
     assert [seen.what["to"] for seen in history.observations] == [4]
 
 
+def test_what_many_were_told_alike_is_read_as_told_to_each(tmp_path: Path) -> None:
+    what = (("resource", "hall"), ("how", "delta"), ("since", 4), ("to", 5))
+    with Recorder(tmp_path / "a.jsonl") as recorder:
+        for name in ("ann", "ben", "cy"):
+            recorder.observe_alike(name, "view", what)
+        recorder.observe("ann", "hold", hold="h1")
+    assert len(recorder.path.read_bytes().splitlines()) == 3
+    *views, hold = History.read(recorder.path).observations
+    assert [(seen.client, seen.kind, seen.what) for seen in views] == [
+        (name, "view", dict(what)) for name in ("ann", "ben", "cy")
+    ]
+    assert views[0].at < views[1].at < views[2].at < hold.at
+
+
 def test_what_has_no_verdict_is_unknown(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "a.jsonl")
     with recorder.operation("ann", "hold"):

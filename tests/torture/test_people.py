@@ -1,10 +1,12 @@
 """The load's own eyes: what people see is right, else no history of theirs proves anything."""
 
+import asyncio
+
 import msgpack
 import pytest
 
 from tests.torture.matrix import matrix
-from tests.torture.people.line import frame
+from tests.torture.people.line import GONE, Line, frame
 from tests.torture.people.maps import Gallery, Gap, digest
 
 
@@ -84,3 +86,17 @@ def test_every_cell_says_what_it_is_about_and_has_a_name_of_its_own() -> None:
     for cell in cells:
         assert cell.about, cell.name
         assert cell.sizes, cell.name
+
+
+async def test_a_line_that_is_lost_as_soon_as_it_is_open_says_so_itself() -> None:
+    async def answers_and_is_gone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+        writer.close()
+
+    ended: asyncio.Queue[tuple[Line, int]] = asyncio.Queue()
+    async with await asyncio.start_server(answers_and_is_gone, "127.0.0.1") as server:
+        port = server.sockets[0].getsockname()[1]
+        line = await Line.opens(port, lambda _payload: None, lambda *what: ended.put_nowait(what))
+        assert await ended.get() == (line, GONE)
+    assert not line.is_open

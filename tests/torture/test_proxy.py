@@ -22,7 +22,7 @@ from tests.torture.proxy import (
     Silence,
 )
 
-SOON = 5
+SOON = 60
 
 
 @dataclass

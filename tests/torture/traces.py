@@ -5,9 +5,10 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tests.support.processes import ROOT
 from tests.torture.nemesis.debts import BOOKS
@@ -31,17 +32,23 @@ def where(question: Callable[[], str]) -> Callable[[Test], Test]:
     return decorate
 
 
-def traces() -> dict[str, object]:
-    """What faults of the machine could leave behind."""
+NAMESPACES: Final = " /run/netns "
+"""Where the machine keeps its network namespaces: a mount that is made with the first, and stays."""
+
+
+def traces() -> Counter[tuple[str, str]]:
+    """What faults of the machine could leave behind, by kind and name; other processes' too."""
+    mounts = Path("/proc/self/mounts").read_text().splitlines()
     groups = [path for path in Path("/sys/fs/cgroup").glob("**/holdfast-*") if path.is_dir()]
-    return {
-        "mounts": Path("/proc/self/mounts").read_text(),
-        "cgroups": groups,
-        "debts": BOOKS.outstanding,
-        "links": sorted(path.name for path in Path("/sys/class/net").iterdir()),
-        "files": len(list(Path("/proc/self/fd").iterdir())),
-        "children": children(),
+    found: dict[str, list[Any]] = {
+        "mount": [each for each in mounts if NAMESPACES not in each],
+        "cgroup": groups,
+        "debt": BOOKS.outstanding,
+        "link": [path.name for path in Path("/sys/class/net").iterdir()],
+        "file": ["one of them" for _ in Path("/proc/self/fd").iterdir()],
+        "child": children(),
     }
+    return Counter((kind, str(each)) for kind, names in found.items() for each in names)
 
 
 def children() -> list[str]:

@@ -86,7 +86,7 @@ def environment(redis_url: str, database_url: str) -> dict[str, str]:
         "SECRET_KEY": secrets.token_hex(32),
         "PAYMENTS": "sandbox",
         "DISCONNECT_GRACE_SECONDS": str(GRACE_SECONDS),
-        "LIVENESS_SECONDS": "6",
+        "LIVENESS_SECONDS": "10",  # in which whoever has lost a server finds another
         "HEARTBEAT_SECONDS": "1",
         "RATE_COMMANDS": "0",
         "RATE_BOOKINGS": "0",

@@ -2,6 +2,7 @@
 
 import httpx
 
+from tests.channels.hall import has_io_uring
 from tests.support.house import House
 
 
@@ -13,4 +14,5 @@ async def test_a_house_opens_and_is_ready(holdfast: House) -> None:
     assert ready.status_code == 200
     assert ready.json()["parts"] == {"redis": "ok", "postgresql": "ok", "pubsub": "ok"}
     assert "holdfast_sockets 0.0" in figures.text
+    assert f"holdfast_io_uring {float(has_io_uring())}" in figures.text
     assert 'route="/healthz",status="200"' in figures.text

@@ -30,7 +30,7 @@ from tests.support.servers import PostgreSQL, Redis
 # The library hands its bodies to httpx by a name that httpx calls old.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
 ]
 
 CUSTOMER = {"name": "Dora Driver", "email": "dora@example.org"}
@@ -98,6 +98,7 @@ async def shop(spare_redis: Redis, spare_postgresql: PostgreSQL, tmp_path: Path)
             "STRIPE_API_BASE": stripe.base_url,
             "STRIPE_JS_URL": stripe.js_url,
             "HEARTBEAT_SECONDS": "1",
+            "LIVENESS_SECONDS": "300",  # what is held outlives a process that comes back slowly
             "RATE_COMMANDS": "0",
             "RATE_BOOKINGS": "0",
             "LOG_LEVEL": "warning",

@@ -242,11 +242,12 @@ update booking_line set state = 'confirmed' where booking_id = $1 and state <> '
 
 -- name: write_paid
 -- Locked bookings that are confirmed: $1 ids, $2 payment statuses, $3 when and $4 by what each was confirmed, $5 now;
--- their lines follow. $6 to $9 what their people are told, as tell_all's.
+-- their lines follow. $6 to $9 what their people are told, as tell_all's. $10 those that Redis and the listeners know.
 with changed as (
   update booking b set
     status = 'confirmed', payment_status = new.payment_status, confirmed_at = new.confirmed_at,
-    confirmed_by = new.confirmed_by, version = b.version + 1, touched_at = $5
+    confirmed_by = new.confirmed_by, version = b.version + 1, touched_at = $5,
+    applied_version = case when b.id = any($10::uuid[]) then b.version + 1 else b.applied_version end
   from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::uuid[])
     as new (id, payment_status, confirmed_at, confirmed_by)
   where b.id = new.id
@@ -258,7 +259,10 @@ with changed as (
   order by place
   on conflict (id) do nothing
 )
-update booking_line set state = 'confirmed' where booking_id = any($1::uuid[]) and state <> 'confirmed';
+update booking_line set
+  state = 'confirmed', applied = case when booking_id = any($10::uuid[]) then 'confirmed' else applied end
+where booking_id = any($1::uuid[])
+  and (state <> 'confirmed' or (applied is distinct from 'confirmed' and booking_id = any($10::uuid[])));
 
 -- name: write_details
 -- $1 booking, $2 attendees, $3 special requests, $4 where its driver is, $5 now.
@@ -291,15 +295,18 @@ update booking_line set applied = null where booking_id = $1;
 
 -- name: mark_applied
 -- $1 uuid[], $2 integer[]: bookings, and of each the version that was applied; $3 uuid[], $4 integer[], $5 text[]: of
--- lines the booking, the position, and the state that Redis has.
-with marked as (
+-- lines the booking, the position, and the state that Redis has. Nobody waits for the disk: what is lost with it is
+-- applied once more.
+with hasty as materialized (
+  select set_config('synchronous_commit', 'off', true) as is_set
+), marked as (
   update booking_line l set applied = done.state
   from unnest($3::uuid[], $4::integer[], $5::text[]) as done (booking_id, position, state)
   where l.booking_id = done.booking_id and l.position = done.position
 )
 update booking b set applied_version = done.version
-from unnest($1::uuid[], $2::integer[]) as done (id, version)
-where b.id = done.id and b.applied_version < done.version;
+from hasty, unnest($1::uuid[], $2::integer[]) as done (id, version)
+where hasty.is_set = 'off' and b.id = done.id and b.applied_version < done.version;
 
 -- name: unapplied
 -- $1 touched before, $2 how many → ids, oldest first, of bookings that nobody works on just now.
@@ -353,13 +360,20 @@ select slot_index as index, sum(quantity)::integer as quantity from booking_line
 where resource_id = $1 and slot_index >= $2 and state = 'confirmed' group by slot_index order by slot_index;
 
 -- name: pending_bookings
--- $1 resource → ids of bookings with pending lines in it.
-select distinct booking_id as id from booking_line where resource_id = $1 and state = 'pending';
+-- $1 resource → ids of bookings with pending lines in it: by the few bookings that are pending, for its lines may be many.
+select distinct l.booking_id as id from booking b join booking_line l on l.booking_id = b.id
+where b.status = 'pending' and l.resource_id = $1 and l.state = 'pending';
 
 -- name: unheard_holds
--- $1 resource, $2 a moment → holds that are confirmed, which Redis has not been told, or since then.
-select distinct l.hold_id from booking_line l join booking b on b.id = l.booking_id
-where l.resource_id = $1 and l.state = 'confirmed' and (l.applied is distinct from l.state or b.touched_at >= $2);
+-- $1 resource, $2 a moment, $3 from which index on → holds that are confirmed, which Redis has not been told; from there
+-- on also those that were touched since then. What was not told is few, and has an index of its own.
+with untold as materialized (
+  select hold_id, state from booking_line where resource_id = $1 and applied is distinct from state
+)
+select hold_id from untold where state = 'confirmed'
+union
+select l.hold_id from booking_line l join booking b on b.id = l.booking_id
+where l.resource_id = $1 and l.slot_index >= $3 and l.state = 'confirmed' and b.touched_at >= $2;
 
 -- name: given_up_holds
 -- $1 resource → holds whose lines are released, of which Redis has not been told, with their bookings.

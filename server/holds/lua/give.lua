@@ -1,17 +1,22 @@
--- Gives one hold back, or a part of it, and forgets the entry of one that has ended, in one call where one server has
--- all of Redis: release.lua and index.lua. KEYS[2] is the session's cart.
--- uses: call bytes session resource loaded days records holds commit keep live ops releasing
+-- Gives a hold, or a part of it, back for each of many, and forgets the entries of those that have ended, in one call
+-- where one server has all of Redis: release.lua and index.lua.
+-- uses: call bytes session resource loaded days records holds commit keep live ops releasing many
 --
--- In:  as release.lua, of one hold; resource
--- Out: as release.lua
+-- In:  as release.lua, of one hold (many.lua says in whose cart); resource
+-- Out: a list of answers, as release.lua
 --      apart: the session's index does not have the hold here, or it was done before; nothing changed
+--      unloaded: in place of the list
 
-local id = input.holds[1]
-local entry = read_entry(id)
-if not entry or entry[2] ~= input.resource then return answer({status = 'apart'}) end
-local said, holds = release_holds()
-if holds[1] and holds[1].status ~= 'held' then
-  drop_entry(id)
-  close_ended_cart()
+local function give()
+  local id, cart, entries = input.holds[1], read_index()
+  local entry = entry_of(entries, id)
+  if not entry or entry[3] ~= input.resource then return answer({status = 'apart'}) end
+  local outcome, holds = release_holds()
+  if holds[1] and holds[1].status ~= 'held' then
+    drop_entry(id, input.resource)
+    if cart and not has_entry_of(entries, cart.reference, id) then close_cart() end
+  end
+  return outcome
 end
-return said
+
+return each_of_many(give)

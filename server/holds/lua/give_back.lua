@@ -4,7 +4,7 @@
 -- In:  holds [ids], booking; expires_at (ms), or hold_ms, max_ms and first_hold_at to reckon it from; first_hold_at?
 -- Out: status given: holds (those that went back), expires_at, version · unloaded · loading
 
-local expires_at = input.expires_at or shared_deadline(input.first_hold_at)
+local expires_at = given_deadline()
 local given = {}
 for _, id in ipairs(input.holds) do
   local hold = read(id)

@@ -1,5 +1,5 @@
 -- Builds a resource anew under a new epoch: booked and paying from PostgreSQL, held from what Redis still has.
--- uses: call bytes resource days records holds commit keep
+-- uses: call bytes resource rebuilding days records holds commit keep live
 --
 -- In:  token (the lease), resource, epoch, layout, width, count, currency, run_id
 --      best [[category, candidates], …], pending: the holds of pending bookings, whole
@@ -110,6 +110,13 @@ local function fits(hold)
   return true
 end
 
+-- Its booking was made after PostgreSQL was read, if at all: its word can come from now on.
+local function give_time_for_word(hold)
+  local moment = now + AWAITED
+  if hold.expires_at < moment then put_off(hold, moment) end
+  stays_alive_until(hold.session, moment)
+end
+
 local function keep_what_fits(pending, held, confirmed)
   for _, hold in ipairs(held) do
     if pending[hold.id] then
@@ -118,6 +125,7 @@ local function keep_what_fits(pending, held, confirmed)
       drop(hold, 'confirmed', 'confirmed')
     elseif fits(hold) then
       occupy(hold)
+      if waits_for_word(hold) then give_time_for_word(hold) end
     else
       bury(hold, 'lost', 'lost')
     end
@@ -131,7 +139,7 @@ local function forget_given_up()
   end
 end
 
-if redis.call('GET', key('loading')) ~= input.token then return answer({status = 'lease_lost'}) end
+if not is_builder(input.token) then return answer({status = 'lease_lost'}) end
 
 local held, paying = stored_holds('deadlines'), stored_holds('paying')
 table.sort(held, by_age)
@@ -145,6 +153,6 @@ local pending, confirmed = put_pending(), set_of(input.confirmed)
 drop_paid(pending, paying, confirmed)
 keep_what_fits(pending, held, confirmed)
 forget_given_up()
-redis.call('DEL', key('loading'))
+redis.call('DEL', key('loading'), key('unfinished'))
 commit_reset()
 return answer({status = 'loaded', version = meta.version})

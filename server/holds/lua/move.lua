@@ -8,7 +8,7 @@
 local before = remembered('move')
 if before then return before end
 
-local expires_at = input.expires_at or shared_deadline(input.first_hold_at)
+local expires_at = given_deadline()
 local moved = {}
 for _, id in ipairs(input.holds) do
   local hold = read(id)

@@ -5,4 +5,6 @@
 -- Out: status released: holds (as they are now; unknown ones are left out), version
 --      paying: one of them is being paid, nothing changed · excess: more than it has · unloaded · op_reused
 
-return (release_holds())
+local outcome = release_holds()
+commit()
+return said(outcome)

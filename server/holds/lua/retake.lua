@@ -1,5 +1,5 @@
 -- A payment came late: takes the same items again as paying, all of them or none.
--- uses: call bytes resource loaded steady days records holds commit keep due
+-- uses: call bytes resource rebuilding loaded steady days records holds commit keep live due
 --
 -- In:  holds (whole ones), booking, until_ms; of a grid: layout, days; ARGV[2]: these days' records (days.lua)
 -- Out: status paying: version · taken: slots (indices), nothing changed but what was due · unloaded · loading

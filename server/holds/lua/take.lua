@@ -1,11 +1,11 @@
--- Joins the session's index and takes, in one call, where one server has all of Redis: join.lua and hold.lua.
--- uses: call bytes session joining resource loaded days records holds commit keep due live ops cart best taking
+-- Joins the sessions' indices and takes, in one call for many, where one server has all of Redis: join.lua and hold.lua.
+-- uses: call bytes session joining resource rebuilding loaded days records holds commit keep live due ops cart best taking many
 --
--- In:  as join.lua (KEYS[2] is the session's cart); as hold.lua but for what follows from the index (reference,
---      first_hold_at, pending, joining); other, the reference of a cart that is new in this resource alone
---      on_its_way_ms
--- Out: as hold.lua, with joined: what join.lua answers
+-- In:  as join.lua (many.lua says whose cart); as hold.lua but for what follows from the index (reference,
+--      first_hold_at, pending, joining); on_its_way_ms
+-- Out: a list of answers, as hold.lua, with joined: what join.lua answers
 --      apart: nothing was taken; what the session has elsewhere has to be seen first, or it can't join
+--      unloaded: in place of the list
 
 local function has_elsewhere()
   for _, entry in ipairs(joined.entries) do
@@ -22,11 +22,14 @@ local function recent()
   return found
 end
 
-joined = join()
-joined.now = now
-if joined.status ~= 'joined' or (not joined.created and has_elsewhere()) then
-  return answer({status = 'apart'})
+local function take_beside()
+  joined = join()
+  joined.now = now
+  if joined.status ~= 'joined' or (not joined.created and has_elsewhere()) then
+    return answer({status = 'apart'})
+  end
+  input.joining, input.pending = joined.reference, recent()
+  return take_items()
 end
-input.joining, input.pending = joined.reference, recent()
-if not joined.created then input.fresh = input.other end
-return take_items()
+
+return each_of_many(take_beside)

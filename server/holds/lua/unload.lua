@@ -4,6 +4,7 @@
 -- In:  –
 -- Out: status unloaded (always)
 
+redis.call('DEL', key('unfinished'))
 if not meta.epoch then return answer({status = 'unloaded'}) end
 for _, set in ipairs({'deadlines', 'paying'}) do
   for _, id in ipairs(redis.call('ZRANGE', key(set), 0, -1)) do

@@ -44,13 +44,29 @@ select waiting, oldest, dead from (
 ) as letter;
 
 -- name: forget_deliveries
--- $1 before when they ended. Those that were given up stay, with all that were to go with them.
-delete from delivery where done_at < $1;
+-- $1 before when they ended, $2 how many, with all that went along with them → how many it were. Those that were given
+-- up stay, with all that were to go with them.
+with old as materialized (
+  select id from delivery where done_at < $1 order by done_at limit $2
+), gone as (
+  delete from delivery
+  where id in (select id from old union all select d.id from delivery d join old on d.leader = old.id)
+  returning id
+)
+select count(*) from gone;
 
 -- name: forget_outbox
--- $1 before when they were told. What could not be put into words stays.
-delete from outbox where told_at < $1 and failed is null;
+-- $1 before when they were told, $2 how many → how many it were. What could not be put into words stays.
+with gone as (
+  delete from outbox
+  where id in (select id from outbox where told_at < $1 and failed is null order by told_at limit $2)
+  returning id
+)
+select count(*) from gone;
 
 -- name: forget_notices
--- $1 before when they were read.
-delete from notice where read_at < $1;
+-- $1 before when they were read, $2 how many → how many it were.
+with gone as (
+  delete from notice where id in (select id from notice where read_at < $1 order by read_at limit $2) returning id
+)
+select count(*) from gone;

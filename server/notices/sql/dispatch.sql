@@ -4,6 +4,10 @@
 -- → true where no other transaction is at it; until this one ends.
 select pg_try_advisory_xact_lock(hashtext('holdfast.notices'));
 
+-- name: any_untold
+-- → whether anything happened and was not told.
+select exists (select from outbox where told_at is null);
+
 -- name: take_untold
 -- $1 how many → what happened and was not told, the oldest; it counts as told if this transaction commits.
 update outbox o set told_at = clock_timestamp()

@@ -1,10 +1,11 @@
 -- name: keep_events
--- $1 providers, $2 event ids, $3 kinds, $4 object ids, $5 bodies, $6 now → those that were new.
+-- $1 providers, $2 event ids, $3 kinds, $4 object ids, $5 bodies, $6 which are taken by this, $7 now, $8 until when those
+-- are → those that were new.
 -- The caller sorts by id: two processes that keep the same events in the same order never wait in a ring.
-insert into inbox (provider, event_id, kind, object_id, body, received_at, due_at)
-select provider, event_id, kind, object_id, body, $6, $6
-from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-  as new (provider, event_id, kind, object_id, body)
+insert into inbox (provider, event_id, kind, object_id, body, received_at, due_at, attempts)
+select provider, event_id, kind, object_id, body, $7, case when taken then $8::timestamptz else $7 end, taken::integer
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[])
+  as new (provider, event_id, kind, object_id, body, taken)
 on conflict (provider, event_id) do nothing
 returning provider, event_id;
 
@@ -26,10 +27,11 @@ where i.provider = taken.provider and i.event_id = taken.event_id
 returning i.provider, i.event_id, i.object_id, i.attempts, i.received_at;
 
 -- name: events_done
--- $1 providers, $2 event ids, $3 now.
+-- $1 providers, $2 event ids, $3 now. Nobody waits for the disk: what is lost with it is worked off once more.
+with hasty as materialized (select set_config('synchronous_commit', 'off', true) as is_set)
 update inbox i set done_at = $3, last_error = null
-from unnest($1::text[], $2::text[]) as done (provider, event_id)
-where i.provider = done.provider and i.event_id = done.event_id;
+from hasty, unnest($1::text[], $2::text[]) as done (provider, event_id)
+where hasty.is_set = 'off' and i.provider = done.provider and i.event_id = done.event_id;
 
 -- name: events_wait
 -- $1 provider, $2 event ids, $3 why, $4 until when: nobody's fault, so it does not count as an attempt.
@@ -50,8 +52,13 @@ from (
 ) as letter;
 
 -- name: forget_events
--- $1 before when they were received; dead letters stay.
-delete from inbox where received_at < $1 and done_at is not null;
+-- $1 before when they were received, $2 how many → how many it were; dead letters stay.
+with gone as (
+  delete from inbox where (provider, event_id) in (
+    select provider, event_id from inbox where received_at < $1 and done_at is not null limit $2)
+  returning event_id
+)
+select count(*) from gone;
 
 -- name: list_events
 -- $1 text[] of states, $2 how many → the latest first.

@@ -10,11 +10,12 @@ on conflict do nothing
 returning id;
 
 -- name: insert_first
--- An array for each column: the first attempts of bookings that are made in this transaction.
+-- An array for each column: the first attempts of bookings that are made in this transaction. Their providers are asked
+-- at once, so that is written with them.
 insert into payment (
-  id, booking_id, attempt, provider, status, amount, currency, created_at, updated_at, check_at
+  id, booking_id, attempt, provider, status, amount, currency, requested_at, created_at, updated_at, check_at
 )
-select id, booking_id, 1, provider, 'pending', amount, currency, created_at, created_at, look
+select id, booking_id, 1, provider, 'pending', amount, currency, created_at, created_at, created_at, look
 from unnest(
   $1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[]
 ) as new (id, booking_id, provider, amount, currency, created_at, look);
@@ -22,16 +23,12 @@ from unnest(
 -- name: payment
 -- $1 payment → it, with what our unfinished refunds will give back, and whether another payment of the same
 -- share has brought its money.
-select p.*,
-  case when p.status in ('paid', 'partially_refunded', 'refunded', 'disputed') then (
-    select coalesce(sum(r.amount), 0) from refund r
-    where r.payment_id = p.id and r.status in ('requested', 'pending'))
-  else 0 end::bigint as outstanding,
-  exists (
-    select from payment o where o.booking_id = p.booking_id and o.id <> p.id and not o.unwanted
-      and o.share is not distinct from p.share
-      and o.status in ('authorized', 'paid', 'partially_refunded', 'disputed')) as rivalled
-from payment p where p.id = $1;
+select * from payment_standing where id = $1;
+
+-- name: payments_with_buyers
+-- $1 uuid[] → the same of several, each with who booked: session and user.
+select p.*, b.session as buyers_session, b.user_id as buyers_user
+from payment_standing p join booking b on b.id = p.booking_id where p.id = any($1::uuid[]);
 
 -- name: payments_with_bookings
 -- $1 uuid[] → the same of several, their columns named p_…, each with its whole booking.
@@ -43,16 +40,7 @@ select * from locked_payments($1);
 
 -- name: lock_payment
 -- The same, for this transaction alone.
-select p.*,
-  case when p.status in ('paid', 'partially_refunded', 'refunded', 'disputed') then (
-    select coalesce(sum(r.amount), 0) from refund r
-    where r.payment_id = p.id and r.status in ('requested', 'pending'))
-  else 0 end::bigint as outstanding,
-  exists (
-    select from payment o where o.booking_id = p.booking_id and o.id <> p.id and not o.unwanted
-      and o.share is not distinct from p.share
-      and o.status in ('authorized', 'paid', 'partially_refunded', 'disputed')) as rivalled
-from payment p where p.id = $1 for no key update of p;
+select * from payment_standing where id = $1 for no key update;
 
 -- name: payment_by_intent
 -- $1 provider, $2 the provider's id, or that of the payment within it.
@@ -60,13 +48,15 @@ select id from payment where (provider = $1 and provider_id = $2) or inner_id = 
 order by provider_id = $2 desc limit 1;
 
 -- name: payments_by_intents
--- The same of several: $1 and $2 text[] → a row for each in their order, id null for none.
-select (
-  select id from payment p
-  where (p.provider = asked.provider and p.provider_id = asked.intent) or p.inner_id = asked.intent
-  order by p.provider_id = asked.intent desc limit 1
-) as id
-from unnest($1::text[], $2::text[]) with ordinality as asked (provider, intent, place) order by place;
+-- The same of several, each with its whole booking as above: $1 and $2 text[] → place, which counts from 1, and the payment.
+select found.place, w.* from (
+  select asked.place, (
+    select id from payment p
+    where (p.provider = asked.provider and p.provider_id = asked.intent) or p.inner_id = asked.intent
+    order by p.provider_id = asked.intent desc limit 1
+  ) as payment_id
+  from unnest($1::text[], $2::text[]) with ordinality as asked (provider, intent, place)
+) as found join whole_payment w on w.p_id = found.payment_id;
 
 -- name: known_intents
 -- $1 provider, $2 text[] ids → those that belong to a payment, with what is known of its money.
@@ -78,25 +68,39 @@ where (provider = $1 and provider_id = any($2::text[])) or inner_id = any($2::te
 select *, 0::bigint as outstanding, false as rivalled from payment where booking_id = $1 order by attempt;
 
 -- name: mark_requested
--- $1 payments, $2 now: the provider is about to be asked for the first time. → those that are not over.
-with wanted as materialized (
-  select id from payment where id = any($1::uuid[]) and status in ('pending', 'authorized')
-  order by id for no key update
+-- $1 payments, $2 now: the provider is about to be asked for the first time. → those that nobody else has, and whether
+-- each is live: the others are over.
+with had as materialized (
+  select id, status in ('pending', 'authorized') as is_live from payment where id = any($1::uuid[])
+  order by id for no key update skip locked
+), marked as (
+  update payment p set requested_at = coalesce(p.requested_at, $2) from had where p.id = had.id and had.is_live
 )
-update payment p set requested_at = coalesce(p.requested_at, $2) from wanted where p.id = wanted.id
-returning p.id;
+select id, is_live from had;
+
+-- name: mark_one_requested
+-- The same of one that is waited for → its id, if it is live.
+update payment set requested_at = coalesce(requested_at, $2) where id = $1 and status in ('pending', 'authorized')
+returning id;
 
 -- name: set_intents
--- An array for each column: payments, the provider's ids, client secrets, redirects, the ids within.
+-- An array for each column: payments, the provider's ids, client secrets, redirects, the ids within → those that nobody
+-- else has.
 with new as materialized (
   select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
     as new (id, provider_id, client_secret, redirect_url, inner_id)
 ), locked as materialized (
-  select id from payment where id in (select id from new) order by id for no key update
+  select id from payment where id in (select id from new) order by id for no key update skip locked
 )
 update payment p set provider_id = new.provider_id, client_secret = new.client_secret,
   redirect_url = new.redirect_url, inner_id = coalesce(new.inner_id, p.inner_id)
-from new join locked using (id) where p.id = new.id;
+from new join locked using (id) where p.id = new.id
+returning p.id;
+
+-- name: set_intent
+-- The same of one that is waited for.
+update payment set provider_id = $2, client_secret = $3, redirect_url = $4, inner_id = coalesce($5, inner_id)
+where id = $1;
 
 -- name: set_inner
 -- $1 payment, $2 the payment's own id at its provider; one row has it.

@@ -1,6 +1,8 @@
 """The library's way out: httpx, with our time limits. Repeats are not its business but client.py's."""
 
+import importlib.util
 import ssl
+import sys
 from collections.abc import Mapping
 from functools import cache
 from typing import ClassVar, Final
@@ -19,6 +21,7 @@ class Http(stripe.HTTPClient):
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
         super().__init__()
+        _note_absences()
         self._client = httpx.AsyncClient(
             verify=_trust(), timeout=TRY_SECONDS, limits=CONNECTIONS, transport=transport
         )
@@ -37,6 +40,16 @@ class Http(stripe.HTTPClient):
     async def close_async(self) -> None:
         """Give the connections back."""
         await self._client.aclose()
+
+
+@cache
+def _note_absences() -> None:
+    """Look once for a library that httpx can do without, and looks for on every path four times a request.
+
+    Each time takes 0.09 ms of processor, of the three that a call to Stripe takes in all.
+    """
+    if importlib.util.find_spec("sniffio") is None:
+        sys.modules["sniffio"] = None  # type: ignore[assignment]  # how Python notes an absence
 
 
 @cache

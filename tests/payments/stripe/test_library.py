@@ -1,5 +1,8 @@
 """Our tables of Stripe's words, held to the types of the installed library."""
 
+import importlib
+import importlib.util
+import sys
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import msgspec
@@ -11,7 +14,7 @@ from stripe.params.checkout import SessionCreateParamsPaymentMethodOptions as Se
 from typing_extensions import get_type_hints
 
 from server.currencies import EXPONENTS
-from server.payments.stripe import objects
+from server.payments.stripe import http, objects
 from server.payments.stripe.amounts import from_stripe, refusal_of, to_stripe
 from server.payments.stripe.methods import AUTHORISABLE
 from server.payments.stripe.objects import DISPUTES, STATUSES
@@ -91,3 +94,12 @@ def test_whatever_may_be_null_is_read_as_null(name: str) -> None:
             assert objects.intent_of_session(found, None).id == "cs_1"
         elif isinstance(found, objects.StripeRefund):
             assert objects.refund_of(found).id == "re_1"
+
+
+def test_a_library_that_is_not_there_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """httpx would on every path, four times a request."""
+    monkeypatch.delitem(sys.modules, "sniffio", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    http._note_absences.__wrapped__()
+    with pytest.raises(ModuleNotFoundError, match="halted"):
+        importlib.import_module("sniffio")

@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -76,11 +77,16 @@ class Sender:
         while not self._free.empty():
             self._free.get_nowait().close()
 
-    async def deliver_all(self, bodies: Sequence[bytes], rate: float) -> float:
-        """Each body once, `rate` a second; the seconds it took until the last was answered."""
+    async def deliver_all(self, bodies: Sequence[bytes], rate: float, seconds: float = math.inf) -> float:
+        """Each body once, `rate` a second; the seconds it took until the last was answered.
+
+        After so many `seconds` no more are sent; those under way are waited for.
+        """
         began = time.perf_counter()
         async with asyncio.TaskGroup() as group:
             for number, body in enumerate(bodies):
+                if time.perf_counter() - began > seconds:
+                    break
                 due = began + number / rate
                 wait = due - time.perf_counter()
                 if wait > 0 or number % 50 == 0:

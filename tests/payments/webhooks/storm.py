@@ -6,7 +6,9 @@ Used by a short test and, at full strength, by bench/webhooks.py.
 import asyncio
 import itertools
 import json
+import math
 import random
+import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -89,9 +91,10 @@ class Storm:
         )
         await inventory.close()
 
-    async def books(self, seats: int) -> None:
-        """So many buyers book one seat each; nobody has paid yet."""
-        numbers = iter(range(seats))
+    async def books(self, seats: int, seconds: float = math.inf) -> None:
+        """So many buyers book one seat each, fewer where the time is up; nobody has paid yet."""
+        until = time.monotonic() + seconds
+        numbers = itertools.takewhile(lambda _: time.monotonic() < until, range(seats))
         async with asyncio.TaskGroup() as everybody:
             for _ in range(BUYERS_AT_ONCE):
                 everybody.create_task(self._keep_booking(numbers))
@@ -149,6 +152,11 @@ class Storm:
                 if await connection.fetchval(query, *arguments):
                     return
             await asyncio.sleep(0.2)
+
+    async def waiting(self) -> int:
+        """How many events are not worked off."""
+        async with self._database.connection() as connection:
+            return (await inbox_store.standing(connection)).waiting
 
     async def effects(self) -> Effects:
         """What has come of it so far."""

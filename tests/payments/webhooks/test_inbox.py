@@ -219,6 +219,55 @@ async def test_what_a_process_leaves_behind_when_it_ends_another_takes_after_the
     assert inbox.LEASE_MS <= 10_000, "worked off within 10 s of a crash"
 
 
+async def test_what_comes_to_an_idle_process_is_its_own_and_the_table_is_not_asked(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await office.works()  # nobody left anything
+    await office.receives("evt_1", "evt_2")
+    with monkeypatch.context() as broken:
+        broken.setattr(inbox_store, "take", None)
+        await office.works()
+    assert office.ear.heard == {"pi_1": 1}
+    assert await office.states() == {"done": 2}
+    assert (await office.letter("evt_1")).attempts == 1
+
+
+async def test_what_came_to_a_process_that_dies_before_it_looks_another_takes_after_the_lease(
+    office: Office, database: Database
+) -> None:
+    await office.works()
+    await office.receives("evt_1")
+    other = Office(database, office.clock)
+    await other.works()
+    assert not other.ear.heard
+    office.clock.passes(inbox.LEASE_MS / 1000)
+    await other.works()
+    assert other.ear.heard == {"pi_1": 1}
+    assert (await other.letter("evt_1")).attempts == 2
+
+
+async def test_a_clock_that_was_set_back_keeps_nothing_waiting(office: Office, database: Database) -> None:
+    await office.works()
+    office.clock.passes(-3_600)
+    await Office(database, office.clock).receives("evt_1")
+    await office.works()
+    assert office.ear.heard == {"pi_1": 1}
+
+
+async def test_while_others_wait_in_the_table_what_comes_waits_there_too_and_is_looked_at_with_them(
+    office: Office,
+) -> None:
+    await office.receives("evt_1")
+    await office.works()
+    office.clock.passes(1)
+    names = [f"evt_{number}" for number in range(2, 2 + inbox.AT_ONCE + 1)]
+    await asyncio.gather(*(office.receives(name, of=f"pi_{name}") for name in names))
+    await office.receives("evt_more", of=f"pi_{names[-1]}")
+    await office.works()
+    assert office.ear.heard[f"pi_{names[-1]}"] == 1
+    assert set((await office.states()).keys()) == {"done"}
+
+
 async def test_what_fails_is_tried_again_ever_more_rarely_and_in_the_end_kept_as_a_dead_letter(
     office: Office,
 ) -> None:
@@ -296,3 +345,18 @@ async def test_what_is_done_is_forgotten_after_a_month_and_a_dead_letter_never(o
     await office.works()
     assert await office.states() == {"done": 1, "dead": 1}
     assert (await office.letter("evt_new")).state == "done"
+
+
+async def test_what_is_old_is_forgotten_a_part_at_a_time_until_nothing_old_is_left(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "FORGOTTEN_AT_ONCE", 2)
+    await office.works()
+    await office.receives(*(f"evt_{number}" for number in range(5)))
+    await office.works()
+    office.clock.passes(inbox.KEPT_MS / 1000 + 1)
+    left = []
+    for _ in range(4):
+        await office.works()
+        left.append(sum((await office.states()).values()))
+    assert left == [3, 1, 0, 0]

@@ -1,14 +1,14 @@
 """Many requests share one statement; none is told that its event is kept before it is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 
 from server.database.pool import Connection, Database
 from server.errors import Overloaded, Unavailable
-from server.payments import intake
+from server.payments import inbox_store, intake
 from server.payments.intake import Intake
 from server.payments.provider import Event
 
@@ -109,15 +109,53 @@ async def test_bodies_are_kept_as_they_were_signed(database: Database) -> None:
 async def test_it_knows_when_the_process_is_late_with_what_is_brought(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    intake_ = intake_on(Watched(database))
+    watched = Watched(database)
+    intake_ = intake_on(watched)
     states = [(intake_.busy, intake_.strained)]
     monkeypatch.setattr(intake, "LATE_SECONDS", -1)
-    await intake_.keep("stripe", an_event("evt_1"))
+    watched.gate.clear()
+    keeping = asyncio.create_task(intake_.keep("stripe", an_event("evt_1")))
+    await watched.used.wait()
     states.append((intake_.busy, intake_.strained))
     assert intake_._writing is not None
-    await intake_._writing
+    watched.gate.set()
+    await asyncio.gather(keeping, intake_._writing)
     states.append((intake_.busy, intake_.strained))
     assert states == [(False, False), (True, True), (False, False)]
+
+
+async def test_of_so_many_objects_as_there_is_room_for_events_are_written_as_taken(
+    database: Database,
+) -> None:
+    told: list[tuple[list[inbox_store.Work], bool]] = []
+
+    def kept(works: Sequence[inbox_store.Work], others: bool) -> None:
+        told.append((list(works), others))
+
+    watched = Watched(database)
+    intake_ = Intake(watched, clock, room=lambda: 2, kept=kept, lease_ms=5_000)  # type: ignore[arg-type]
+    watched.gate.clear()
+    events = [("evt_1", "pi_1"), ("evt_2", "pi_2"), ("evt_3", "pi_3"), ("evt_4", "pi_1"), ("evt_1", "pi_1")]
+    keeping = [asyncio.create_task(intake_.keep("stripe", an_event(name, of))) for name, of in events]
+    await asyncio.sleep(0)
+    watched.gate.set()
+    await asyncio.gather(*keeping)
+    now = clock()
+    assert told == [
+        (
+            [
+                inbox_store.Work("stripe", "pi_1", {"evt_1": 1, "evt_4": 1}, {"evt_1": now, "evt_4": now}),
+                inbox_store.Work("stripe", "pi_2", {"evt_2": 1}, {"evt_2": now}),
+            ],
+            True,
+        )
+    ]
+    async with database.connection() as connection:
+        left = await inbox_store.take(connection, now, now + 5_000, 10)
+        assert [list(work.attempts.items()) for work in left] == [[("evt_3", 1)]]
+        again = await inbox_store.take(connection, now + 5_000, now + 9_000, 10)
+    taken = {name: attempts for work in again for name, attempts in work.attempts.items()}
+    assert taken == {"evt_1": 2, "evt_2": 2, "evt_3": 2, "evt_4": 2}
 
 
 async def test_beyond_its_bounds_it_refuses_and_what_waits_is_kept(

@@ -321,13 +321,18 @@ def confirm_booking(tx: Transaction, booking: UUID, *given: Any) -> Rows:
 
 @query
 def write_paid(tx: Transaction, ids: Sequence[UUID], *given: Any) -> Rows:
-    statuses, moments, payments, now, *events = given
+    statuses, moments, payments, now, *events, known = given
     for booking, status, moment, payment in zip(ids, statuses, moments, payments, strict=True):
         yield from tx.update(
             "booking", booking, status="confirmed", payment_status=status, confirmed_at=moment,
             confirmed_by=payment, version=_again, touched_at=now,
         )  # fmt: skip
         set_lines(tx, booking, "confirmed")
+    for booking in known:
+        row = tx.row("booking", booking)
+        tx.put("booking", booking, {**row, "applied_version": row["version"]})
+        for line in tx.of_booking("booking_line", booking):
+            tx.put("booking_line", (booking, line["position"]), {**line, "applied": "confirmed"})
     yield from tell_all(tx, *events)
     return []
 
@@ -481,7 +486,8 @@ def pending_bookings(tx: Transaction, resource: str) -> Rows:
 
 
 @query
-def unheard_holds(tx: Transaction, resource: str, since: datetime) -> Rows:
+def unheard_holds(tx: Transaction, resource: str, since: datetime, _first: int) -> Rows:
+    """There are no grids here: nothing of a hall is ever over."""
     yield from none()
     behind = (
         line["hold"]

@@ -79,7 +79,7 @@ def insert_payment(
 def insert_first(tx: Transaction, *columns: Sequence[Any]) -> Rows:
     for payment, booking, provider, amount, currency, now, look in zip(*columns, strict=True):
         yield from insert_payment(
-            tx, payment, booking, False, None, provider, None, amount, currency, None, now, look
+            tx, payment, booking, False, None, provider, None, amount, currency, now, now, look
         )
     return []
 
@@ -96,6 +96,17 @@ def payments_with_bookings(tx: Transaction, names: Sequence[UUID]) -> Rows:
     yield from none()
     found = [row for row in (tx.get("payment", name) for name in names) if row is not None]
     return [_with_booking(tx, row) for row in found]
+
+
+@query
+def payments_with_buyers(tx: Transaction, names: Sequence[UUID]) -> Rows:
+    yield from none()
+    found = [row for row in (tx.get("payment", name) for name in names) if row is not None]
+    buyers = [tx.row("booking", row["booking_id"]) for row in found]
+    return [
+        {**seen(tx, row), "buyers_session": buyer["session"], "buyers_user": buyer["user_id"]}
+        for row, buyer in zip(found, buyers, strict=True)
+    ]
 
 
 @query
@@ -143,7 +154,12 @@ def payment_by_intent(tx: Transaction, provider: str, intent: str) -> Rows:
 @query
 def payments_by_intents(tx: Transaction, providers: Sequence[str], intents: Sequence[str]) -> Rows:
     yield from none()
-    return [{"id": _of_intent(tx, *asked)} for asked in zip(providers, intents, strict=True)]
+    found = [_of_intent(tx, *asked) for asked in zip(providers, intents, strict=True)]
+    return [
+        {"place": place, **_with_booking(tx, tx.row("payment", name))}
+        for place, name in enumerate(found, 1)
+        if name is not None
+    ]
 
 
 @query
@@ -168,21 +184,38 @@ def payments_of_booking(tx: Transaction, booking: UUID) -> Rows:
 def mark_requested(tx: Transaction, names: Sequence[UUID], now: datetime) -> Rows:
     had = []
     for name in sorted(set(names)):
-        yield from tx.lock("payment", name)
-        row = tx.row("payment", name)
-        if row["status"] in ("pending", "authorized"):
-            tx.put("payment", name, {**row, "requested_at": optional(row["requested_at"], now)})
-            had.append({"id": name})
+        if tx.try_lock("payment", name):
+            marked = yield from mark_one_requested(tx, name, now)
+            had.append({"id": name, "is_live": bool(marked)})
     return had
 
 
 @query
+def mark_one_requested(tx: Transaction, name: UUID, now: datetime) -> Rows:
+    yield from tx.lock("payment", name)
+    row = tx.row("payment", name)
+    if row["status"] not in ("pending", "authorized"):
+        return []
+    tx.put("payment", name, {**row, "requested_at": optional(row["requested_at"], now)})
+    return [{"id": name}]
+
+
+@query
 def set_intents(tx: Transaction, *columns: Sequence[Any]) -> Rows:
-    for name, intent, secret, redirect, inner in sorted(zip(*columns, strict=True), key=lambda new: new[0]):
-        yield from tx.update(
-            "payment", name, provider_id=intent, client_secret=secret, redirect_url=redirect,
-            inner_id=lambda row, inner=inner: optional(inner, row["inner_id"]),
-        )  # fmt: skip
+    had = []
+    for new in sorted(zip(*columns, strict=True), key=lambda new: new[0]):
+        if tx.try_lock("payment", new[0]):
+            yield from set_intent(tx, *new)
+            had.append({"id": new[0]})
+    return had
+
+
+@query
+def set_intent(tx: Transaction, name: UUID, intent: str, secret: Any, redirect: Any, inner: Any) -> Rows:
+    yield from tx.update(
+        "payment", name, provider_id=intent, client_secret=secret, redirect_url=redirect,
+        inner_id=lambda row: optional(inner, row["inner_id"]),
+    )  # fmt: skip
     return []
 
 
@@ -470,16 +503,16 @@ def sums(tx: Transaction, booking: UUID) -> Rows:
 
 @inbox
 def keep_events(tx: Transaction, *given: Any) -> Rows:
-    *columns, now = given
+    *columns, now, until = given
     new = []
-    for provider, event, kind, of, body in zip(*columns, strict=True):
+    for provider, event, kind, of, body, is_taken in zip(*columns, strict=True):
         yield from tx.lock("inbox", (provider, event))
         if tx.get("inbox", (provider, event)) is not None:
             continue
         row = {
             "id": (provider, event), "provider": provider, "event_id": event, "kind": kind, "object_id": of,
-            "body": body, "received_at": now, "attempts": 0, "due_at": now, "done_at": None, "dead_at": None,
-            "last_error": None,
+            "body": body, "received_at": now, "attempts": int(is_taken), "due_at": until if is_taken else now,
+            "done_at": None, "dead_at": None, "last_error": None,
         }  # fmt: skip
         tx.put("inbox", (provider, event), row)
         new.append({"provider": provider, "event_id": event})
@@ -533,7 +566,7 @@ def standing(tx: Transaction) -> Rows:
 
 
 @inbox
-def forget_events(tx: Transaction, _before: datetime) -> Rows:
+def forget_events(tx: Transaction, _before: datetime, _limit: int) -> Rows:
     """No story lasts that long."""
     yield from none()
-    return []
+    return [{"count": 0}]

@@ -234,10 +234,11 @@ class Connection:
         asyncio.get_running_loop().call_later(wait, self._session.ends)
 
     def dies(self, *, in_flight: bool) -> None:
-        """Its process is gone."""
+        """Its process is gone: the server hears so behind all that was sent before."""
         self._is_closed = True
         self._link.close(in_flight=in_flight)
-        asyncio.get_running_loop().call_later(0.01, self._session.ends)
+        loop = asyncio.get_running_loop()
+        loop.call_at(max(loop.time() + 0.01, self._link.arrived + 1e-6), self._session.ends)
 
 
 class Begun:

@@ -2,10 +2,14 @@
 
 import os
 import random
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from server.holds.store import key
+from tests.support.buyer import Buyer
 from tests.support.servers import Redis
+from tests.support.waiting import until
 from tests.torture.checkers import Terms
 from tests.torture.checkers.claims import FOREVER
 from tests.torture.checkers.deadlines import windows
@@ -13,10 +17,13 @@ from tests.torture.checkers.stories import ENDED
 from tests.torture.history import History
 from tests.torture.matrix import Broken, Size, Torture, cell
 from tests.torture.nemesis.clock import ClockJump, Skew
-from tests.torture.stage import open_stage
+from tests.torture.probe import within
+from tests.torture.stage import HOLD_SECONDS, Stage, open_stage
 
 HOUR, MINUTES = 3_600.0, 300.0
-EARLY, ENDS = "before it could end", {"I3", "I6", "I7"}
+LATE = "late"
+EARLY, ENDS = ("before it could end", "before its deadline, and has expired"), {"I3", "I6", "I7"}
+MADE_BY, OVER = {"hold": "hold", "booking": "book"}, {*ENDED, "cancelled"}
 FAST = 50_000
 """Parts per million by which a clock that is being slewed runs fast: 1.05."""
 
@@ -43,11 +50,11 @@ async def server_clock_jumps(torture: Torture, size: Size) -> None:
     _excuses(torture)
 
 
-@cell(23, fault="Redis' clock jumps ahead again and again", workload="W1", sizes=("full", "long"))
+@cell(23, fault="Redis' clock jumps ahead again and again, then back", workload="W1", sizes=("full", "long"))
 async def redis_clock_jumps(torture: Torture, size: Size) -> None:
     """Holds end by Redis' clock: a jump ends them too early, and sells nothing twice.
 
-    It does not come back: what was held by the later time would live as much longer.
+    Once it is right again, what was held by the later time ends as soon as what is held then.
     """
     with Skew(torture.folder) as skew:
         redis = Redis(torture.folder / "redis")
@@ -58,9 +65,29 @@ async def redis_clock_jumps(torture: Torture, size: Size) -> None:
                 await stage.arrive()
                 async with stage.nemesis([Ahead(skew)], every=3.0):
                     await stage.sale()
+                await _is_put_right(stage, skew)
         finally:
             redis.stop()
     _excuses(torture)
+
+
+async def _is_put_right(stage: Stage, skew: Skew) -> None:
+    """The clock goes back by all that it was ahead; somebody holds a place by then, and stays away."""
+    await stage.street.sells(LATE, seats=1, hold_seconds=HOLD_SECONDS)
+    buyer = Buyer(stage.street.servers[0].base_url, "json")
+    async with buyer.http:
+        await buyer.opens_session()
+        held = await buyer.changes("POST", "/api/holds", {"resource": LATE, "items": [["A-0", 1]]})
+    assert held.status_code == 201, held.text
+    skew.is_off(0)
+    began, deadlines = time.monotonic(), key(LATE, "deadlines")
+
+    async def is_free() -> bool:
+        return not await stage.street.client.zcard(deadlines)
+
+    await until(is_free, 2 * HOLD_SECONDS)
+    took = time.monotonic() - began
+    within(stage.torture, "what was held by a later time is free", took, HOLD_SECONDS + 2)
 
 
 class Ahead(ClockJump):
@@ -75,7 +102,7 @@ class Ahead(ClockJump):
         return await super().strike(chance)
 
     async def heal(self) -> None:
-        """See above."""
+        """The cell does so, once for all."""
 
 
 def _excuses(torture: Torture) -> None:
@@ -91,7 +118,7 @@ def _excuses(torture: Torture) -> None:
 def _is_by_a_clock(
     broken: Broken, lives: Mapping[str, tuple[int, int]], wrong: Sequence[tuple[int, int]]
 ) -> bool:
-    """Whether a hold ended before its time, and a clock was wrong, or had just been, while it lived."""
+    """Whether a hold or a booking ended too early, and a clock was wrong, or had just been, meanwhile."""
     if broken.promise not in ENDS or not broken.text.endswith(EARLY):
         return False
     since, until = lives.get(broken.text.partition(" ")[0], (0, 0))
@@ -99,16 +126,18 @@ def _is_by_a_clock(
 
 
 def _lives(history: History) -> dict[str, tuple[int, int]]:
-    """From when each hold was asked for until its owner was told that it had ended."""
+    """From when each hold or booking was asked for until its owner was told that it had ended."""
     told: dict[str, int] = {}
     for seen in history.observations:
-        if seen.kind == "hold" and seen.what["status"] in ENDED:
-            told.setdefault(seen.what["hold"], seen.at)
-    return {
-        each.result["hold"]: (each.invoked, told.get(each.result["hold"], FOREVER))
-        for each in history.operations
-        if each.kind == "hold" and each.outcome == "ok"
-    }
+        if seen.kind in MADE_BY and seen.what["status"] in OVER:
+            told.setdefault(seen.what[seen.kind], seen.at)
+    lives: dict[str, tuple[int, int]] = {}
+    for kind, operation in MADE_BY.items():
+        for each in history.operations:
+            if each.kind == operation and each.outcome == "ok":
+                name = each.result[kind]
+                lives.setdefault(name, (each.invoked, told.get(name, FOREVER)))
+    return lives
 
 
 def _jumps(skew: Skew) -> list[ClockJump]:

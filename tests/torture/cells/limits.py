@@ -7,11 +7,12 @@ from tests.support.waiting import until
 from tests.torture.matrix import Size, Torture, cell, percentile
 from tests.torture.nemesis.limits import Descriptors, Memory, Throttle
 from tests.torture.nemesis.postgresql import LockTable
-from tests.torture.nemesis.processes import states
+from tests.torture.nemesis.processes import Stop, states
 from tests.torture.probe import Probe, cpu, within
 from tests.torture.stage import Stage, open_stage
 
 HOLD_SECONDS = 5.0
+BOOK_SECONDS = 5.0 + HOLD_SECONDS
 TOLD_SECONDS = 3.0
 WAITING = 100
 MORE_MEGABYTES = 1
@@ -31,7 +32,19 @@ async def tables_locked(torture: Torture, size: Size) -> None:
         async with stage.nemesis([fault], every=lasts + 2, lasts=lasts):
             await stage.sale()
     _waits(stage, "hold", 0.99, HOLD_SECONDS, "holds are answered while tables are locked")
-    _waits(stage, "book", 0.99, 5.0 + HOLD_SECONDS, "bookings are answered, or told to come again")
+    _waits(stage, "book", 0.99, BOOK_SECONDS, "bookings are answered, or told to come again")
+
+
+@cell(13, fault="SIGSTOP of PostgreSQL for seconds", workload="W1", sizes=("full", "long"))
+async def postgresql_frozen(torture: Torture, size: Size) -> None:
+    """It takes connections and answers nothing: holds go on, whoever books is told to come again."""
+    async with open_stage(torture, size) as stage:
+        lasts = 3.0 if size.name == "tier" else 10.0
+        await stage.arrive()
+        async with stage.nemesis([Stop(stage.street.postgresql)], every=lasts + 2, lasts=lasts):
+            await stage.sale()
+    _waits(stage, "hold", 0.99, HOLD_SECONDS, "holds are answered while PostgreSQL is frozen")
+    _waits(stage, "book", 0.99, BOOK_SECONDS, "bookings are answered, or told to come again")
 
 
 @cell(14, fault="every connection of the pools waits for a lock", workload="W1", sizes=("full", "long"))
@@ -110,7 +123,7 @@ async def out_of_descriptors(torture: Torture, size: Size) -> None:
     """Whoever comes waits or is refused; it does not spin, and takes everybody in when it can."""
     async with open_stage(torture, size) as stage:
         await stage.arrive(size.people // 2)
-        victim = stage.street.servers[0]
+        victim, selling = stage.street.servers[0], asyncio.create_task(stage.sale())
         async with stage.nemesis([]) as nemesis:
             fault = Descriptors(victim, 2)
             await nemesis.strike(fault)
@@ -131,7 +144,7 @@ async def out_of_descriptors(torture: Torture, size: Size) -> None:
             await asyncio.gather(*knocking, return_exceptions=True)
         async with Probe.at(victim) as probe:
             within(torture, "takes people in again", await probe.becomes(ready=True), 5.0)
-        await stage.sale()
+        await selling
 
 
 async def _knocks(port: int) -> None:

@@ -40,6 +40,7 @@ async def webhook_storm(torture: Torture, size: Size) -> None:
     """Every effect once; every event is answered soon, and worked off soon after."""
     payments, events = (12, 200) if size.name == "tier" else (40, 5_000)
     async with open_stage(torture, size, stripe=True, processes=1) as stage:
+        await stage.arrive(10)
         street = stage.street
         assert street.stripe is not None
         async with storm_on(street.servers[0].base_url, street.database_url, street.stripe) as storm:

@@ -4,14 +4,15 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from tests.fake_stripe.rim import faults
 from tests.support.buyer import visiting
 from tests.torture.islands import Island, detour, island
 from tests.torture.matrix import Size, Torture, cell
 from tests.torture.nemesis import Fault
 from tests.torture.nemesis.links import ProxyFault
+from tests.torture.nemesis.names import Names, NamesLost
 from tests.torture.nemesis.network import Lossy, Partition
 from tests.torture.nemesis.redis import ChangePassword
+from tests.torture.nemesis.stripe import StripeFails
 from tests.torture.probe import Probe, within
 from tests.torture.proxy import CutAfter, Proxy, Reset, Silence
 from tests.torture.stage import HALL, Stage, open_stage
@@ -21,11 +22,9 @@ NOT_READY_SECONDS = 3.0
 TOLD_SECONDS = 5.0
 WAYS: tuple[Way, ...] = ("both", "requests", "answers")
 CUT_SHARE = 0.05
-STRIPE_FAULTS: tuple[faults.Name, ...] = (
-    "500_before", "500_after", "502_after", "503_before", "429", "409", "half_body", "html", "html_after",
-    "cut_before_effect", "cut_after_effect",
-)  # fmt: skip
 CONNECTS_A_SECOND = 5.0
+SILENCE_SECONDS = 5.0
+"""What a resolver waits for a server of names that says nothing."""
 
 
 def lasting(size: Size) -> tuple[float, float]:
@@ -182,10 +181,9 @@ async def stripe_fails(torture: Torture, size: Size) -> None:
         stripe = stage.street.stripe
         assert stripe is not None
         await stage.arrive()
-        stripe.faults.at_random(dict.fromkeys(STRIPE_FAULTS, 0.1 / len(STRIPE_FAULTS)), seed=torture.seed)
-        await stage.sale()
+        async with stage.nemesis([StripeFails(stripe.faults)], every=5.0, lasts=4.0):
+            await stage.sale()
         torture.claims("faults of Stripe met", len(stripe.faults.met))
-        stripe.faults.clear()
         began = time.monotonic()
         await stage.quietens()
         within(torture, "all is settled after Stripe is well", time.monotonic() - began, 120.0)
@@ -233,6 +231,43 @@ async def redis_resets(torture: Torture, size: Size) -> None:
         await _still_running(stage)
 
 
+@cell(
+    30,
+    fault="the names of Redis, PostgreSQL and Stripe lead nowhere for 10 s, told at once or after a silence",
+    workload="W1",
+    sizes=("full", "long"),
+)
+async def names_gone(torture: Torture, size: Size) -> None:
+    """Whatever was open is cut, and nothing is found by its name: no crash, no storm, and back soon after."""
+    with Names(torture.folder) as names:
+        async with open_stage(
+            torture, size, within=5.0, stripe=True, proxies=("redis", "postgresql", "stripe"), names=names
+        ) as stage:
+            await stage.arrive()
+            selling = asyncio.create_task(stage.sale())
+            for after in (0.0, SILENCE_SECONDS):
+                await _lose_names(stage, names, after)
+            await selling
+            await _still_running(stage)
+
+
+async def _lose_names(stage: Stage, names: Names, after: float) -> None:
+    """Once, and back: how often they were asked for meanwhile, and how soon all is well again."""
+    fault, servers = NamesLost(names, [*stage.street.proxies.values()], after=after), stage.street.servers
+    async with stage.nemesis([]) as nemesis, Probe.at(servers[0]) as probe:
+        await nemesis.strike(fault)
+        for what in ("redis", "postgresql"):
+
+            async def asked(what: str = what) -> int:
+                return names.asked(what)
+
+            rate = await _rate(asked, seconds=3.0 if stage.size.name == "tier" else 10.0)
+            _no_storm(stage.torture, rate / len(servers), len(servers), f"looks for {what}, {fault.name}")
+        await nemesis.heal(fault)
+        took = await probe.becomes(ready=True)
+        within(stage.torture, "ready again when names are known", took, after + TOLD_SECONDS)
+
+
 async def _rate(count: Callable[[], Awaitable[int]], seconds: float) -> float:
     """By how much it grows in a second."""
     before, began = await count(), time.monotonic()
@@ -240,10 +275,10 @@ async def _rate(count: Callable[[], Awaitable[int]], seconds: float) -> float:
     return (await count() - before) / (time.monotonic() - began)
 
 
-def _no_storm(torture: Torture, rate: float, servers: int) -> None:
+def _no_storm(torture: Torture, rate: float, servers: int, what: str = "tries to connect") -> None:
     goal = f"≤ {CONNECTS_A_SECOND:g} /s"
     reached = rate <= CONNECTS_A_SECOND
-    torture.figure("tries to connect of one server", f"{rate:.1f} /s", goal, reached=reached, n=servers)
+    torture.figure(f"{what}, of one server", f"{rate:.1f} /s", goal, reached=reached, n=servers)
 
 
 async def _still_running(stage: Stage) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import secrets
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from tests.support.servers import Redis
 from tests.torture.matrix import Size, Torture, cell
@@ -89,6 +91,18 @@ async def redis_rolled_back(torture: Torture, size: Size) -> None:
 )
 async def replica_promoted(torture: Torture, size: Size) -> None:
     """What the replica had not read is gone; whoever talks to the old master changes nothing that counts."""
+    async with promoted(torture, size) as (stage, promotes):
+        await stage.arrive()
+        every = 5.0 if size.name == "tier" else 20.0
+        async with stage.nemesis([promotes], every=every):
+            await stage.sale()
+
+
+@asynccontextmanager
+async def promoted(
+    torture: Torture, size: Size, **stage: Any
+) -> AsyncIterator[tuple[Stage, PromoteLaggingReplica]]:
+    """A stage whose Redis has a replica, and the fault that puts that in its place."""
     password = secrets.token_hex(16)
     servers = [Redis(torture.folder / f"redis-{number}", password=password) for number in (1, 2)]
     async with AsyncExitStack() as stack:
@@ -99,14 +113,9 @@ async def replica_promoted(torture: Torture, size: Size) -> None:
         promotes = PromoteLaggingReplica(front, servers, link)
         await promotes.follow()
         url = f"redis://:{password}@127.0.0.1:{front.port}/0"
-        losing = [promotes.name]
-        stage = await stack.enter_async_context(
-            open_stage(torture, size, within=5.0, losing=losing, redis=servers[0], redis_url=url)
-        )
-        await stage.arrive()
-        every = 5.0 if size.name == "tier" else 20.0
-        async with stage.nemesis([promotes], every=every):
-            await stage.sale()
+        on = {"losing": [promotes.name], "redis": servers[0], "redis_url": url, **stage}
+        async with open_stage(torture, size, within=5.0, **on) as played:
+            yield played, promotes
 
 
 @cell(9, fault="SIGSTOP of Redis for 1 to 6 s", workload="W1")

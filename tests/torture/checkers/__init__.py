@@ -4,7 +4,18 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from tests.torture.checkers import bookings, converged, deadlines, holds, money, refusals, versions
+from tests.torture.checkers import (
+    bookings,
+    changed,
+    converged,
+    deadlines,
+    holds,
+    money,
+    owners,
+    paid,
+    refusals,
+    versions,
+)
 from tests.torture.checkers.ledger import Intent, Ledger
 from tests.torture.checkers.stories import Stories
 from tests.torture.checkers.terms import Terms
@@ -47,7 +58,9 @@ def _check(
         *holds.double_bookings(stories),
         *deadlines.ended_early(history, stories),
         *deadlines.ended_late(history, stories),
-        *deadlines.ended_by_others(history, stories),
+        *deadlines.revived(history, stories),
+        *owners.seen_by_others(history, stories),
+        *owners.denied(history),
         *refusals.unexplained(history, stories),
         *versions.rising(history),
         *versions.monotone(history),
@@ -58,6 +71,8 @@ def _check(
         found += bookings.lost_confirmations(history, ledger)
         found += bookings.oversold(ledger)
         found += bookings.unresolved(history, ledger)
+        found += changed.kept_whole(history, ledger)
+        found += paid.in_vain(history, ledger, terms)
     if ledger is not None and stripe_ledger is not None:
         found += money.conserved(ledger, stripe_ledger)
         found += money.each_paid_once(ledger, stripe_ledger)

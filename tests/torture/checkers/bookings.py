@@ -4,7 +4,7 @@ All are exact: they compare what was answered with the rows that there are.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from tests.torture.checkers.ledger import Booking, Ledger
@@ -12,7 +12,10 @@ from tests.torture.checkers.stories import STANDING
 from tests.torture.checkers.violation import Violation
 from tests.torture.history import History
 
-_KEEP = frozenset({"book", "pay", "read", "confirm", "hold", "extend", "connect", "release"})
+_KEEP = frozenset(
+    {"book", "pay", "read", "confirm", "hold", "extend", "connect", "release", "change", "offer", "accept"}
+)
+"""Operations that end no booking."""
 
 
 def lost_confirmations(history: History, ledger: Ledger) -> list[Violation]:
@@ -20,17 +23,27 @@ def lost_confirmations(history: History, ledger: Ledger) -> list[Violation]:
 
     It stands there, or somebody of the history may have ended it.
     """
-    ended = {
-        operation.arguments["booking"]
-        for operation in history.operations
-        if "booking" in operation.arguments and operation.kind not in _KEEP and operation.outcome != "fail"
-    }
+    ended, changed = ended_bookings(history), _named(history, {"change", "accept"})
     found: dict[str, Violation] = {}
     for client, told in _confirmed(history):
         name = told["booking"]
-        if name not in found and (text := _differs(told, ledger.bookings.get(name), name in ended)):
+        row = ledger.bookings.get(name)
+        if name not in found and (text := _differs(told, row, name in ended, name in changed)):
             found[name] = Violation("I8", f"{name}, confirmed to {client}, {text}", (told,))
     return list(found.values())
+
+
+def ended_bookings(history: History) -> set[str]:
+    """Those that somebody may have ended."""
+    return _named(history, {operation.kind for operation in history.operations} - _KEEP)
+
+
+def _named(history: History, kinds: Collection[str]) -> set[str]:
+    return {
+        operation.arguments["booking"]
+        for operation in history.operations
+        if operation.kind in kinds and "booking" in operation.arguments and operation.outcome != "fail"
+    }
 
 
 def _confirmed(history: History) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -43,12 +56,14 @@ def _confirmed(history: History) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield seen.client, seen.what
 
 
-def _differs(told: Mapping[str, Any], row: Booking | None, may_have_ended: bool) -> str | None:
+def _differs(
+    told: Mapping[str, Any], row: Booking | None, may_have_ended: bool, is_changed: bool
+) -> str | None:
     if row is None:
         return "is not in the ledger"
     if not row.stands and not may_have_ended:
         return f"is {row.status} ({row.reason}) in the ledger, and nobody ended it"
-    if may_have_ended:
+    if may_have_ended or is_changed:  # what a changed one has, and whose it is, others see (changed.py)
         return None
     for name, here in (("total", row.total), ("currency", row.currency), ("session", row.session)):
         if name in told and told[name] != here:

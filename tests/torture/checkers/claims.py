@@ -45,6 +45,9 @@ class Ends:
         self._invoked = [invoked for invoked, _ in ordered]
         self._latest = list(accumulate((ended for _, ended in ordered), max))
 
+    def __bool__(self) -> bool:
+        return bool(self._invoked)
+
     def first(self, moment: int) -> int:
         """The first moment, from this one on, at which one of them may have its effect."""
         place = bisect_left(self._invoked, moment)

@@ -1,19 +1,21 @@
-"""A hold ends by its deadline and not before, unless its owner ends it; nobody else can (I3, I6, I7, I9).
+"""A hold ends by its deadline and not before, unless its owner ends it (I3, I6, I7).
 
-Early ends and foreign ones: exact as far as certain ownership is (claims.py). Late ones: sound; a hold is
-judged where its owner was connected all the time and nothing else may have moved or ended it.
+Early ends: exact as far as certain ownership is (claims.py). Late ones: sound; a hold is judged where its
+owner was connected all the time and nothing else may have moved or ended it.
 """
 
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tests.torture.checkers.claims import FOREVER, Ends
 from tests.torture.checkers.stories import ENDED, Stories, Story, ended_by
 from tests.torture.checkers.terms import MILLISECOND, Terms
 from tests.torture.checkers.violation import Violation
 from tests.torture.history import History
+
+_OVER: Final = frozenset({"released", "expired"})
+"""Ends that are final: what was lost may turn out to be booked."""
 
 
 class _Told(NamedTuple):
@@ -144,22 +146,21 @@ def excused(due: int, faults: Sequence[tuple[int, int]], terms: Terms) -> int:
     return by
 
 
-def ended_by_others(history: History, stories: Stories) -> list[Violation]:
-    """Nobody can release what is not theirs, nor see or cancel it (I9)."""
-    owners: dict[str, str] = {}
-    for operation in history.operations:
-        if operation.kind == "book" and operation.outcome == "ok":
-            owners.setdefault(operation.result["booking"], operation.client)
-    found: dict[tuple[str, str], Violation] = defaultdict()
-    for operation in history.operations:
-        if operation.outcome != "ok" or operation.kind not in {"release", "read", "cancel"}:
+def revived(history: History, stories: Stories) -> list[Violation]:
+    """Nobody is told that they have what they were told to have ended, unless Redis may have lost that."""
+    over: dict[tuple[str, str], int] = {}
+    found: list[Violation] = []
+    for seen in history.observations:
+        if seen.kind != "hold":
             continue
-        name = operation.arguments.get("hold") or operation.arguments.get("booking", "")
-        owner = stories.holds[name].client if name in stories.holds else owners.get(name)
-        if owner is not None and owner != operation.client:
-            text = f"{operation.client} could {operation.kind} {name} of {owner}"
-            found.setdefault((operation.kind, name), Violation("I9", text, (operation,)))
-    return list(found.values())
+        key = seen.client, seen.what["hold"]
+        if seen.what["status"] in _OVER:
+            over.setdefault(key, seen.at)
+        elif key in over and stories.loses(over[key]) > seen.at:
+            after = _ms(seen.at - over.pop(key))
+            text = f"{key[1]} of {seen.client} was told as {seen.what['status']} {after} after its end"
+            found.append(Violation("I3", text, (seen,)))
+    return found
 
 
 def _ms(nanoseconds: int) -> str:

@@ -6,10 +6,10 @@ begin as late and end as early as its answers allow. Sound beyond: what the chec
 faults that lose holds, answers that came too late to be of use) counts as free.
 """
 
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import accumulate
 from operator import itemgetter
 
 from tests.torture.checkers.claims import Span
@@ -25,7 +25,9 @@ Event = tuple[int, int, int, Story]
 def double_holds(stories: Stories) -> list[Violation]:
     """Every moment at which a slot, or an overlapping range, was certainly held beyond its capacity."""
     booked = _claims(stories.booked.values(), stories.booked_span)
-    confirmed = {story.id: span.since for span, story in booked}
+    confirmed: dict[str, int] = {}
+    for at, booking in booked:
+        confirmed[booking.id] = min(at.since, confirmed.get(booking.id, at.since))
 
     def span(story: Story) -> Span | None:
         """Until it is known as booked."""
@@ -83,40 +85,48 @@ def _sweep(events: list[Event], capacity: int) -> Iterator[tuple[int, list[Story
             yield total, list(now.values())
 
 
-# -- ranges of grids of capacity 1 --------------------------------------------------------------------------
+# -- ranges of grids -----------------------------------------------------------------------------------------
 
-Rangeful = tuple[float, float, str, Story]
+Taken = tuple[float, float, int, Story]
+"""From when until when, how many places, and whose."""
 
 
 def _ranges(claims: Iterable[Claim], terms: Terms, promise: str, how: str) -> Iterator[Violation]:
-    by_resource: dict[str, list[tuple[int, int, float, float, Story]]] = defaultdict(list)
+    by_resource: dict[str, list[tuple[int, int, Taken]]] = defaultdict(list)
     for span, story in claims:
         if story.during is not None:
             start, end = (datetime.fromisoformat(each).timestamp() for each in story.during)
-            taken = (start, end + terms.buffer_ms / 1000, story)
-            by_resource[story.resource].append((span.since, _BEGIN, *taken))
-            by_resource[story.resource].append((span.until, _END, *taken))
+            places = max((quantity for _, quantity in story.items), default=1)
+            taken = (start, end + terms.buffer_ms / 1000, places, story)
+            by_resource[story.resource].append((span.since, _BEGIN, taken))
+            by_resource[story.resource].append((span.until, _END, taken))
     for resource, events in by_resource.items():
-        yield from _overlaps(resource, events, promise, how)
+        yield from _overlaps(resource, events, terms.capacity_of(resource, ""), promise, how)
 
 
 def _overlaps(
-    resource: str, events: list[tuple[int, int, float, float, Story]], promise: str, how: str
+    resource: str, events: list[tuple[int, int, Taken]], capacity: int, promise: str, how: str
 ) -> Iterator[Violation]:
-    """What stands never overlaps, in order of time: so only the neighbours of a newcomer can."""
-    standing: list[Rangeful] = []
-    for _, what, start, end, story in sorted(events, key=itemgetter(0, 1)):
-        entry = (start, end, story.id, story)
-        place = bisect_left(standing, entry[:3], key=lambda each: each[:3])
+    """What stands fits, in order of time: so only at a newcomer's steps can there be too much."""
+    standing: dict[str, Taken] = {}
+    for _, what, taken in sorted(events, key=itemgetter(0, 1)):
+        start, end, _, story = taken
         if what == _END:
-            if place < len(standing) and standing[place][2] == story.id:
-                del standing[place]
+            standing.pop(story.id, None)
             continue
-        neighbours = standing[max(0, place - 1) : place + 1]
-        beside = [each for each in neighbours if each[0] < end and start < each[1]]
-        if beside:
-            other = beside[0][3]
-            names = f"{story.during} of {story.client}, {other.during} of {other.client}"
-            yield Violation(promise, f"{resource} is {how} twice: {names}", (story, other))
+        beside = [each for each in standing.values() if each[0] < end and start < each[1]]
+        most = _most([*beside, taken])
+        if most > capacity:
+            others = ", ".join(f"{each[3].during} of {each[3].client}" for each in beside)
+            times = "twice" if most == 2 else f"{most} times"
+            text = f"{resource} is {how} {times} of {capacity}: {story.during} of {story.client}, {others}"
+            yield Violation(promise, text, (story, *(each[3] for each in beside)))
         else:
-            standing.insert(place, entry)
+            standing[story.id] = taken
+
+
+def _most(taken: Iterable[Taken]) -> int:
+    """The most places that are taken of any step."""
+    steps = [(start, _BEGIN, places) for start, _, places, _ in taken]
+    steps += [(end, _END, -places) for _, end, places, _ in taken]
+    return max(accumulate(places for _, _, places in sorted(steps)))

@@ -35,16 +35,26 @@ class Booking:
     expires_at: int
     lines: Sequence[Line] = ()
     reason: str | None = None
+    worth: int | None = None
+    """What its lines cost, where that is known: less than `total` once it was changed for less."""
 
     @property
     def stands(self) -> bool:
         """Whether somebody may come and use it."""
         return self.status in STANDING
 
+    @property
+    def price(self) -> int:
+        """What has to be there for what it has."""
+        return self.total if self.worth is None else self.worth
+
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One attempt; `share` is who pays by it: the booking's id, or that share's first attempt."""
+    """One attempt; `share` is who pays by it: the booking's id, or that share's first attempt.
+
+    `change` is what it was made for, where it came to its booking by a change.
+    """
 
     id: str
     booking: str
@@ -54,6 +64,7 @@ class Payment:
     amount: int
     currency: str
     kept: int = 0
+    change: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +100,9 @@ async def read_ledger(database: Database) -> Ledger:
         bookings = await connection.fetch(
             """select id::text, reference, session, status, payment_status, total, currency,
                 cancel_reason as reason,
-                (extract(epoch from expires_at) * 1000)::bigint as expires_at
+                (extract(epoch from expires_at) * 1000)::bigint as expires_at,
+                (select sum(unit_price * quantity)::bigint from booking_line l
+                    where l.booking_id = booking.id and l.state = 'confirmed') as worth
                 from booking"""
         )
         lines = await connection.fetch(
@@ -97,8 +110,10 @@ async def read_ledger(database: Database) -> Ledger:
                 from booking_line order by booking_id, position"""
         )
         payments = await connection.fetch(
-            """select id::text, booking_id::text as booking, coalesce(share, booking_id)::text as share,
-                coalesce(inner_id, provider_id) as intent, status, amount, currency, kept from payment"""
+            """select id::text, booking_id::text as booking,
+                coalesce(share, change, booking_id)::text as share,
+                coalesce(inner_id, provider_id) as intent, status, amount, currency, kept,
+                coalesce(change::text, '') as change from payment"""
         )
         slots = await connection.fetch("select resource_id, id, capacity from slot")
     by_booking: dict[str, list[Line]] = {}

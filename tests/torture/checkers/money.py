@@ -12,15 +12,15 @@ from tests.torture.checkers.violation import Violation
 
 
 def conserved(ledger: Ledger, intents: Sequence[Intent]) -> list[Violation]:
-    """Per currency: what was taken, less what went back, is what the bookings that stand cost."""
+    """Per currency: what was taken, less what went back, is what the bookings that stand have."""
     due: Counter[str] = Counter()
     for booking in ledger.bookings.values():
-        due[booking.currency] += booking.total if booking.stands else 0
+        due[booking.currency] += booking.price if booking.stands else 0
     for payment in ledger.payments:
         due[payment.currency] += payment.kept
     there: Counter[str] = Counter()
     for intent in intents:
-        there[intent.currency] += intent.captured - intent.refunded
+        there[intent.currency] += _left(intent)
     return [
         Violation("I4", f"{there[currency]} {currency} was taken and not given back, {due[currency]} is due")
         for currency in sorted(due.keys() | there.keys())
@@ -33,11 +33,23 @@ def each_paid_once(ledger: Ledger, intents: Sequence[Intent]) -> list[Violation]
     payments = {payment.id: payment for payment in ledger.payments}
     by_booking: dict[str, list[Intent]] = defaultdict(list)
     for intent in intents:
-        by_booking[intent.booking].append(intent)
+        by_booking[_whose(intent, payments)].append(intent)
     found: list[Violation] = []
     for name in by_booking.keys() | ledger.bookings.keys():
         found += _booking(name, ledger.bookings.get(name), by_booking[name], payments)
     return found
+
+
+def _left(intent: Intent) -> int:
+    """What neither the shop nor the buyer's bank has given back."""
+    return intent.captured - intent.refunded - intent.reversed
+
+
+def _whose(intent: Intent, payments: Mapping[str, Payment]) -> str:
+    """Its booking; of what was paid for a change, the one that was changed."""
+    payment = payments.get(intent.payment)
+    came_over = payment is not None and payment.change == intent.booking
+    return payment.booking if payment is not None and came_over else intent.booking
 
 
 def _booking(
@@ -48,17 +60,17 @@ def _booking(
     if booking is None or not booking.stands:
         yield from _kept(name, booking, intents, payments)
         return
-    left = sum(intent.captured - intent.refunded for intent in intents)
-    if left != booking.total:
+    left = sum(map(_left, intents))
+    if left != booking.price:
         yield Violation(
             "I4",
-            f"{booking.reference} is {booking.status} for {booking.total}, {left} is there",
+            f"{booking.reference} is {booking.status} for {booking.price}, {left} is there",
             tuple(intents),
         )
     payers = Counter(
         payments[intent.payment].share if intent.payment in payments else intent.payment
         for intent in intents
-        if intent.captured > intent.refunded
+        if _left(intent) > 0
     )
     for payer, count in payers.items():
         if count > 1:
@@ -69,7 +81,7 @@ def _booking(
 
 
 def _bounds(intent: Intent) -> Iterator[Violation]:
-    if not 0 <= intent.refunded <= intent.captured <= intent.amount:
+    if not 0 <= intent.refunded <= intent.refunded + intent.reversed <= intent.captured <= intent.amount:
         text = f"{intent.id} of {intent.amount} took {intent.captured}, gave back {intent.refunded}"
         yield Violation("I4", text, (intent,))
     if intent.held:
@@ -82,6 +94,6 @@ def _kept(
     status = "not in the ledger" if booking is None else booking.status
     for intent in intents:
         stays = payments[intent.payment].kept if intent.payment in payments else 0
-        if intent.captured - intent.refunded != stays:
-            left = intent.captured - intent.refunded
-            yield Violation("I4", f"{name} is {status}, and {left} of {intent.id} is kept", (intent,))
+        if _left(intent) != stays:
+            text = f"{name} is {status}, and {_left(intent)} of {intent.id} is kept"
+            yield Violation("I4", text, (intent,))

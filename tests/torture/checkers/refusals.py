@@ -78,12 +78,28 @@ def _possible(history: History, stories: Stories) -> dict[tuple[str, str], list[
         since = min(proof.since for proof in story.proofs)
         for slot, quantity in _places(story):
             found[story.resource, slot].append((since, FOREVER, quantity))
+    for (resource, slot), taken in _wanted(history, stories):
+        found[resource, slot].append(taken)
+    for operation in history.operations:
+        if operation.kind == "hold" and operation.outcome == "ok" and ends.was_over(operation):
+            story = stories.holds[operation.result["hold"]]  # a Redis that lost its end has it again
+            until = ends.next(story.id, operation.invoked)
+            for slot, quantity in _places(story):
+                found[story.resource, slot].append((operation.invoked, until, quantity))
+    return found
+
+
+def _wanted(history: History, stories: Stories) -> Iterator[tuple[tuple[str, str], Possible]]:
+    """What bookings were to be changed to, and what nobody was told whether they held it."""
     for operation in history.operations:
         if operation.kind == "hold" and operation.outcome == "unknown":
             asked = operation.arguments.get("items") or [(ANY, 1 << 40)]
             for slot, quantity in asked:
-                found[operation.arguments["resource"], slot].append((operation.invoked, FOREVER, quantity))
-    return found
+                place = operation.arguments["resource"], slot
+                yield place, (operation.invoked, FOREVER, quantity)
+    for change in (each for changes in stories.changes.values() for each in changes):
+        for resource, slot, quantity in change.lines:
+            yield (resource, slot), (change.asked, FOREVER, quantity)
 
 
 def _places(story: Story) -> Iterator[tuple[str, int]]:
@@ -100,19 +116,33 @@ class _Ends:
         self._terms: Terms = stories.terms
         self._faults = windows(history, stories.terms)
         self._told: dict[str, int] = {}
+        self._each: dict[str, list[int]] = defaultdict(list)
         self._moved: dict[str, int] = defaultdict(int)
         for operation in history.operations:
             self._read(operation)
         for seen in history.observations:
             if seen.kind == "hold" and seen.what["status"] in {"released", "expired", "lost"}:
-                self._told.setdefault(seen.what["hold"], seen.at)
+                self._tell(seen.what["hold"], seen.at)
 
     def _read(self, operation: Operation) -> None:
         if operation.kind == "release" and operation.outcome == "ok" and "items" not in operation.arguments:
             assert operation.returned is not None
-            self._told.setdefault(operation.arguments["hold"], operation.returned)
+            self._tell(operation.arguments["hold"], operation.returned)
         elif operation.outcome == "unknown" and operation.kind in {"hold", "extend", "book"}:
             self._moved[operation.client] = operation.invoked
+
+    def _tell(self, hold: str, moment: int) -> None:
+        self._told.setdefault(hold, moment)
+        self._each[hold].append(moment)
+
+    def was_over(self, operation: Operation) -> bool:
+        """Whether the hold that this answers with had been told as ended before it was asked for."""
+        return self._told.get(operation.result["hold"], FOREVER) < operation.invoked
+
+    def next(self, hold: str, moment: int) -> int:
+        """When it had ended at the latest, for all that was told from this moment on."""
+        told = [each for each in self._each[hold] if each >= moment]
+        return min(told) + self._terms.clocks_ms * MILLISECOND if told else FOREVER
 
     def of(self, story: Story) -> int:
         if story.id in self._told:

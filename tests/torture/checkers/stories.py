@@ -4,7 +4,9 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from itertools import pairwise
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 from tests.torture.checkers.claims import FOREVER, Ends, Proof, Span, certain
 from tests.torture.checkers.terms import MILLISECOND, Terms
@@ -13,7 +15,11 @@ from tests.torture.history import History, Operation
 STANDING: Final = frozenset({"confirmed", "completed"})
 ENDED: Final = frozenset({"released", "expired", "lost"})
 
-_HARMLESS: Final = frozenset({"pay", "read", "confirm", "book", "hold", "extend", "connect"})
+_HARMLESS: Final = frozenset(
+    {"pay", "read", "confirm", "book", "hold", "extend", "connect", "change", "offer", "accept"}
+)
+_AT_ONCE: Final = frozenset({"cancel"})
+"""What ends a booking before it is answered, or not at all; a bank's wish does so later."""
 _GONE: Final = frozenset({"hold_expired", "conflict", "not_found"})
 
 
@@ -30,6 +36,30 @@ def first_asked(operations: Iterable[Operation]) -> Callable[[Operation], int]:
         return operation.invoked if key is None else first[operation.client, operation.kind, key]
 
     return of
+
+
+class Change(NamedTuple):
+    """Somebody wanted a booking to have these lines; it may have had them at any time since."""
+
+    asked: int
+    known: int
+    lines: frozenset[tuple[str, str, int]]
+
+    def wanted_of(self, resource: str) -> set[tuple[str, str, int]]:
+        """What of it is of this resource."""
+        return {line for line in self.lines if line[0] == resource}
+
+
+def changes_of(history: History) -> dict[str, list[Change]]:
+    """By booking, all that may have been made of it, in order."""
+    asked = first_asked(history.operations)
+    found: dict[str, list[Change]] = defaultdict(list)
+    for operation in history.operations:
+        if operation.kind == "change" and operation.outcome != "fail":
+            lines = frozenset((line[0], line[1], line[2]) for line in operation.arguments["lines"])
+            change = Change(asked(operation), ended_by(operation)[1], lines)
+            found[operation.arguments["booking"]].append(change)
+    return {booking: sorted(changes, key=itemgetter(0)) for booking, changes in found.items()}
 
 
 @dataclass(slots=True)
@@ -58,12 +88,15 @@ def ended_by(operation: Operation) -> tuple[int, int]:
 
 
 class Stories:
-    """Of all holds (`holds`, by id), and of what was told as booked (`booked`, by booking and resource)."""
+    """Of all holds (`holds`, by id), and of what was told as booked (`booked`): of each booking and resource
+    one story, and others of what it was changed to.
+    """
 
     def __init__(self, history: History, terms: Terms) -> None:
         self.terms = terms
         self.holds: dict[str, Story] = {}
-        self.booked: dict[tuple[str, str], Story] = {}
+        self.booked: dict[tuple[Any, ...], Story] = {}
+        self.changes = changes_of(history)
         self._history = history
         self._asked = first_asked(history.operations)
         self._carts: dict[tuple[str, str], list[Story]] = defaultdict(list)
@@ -82,11 +115,33 @@ class Stories:
             ends += [Ends(self._bookings[story.booking])]
         if story.client in self._leaving:
             ends.append(self._leaving[story.client])
-        return certain(story.proofs, [*ends, self._losing])
+        return certain(self._of_one_life(story.proofs, ends), [*ends, self._losing])
+
+    def _of_one_life(self, proofs: Sequence[Proof], ends: Sequence[Ends]) -> Sequence[Proof]:
+        """Those until it may have ended, and Redis lost that it had: it comes back in one of before."""
+        if not self._losing:
+            return proofs
+        ordered = sorted(proofs, key=itemgetter(1, 0))
+        for place, (before, proof) in enumerate(pairwise(ordered), 1):
+            ended = min((each.first(before.since) for each in ends), default=FOREVER)
+            if ended < proof.since and self._losing.first(ended) < proof.known:
+                return ordered[:place]
+        return proofs
 
     def booked_span(self, story: Story) -> Span | None:
         """When this was booked for certain."""
-        return certain(story.proofs, [Ends(self._bookings[story.id])])
+        known = min(proof.known for proof in story.proofs)
+        lines = {(story.resource, slot, quantity) for slot, quantity in story.items}
+        begun = [change for change in self.changes.get(story.id, ()) if change.asked < known]
+        if begun and lines == begun[-1].wanted_of(story.resource):
+            begun = []
+        later = [change for change in self.changes.get(story.id, ()) if change.asked >= known]
+        changed = Ends((change.asked, FOREVER) for change in (*begun, *later))
+        return certain(story.proofs, [Ends(self._bookings[story.id]), changed])
+
+    def loses(self, moment: int) -> int:
+        """The first moment, from this one on, at which Redis may have lost what was answered."""
+        return self._losing.first(moment)
 
     def leaves(self, client: str) -> Ends | None:
         """When this client's sockets were gone longer than the grace."""
@@ -110,7 +165,7 @@ class Stories:
             self._read(operation)
         for operation in self._history.operations:
             if operation.outcome == "ok" and operation.result.get("status") in STANDING:
-                proof = Proof(ended_by(operation)[1], operation.invoked, FOREVER, resets=True)
+                proof = Proof(ended_by(operation)[1], self._asked(operation), FOREVER, resets=True)
                 self._stands(operation.client, operation.result, proof)
         for seen in self._history.observations:
             if seen.kind == "booking" and seen.what.get("status") in STANDING:
@@ -127,7 +182,9 @@ class Stories:
             case "book", _:
                 self._booked(operation)
             case _ if "booking" in operation.arguments and operation.kind not in _HARMLESS:
-                self._bookings[operation.arguments["booking"]].append(ended_by(operation))
+                since, until = ended_by(operation)
+                until = until if operation.kind in _AT_ONCE else FOREVER
+                self._bookings[operation.arguments["booking"]].append((since, until))
 
     def _deadline(self, result: Mapping[str, Any]) -> int:
         return self._history.moment(result["expires_at"] - self.terms.clocks_ms)
@@ -201,12 +258,17 @@ class Stories:
         items: dict[str, list[tuple[str, int]]] = defaultdict(list)
         for resource, slot, quantity in told.get("lines", ()):
             items[resource].append((slot, quantity))
+        changes = sum(change.asked < proof.known for change in self.changes.get(told["booking"], ()))
         for resource, taken in items.items():
-            story = self.booked.get((told["booking"], resource))
+            during = self._range(told["booking"], resource)
+            if changes and during is not None:
+                continue  # a range is told by its first step alone
+            key = (told["booking"], resource, changes, *(sorted(taken) if changes else ()))
+            story = self.booked.get(key)
             if story is None:
                 story = Story(told["booking"], client, resource, told.get("reference", ""), taken)
-                story.during = self._range(told["booking"], resource)
-                self.booked[told["booking"], resource] = story
+                story.during = during
+                self.booked[key] = story
             story.proofs.append(proof)
 
     def _range(self, booking: str, resource: str) -> tuple[str, str] | None:

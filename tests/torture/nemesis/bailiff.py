@@ -10,15 +10,17 @@ pays what is left, the newest first. It stands alone: started with -I -S, it imp
 """
 
 import contextlib
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 def main() -> None:
@@ -54,11 +56,21 @@ def pay(kind: str, *what: Any) -> None:
 
 
 def disband(group: Path) -> None:
-    """Give a cgroup's processes back to the one above it, and remove it."""
-    for pid in (group / "cgroup.procs").read_text().split():
-        with contextlib.suppress(ProcessLookupError):
-            (group.parent / "cgroup.procs").write_text(pid)
-    group.rmdir()
+    """Give a cgroup's processes back to the one above it, and remove it.
+
+    Who was killed is in it until the kernel is done with the last of their threads.
+    """
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        for pid in (group / "cgroup.procs").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                (group.parent / "cgroup.procs").write_text(pid)
+        try:
+            return group.rmdir()
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > until:
+                raise
+        time.sleep(0.01)
 
 
 def start_of(pid: int) -> str:

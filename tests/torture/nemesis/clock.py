@@ -24,20 +24,20 @@ LAYOUT: Final = struct.Struct("qqq")
 BILLION: Final = 1_000_000_000
 
 
-def shim(folder: Path) -> Path:
+def shim(folder: Path, source: Path = SOURCE) -> Path:
     """The compiled library, made once for each state of its source; NotHere says why it cannot be."""
-    digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]
-    made = folder / f"skew-{digest}.so"
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
+    made = folder / f"{source.stem}-{digest}.so"
     if not made.exists():
         try:
             words = compiler()
         except Missing as reason:
             raise NotHere(str(reason)) from None
         unfinished = made.with_suffix(".unfinished")
-        command = [*words, "-O2", "-shared", "-fPIC", "-o", str(unfinished), str(SOURCE)]
+        command = [*words, "-O2", "-shared", "-fPIC", "-o", str(unfinished), str(source)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise NotHere(f"skew.c does not compile: {done.stderr.strip()[-300:]}")
+            raise NotHere(f"{source.name} does not compile: {done.stderr.strip()[-300:]}")
         unfinished.rename(made)
     return made
 

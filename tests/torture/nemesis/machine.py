@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 class NotHere(Exception):

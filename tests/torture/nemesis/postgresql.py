@@ -13,7 +13,7 @@ BACKENDS = """
 select pid from pg_stat_activity
 where backend_type = 'client backend' and datname = current_database() and pid <> pg_backend_pid()
 """
-LOCK_SECONDS = 15
+LOCK_SECONDS = 60
 MOST = 500
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 

@@ -14,7 +14,7 @@ from tests.support.waiting import until
 from tests.torture.nemesis.bailiff import start_of
 from tests.torture.nemesis.debts import Debt, owe
 
-STOP_SECONDS = 5
+STOP_SECONDS = 60
 
 
 class Mortal(Protocol):
@@ -90,7 +90,9 @@ class _Orderly:
 class Stop:
     """SIGSTOP of one of several, its children too: connections stay open and nothing answers."""
 
-    def __init__(self, *mortals: Mortal, name: str = "stop") -> None:
+    name = "stop"
+
+    def __init__(self, *mortals: Mortal, name: str = name) -> None:
         self.name = name
         self._mortals = mortals
         self._stopped: dict[int, Debt] = {}

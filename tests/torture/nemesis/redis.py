@@ -14,7 +14,7 @@ from tests.support.servers import Redis, open_redis
 from tests.support.waiting import until
 from tests.torture.proxy import Healthy, Proxy, Silence
 
-REPLICA_SECONDS = 10
+REPLICA_SECONDS = 60
 OTHER_PASSWORD = "another"
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.torture.history import Recorder
-from tests.torture.people import orders
+from tests.torture.people import duels, orders
 from tests.torture.people.desk import Desk
 from tests.torture.people.journeys import Plan, Story, buy, chances
+from tests.torture.people.maps import Gallery
 from tests.torture.people.person import Person
 from tests.torture.people.presence import Json, Surroundings
 
@@ -32,6 +33,7 @@ class Crowd:
         self._bots: list[Person] = []
         self._stories: list[Story] = []
         self._buying = 0
+        self._named = 0
 
     async def do(self, what: str, **fields: Any) -> Json:
         """An order of the conductor's."""
@@ -56,11 +58,26 @@ class Crowd:
                     await person.waits(0.5)
             self._people.append(person)
 
-        start = len(self._people)
+        start, self._named = self._named, self._named + count
         async with asyncio.TaskGroup() as arriving:
-            for number in range(start, start + count):
+            for number in range(start, self._named):
                 arriving.create_task(one(number))
         return {"here": len(self._people), "seconds": time.perf_counter() - began}
+
+    async def _refill(self, count: int) -> Json:
+        """Forget who has left for good, and let others come in their places: as many as there shall be."""
+        self._people = [person for person in self._people if person.is_staying]
+        return await self._comes(max(0, count - len(self._people)))
+
+    async def _turn(self, aside: str) -> Json:
+        """Begin a new history when all is quiet: the old one is put aside."""
+        self._recorder.turn(Path(aside))
+        self._around.gallery = Gallery()  # its snapshots lead to all that came of them
+        for person in self._people:
+            if person.is_here and person.is_staying:  # who fell silent has gone
+                person.begins_anew()
+        self._recorder.flush()
+        return {}
 
     async def _buy(self, **plan: Any) -> Json:
         """Everybody buys; answers when everybody is content or has given up."""
@@ -133,13 +150,17 @@ class Crowd:
         self._around.marks, self._around.counts = {}, {}
         return {"marks": marks, "counts": counts}
 
-    async def _leave(self, ways: list[str], seconds: float) -> Json:
+    async def _leave(self, ways: list[str], seconds: float, *, asks: bool = False) -> Json:
         """See orders.leave."""
-        return await orders.leave(self._people, ways, seconds)
+        return await orders.leave(self._people, ways, seconds, asks=asks)
 
     async def _race(self, spread: float) -> Json:
         """See orders.race."""
         return await orders.race(self._people, spread)
+
+    async def _duel(self, rounds: int, until: float) -> Json:
+        """See duels.duel."""
+        return await duels.duel(self._people, rounds, until)
 
     async def _expire(self, each: int) -> Json:
         """See orders.expire."""

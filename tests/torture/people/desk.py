@@ -29,6 +29,11 @@ class Answer:
         return self.status < 500
 
     @property
+    def retry_after(self) -> float:
+        """The seconds that it asks to wait."""
+        return float(self.body.get("retry_after") or 0.0) if isinstance(self.body, dict) else 0.0
+
+    @property
     def code(self) -> str:
         """The problem's."""
         return str(self.body.get("code", self.status)) if isinstance(self.body, dict) else str(self.status)
@@ -106,14 +111,18 @@ class Desk:
                 idle.pop().close()
 
 
-def request(method: str, path: str, body: object = None, *, token: str = "", key: str = "") -> bytes:
-    """A whole request."""
+def request(
+    method: str, path: str, body: object = None, *, token: str = "", session: str = "", key: str = ""
+) -> bytes:
+    """A whole request; `session` is a session's token beside a user's."""
     content = b"" if body is None else json.dumps(body).encode()
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(content)}"]
     if content:
         lines.append("Content-Type: application/json")
     if token:
         lines.append(f"Authorization: Bearer {token}")
+    if session:
+        lines.append(f"Holdfast-Session: {session}")
     if key:
         lines.append(f"Idempotency-Key: {key}")
     return "\r\n".join([*lines, "", ""]).encode() + content

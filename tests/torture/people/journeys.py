@@ -3,11 +3,14 @@
 import asyncio
 import random
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
+from tests.torture.people import afterwards
 from tests.torture.people.line import Unanswered
 from tests.torture.people.person import Person, insists, new_op
 from tests.torture.people.presence import Json, Refused
@@ -42,11 +45,26 @@ class Plan:
     buys: int = 1
     """Bookings until one is content."""
 
+    rests: tuple[float, float] = (0.0, 0.0)
+    """Between one attempt and the next."""
+
+    gives_back: float = 0.0
+    """Cancels what is confirmed, after some thought, and has its money back."""
+
+    changes: float = 0.0
+    """Has other seats instead, more of them or fewer, once a booking is confirmed."""
+
+    hands_on: float = 0.0
+    """Leaves a link to what is confirmed lying about, and takes up others' links."""
+
+    grid: tuple[int, int] = (0, 0)
+    """What is on sale is time: when index 0 begins, and how long a step is, in seconds."""
+
     opens: float = 0.0
     """When the sale begins, on the machine's monotonic clock."""
 
     def __post_init__(self) -> None:
-        for name in ("seats", "quantity", "thinks", "pays_after"):  # JSON has lists
+        for name in ("seats", "quantity", "thinks", "pays_after", "rests", "grid"):  # JSON has lists
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
@@ -72,6 +90,9 @@ async def buy(person: Person, plan: Plan) -> Story:
             if person.picture is not None and person.picture.is_over:
                 story.end = "sold out"
                 break
+            await _rests(person, plan)
+            if plan.hands_on:
+                await afterwards.takes_one_up(person, plan.until)
             await _tries(person, plan, story)
         else:
             story.end = "content" if len(story.confirmed) >= plan.buys else "gave up"
@@ -79,6 +100,11 @@ async def buy(person: Person, plan: Plan) -> Story:
     except Gone as how:
         story.end = str(how)
     return story
+
+
+async def _rests(person: Person, plan: Plan) -> None:
+    left = max(0.0, plan.until - time.monotonic())
+    await asyncio.sleep(min(left, person.chance.uniform(*plan.rests)))
 
 
 async def _gives_up(person: Person) -> None:
@@ -92,15 +118,15 @@ async def _gives_up(person: Person) -> None:
 
 async def _tries(person: Person, plan: Plan, story: Story) -> None:
     """One attempt, from a look at the map to a booking; refusals and broken lines end it."""
-    chosen = _chooses(person, plan)
-    if not chosen:
-        await person.waits(1.0)
+    takes = _chooses(person, plan)
+    if takes is None:
+        await person.waits_for_a_seat(1.0)
         return
-    op = new_op()
     try:
-        hold = await insists(partial(person.holds, *chosen, op=op), plan.until, person.chance)
-    except Refused:
-        await asyncio.sleep(person.chance.uniform(*plan.thinks))
+        hold = await insists(takes, plan.until, person.chance)
+    except Refused as no:
+        asked_to_wait = no.retry_after * person.chance.uniform(1, 2)
+        await asyncio.sleep(asked_to_wait + person.chance.uniform(*plan.thinks))
         return
     except Unanswered:
         return
@@ -110,16 +136,28 @@ async def _tries(person: Person, plan: Plan, story: Story) -> None:
         await asyncio.sleep(person.chance.uniform(0, 0.2))
 
 
-def _chooses(person: Person, plan: Plan) -> list[tuple[str, int]]:
+def _chooses(person: Person, plan: Plan) -> Callable[[], Awaitable[Json]] | None:
+    """How it takes what it has chosen, as often as need be; None where nothing is free."""
     free = person.picture.free if person.picture is not None else []
     if not free:
-        return []
+        return None
     among = free[: plan.hot] if plan.hot else free
+    if plan.grid[1]:
+        start = person.chance.choice(among)
+        span = (_begins(plan, start), _begins(plan, start + person.chance.randint(*plan.seats)))
+        return partial(person.holds_time, *span, op=new_op())
     number = min(len(among), person.chance.randint(*plan.seats))
-    return [
+    chosen = [
         (f"A-{index}", person.chance.randint(*plan.quantity))
         for index in sorted(person.chance.sample(among, number))
     ]
+    return partial(person.holds, *chosen, op=new_op())
+
+
+def _begins(plan: Plan, step: int) -> str:
+    """When a step begins: its id."""
+    since, lasts = plan.grid
+    return datetime.fromtimestamp(since + step * lasts, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 async def _decides(person: Person, plan: Plan, story: Story, hold: Json) -> None:
@@ -176,6 +214,13 @@ async def _books(person: Person, plan: Plan, story: Story) -> None:
     if await _hears(person, plan, booking):
         story.confirmed.append(booking)
         story.tickets += sum(item["quantity"] for item in booked["booking"]["items"])
+        if person.chance.random() < plan.changes:
+            await afterwards.changes(person, booking, plan.until, plan.pays_after)
+        if person.chance.random() < plan.hands_on and await afterwards.hands_on(person, booking, plan.until):
+            return
+        if person.chance.random() < plan.gives_back:
+            await asyncio.sleep(person.chance.uniform(*plan.thinks))
+            await insists(partial(person.cancels, booking), plan.until, person.chance)
 
 
 async def _cancels(person: Person, plan: Plan, booking: str) -> None:

@@ -18,8 +18,19 @@ _REQUEST = (
 )
 
 
+Hears = Callable[[bytes], None]
+Ended = Callable[["Line", int], None]
+
+
 class Unanswered(Exception):
-    """Nobody can say whether it was done: the line broke, or time ran out."""
+    """Nobody can say whether it was done: the line broke, or time ran out.
+
+    `retry_after` is how many seconds to wait before it is asked again, as far as somebody said so.
+    """
+
+    def __init__(self, why: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(why)
+        self.retry_after = retry_after
 
 
 def frame(payload: bytes, opcode: int = 2) -> bytes:
@@ -31,11 +42,11 @@ def frame(payload: bytes, opcode: int = 2) -> bytes:
 
 
 class Line(asyncio.Protocol):
-    """`hears(payload)` gets every message, `ended(code)` comes once, after `is_open` was true."""
+    """`hears(payload)` gets every message, `ended(line, code)` comes once, after `is_open` was true."""
 
     __slots__ = ("_code", "_ended", "_hears", "_opened", "_rest", "_transport", "is_mute", "is_open", "port")
 
-    def __init__(self, port: int, hears: Callable[[bytes], None], ended: Callable[[int], None]) -> None:
+    def __init__(self, port: int, hears: Hears, ended: Ended) -> None:
         self.port = port
         self.is_open = False
         self.is_mute = False
@@ -48,9 +59,7 @@ class Line(asyncio.Protocol):
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
-    async def opens(
-        cls, port: int, hears: Callable[[bytes], None], ended: Callable[[int], None], source: str = ""
-    ) -> "Line":
+    async def opens(cls, port: int, hears: Hears, ended: Ended, source: str = "") -> "Line":
         """Connect and upgrade; raise OSError where that does not come about."""
         loop = asyncio.get_running_loop()
         line = cls(port, hears, ended)
@@ -116,7 +125,7 @@ class Line(asyncio.Protocol):
             self._opened.exception()  # whoever waited may have given up
         if self.is_open:
             self.is_open = False
-            self._ended(self._code)
+            self._ended(self, self._code)
 
     def _upgraded(self, data: bytes) -> bytes:
         head, end, rest = data.partition(b"\r\n\r\n")

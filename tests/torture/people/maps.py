@@ -29,6 +29,7 @@ class Picture:
     held: tuple[int, ...]
     after: "dict[bytes, Picture]" = field(default_factory=dict, repr=False)
     _free: list[int] | None = None
+    _is_over: bool | None = None
     _digest: str = ""
 
     @property
@@ -48,7 +49,9 @@ class Picture:
     @property
     def is_over(self) -> bool:
         """Whether nothing is left, and nobody holds anything that may come back."""
-        return not self.free and not any(self.held)
+        if self._is_over is None:
+            self._is_over = not self.free and not any(self.held)
+        return self._is_over
 
     def becomes(self, payload: bytes) -> "Picture":
         """What a delta makes of it; raise Gap where it does not follow."""

@@ -16,11 +16,12 @@ LOOK_SECONDS: Final = 0.01
 SEEN_SECONDS: Final = 10.0
 
 
-async def leave(people: Sequence[Person], ways: Sequence[str], seconds: float) -> Json:
+async def leave(people: Sequence[Person], ways: Sequence[str], seconds: float, *, asks: bool) -> Json:
     """Each holds a seat of its own and goes in its way; how long until an onlooker sees the seat free again.
 
     Ways: `leave` (a word, then the socket's end), `cut` (a crash), `silent` (a network that is gone),
-    `return` (cut, and back at once), `stay`. The first of the people is the onlooker.
+    `return` (cut, and back at once), `stay`. The first of the people is the onlooker. If somebody `asks`,
+    those who stay ask for more time all the while.
     """
     onlooker, *others = people
     seats = {person.name: index for index, person in enumerate(others)}
@@ -31,7 +32,11 @@ async def leave(people: Sequence[Person], ways: Sequence[str], seconds: float) -
     for person in others:
         left[person.name] = time.monotonic()
         await _goes(person, goes[person.name])
-    free = await _sees_free(onlooker, seats, time.monotonic() + seconds)
+    until = time.monotonic() + seconds
+    stays = [person for person in others if asks and goes[person.name] == "stay"]
+    asking = [asyncio.create_task(_asks_for_more(person, until)) for person in stays]
+    free = await _sees_free(onlooker, seats, until)
+    await asyncio.gather(*asking)
     took: defaultdict[str, list[float]] = defaultdict(list)
     kept: defaultdict[str, int] = defaultdict(int)
     for name, way in goes.items():
@@ -40,6 +45,13 @@ async def leave(people: Sequence[Person], ways: Sequence[str], seconds: float) -
         else:
             kept[way] += 1
     return {"took": took, "kept": kept}
+
+
+async def _asks_for_more(person: Person, until: float) -> None:
+    while time.monotonic() < until:
+        with suppress(Refused, Unanswered):
+            await person.extends()
+        await asyncio.sleep(person.chance.uniform(0, 1))
 
 
 async def _sees_taken(onlooker: Person, seats: Collection[int], until: float) -> None:

@@ -71,6 +71,17 @@ class Person(Presence):
         self.reference = answer["cart"]["reference"]
         return hold
 
+    async def holds_time(self, start: str, end: str, op: str = "") -> Json:
+        """Take a range of time of a grid; the hold."""
+        op, span = op or new_op(), [start, end]
+        asked = {"resource": self.resource, "range": span}
+        answer = await self._does("hold", {**asked, "key": op}, _of_hold, **asked, op=op)
+        hold: Json = answer["hold"]
+        self.holds_known[hold["id"]] = hold
+        self.latest[start] = str(hold["id"])
+        self.reference = answer["cart"]["reference"]
+        return hold
+
     async def releases(self, hold: str) -> None:
         """Give it back."""
         op = new_op()
@@ -89,10 +100,11 @@ class Person(Presence):
 
     # What it asks at the desk.
 
-    async def _calls(self, call: Call) -> Json:
+    async def calls(self, call: Call) -> Json:
         """One recorded operation over HTTP, at the server of its socket if it can."""
         by = await self._finds_a_desk()
-        asked = request(call.method, call.path, call.body, token=self.token, key=call.key)
+        who = {"token": self.user or self.token, "session": self.token if self.user else ""}
+        asked = request(call.method, call.path, call.body, **who, key=call.key)
         return await self._at(by, asked, call)
 
     async def _at(self, by: Connection, asked: bytes, call: Call) -> Json:
@@ -112,7 +124,7 @@ class Person(Presence):
 
     def _judges(self, call: Call, pending: Pending, answer: Answer) -> None:
         if not answer.is_final:
-            raise Unanswered(f"{answer.status} {answer.code}")
+            raise Unanswered(f"{answer.status} {answer.code}", answer.retry_after)
         if not answer.is_good:
             pending.fail(answer.code, slots=answer.body.get("slots", []))
             self._around.counted(f"refused {call.kind}: {answer.code}")
@@ -133,7 +145,7 @@ class Person(Presence):
         customer = {"customer": {"name": self.name, "email": f"{self.name}@example.org"}}
         arguments = {"reference": self.reference, "key": key}
         call = Call("book", "POST", "/api/bookings", customer, arguments, self._of_booked, key)
-        answer = await self._calls(call)
+        answer = await self.calls(call)
         self.bookings[answer["booking"]["id"]] = answer["booking"]
         return answer
 
@@ -148,7 +160,7 @@ class Person(Presence):
         arguments = {"booking": booked["booking"]["id"], "payment": payment["id"], "outcome": outcome}
         if payment["provider"] == "sandbox":
             path = f"/api/sandbox/payments/{payment['id']}"
-            await self._calls(Call("pay", "POST", path, {"outcome": outcome}, arguments, _nothing))
+            await self.calls(Call("pay", "POST", path, {"outcome": outcome}, arguments, _nothing))
         else:
             card = "4242424242424242" if outcome == "succeed" else "4000000000000002"
             intent = payment["client_secret"].partition("_secret_")[0]
@@ -169,7 +181,7 @@ class Person(Presence):
     async def _tells(self, kind: str, method: str, booking: str, end: str = "", body: object = None) -> Json:
         path, key = f"/api/bookings/{booking}{end}", "" if body is None else new_op()
         call = Call(kind, method, path, body, {"booking": booking}, _of_told, key)
-        found: Json = (await self._calls(call))["booking"]
+        found: Json = (await self.calls(call))["booking"]
         self.bookings[booking] = found
         return found
 
@@ -204,8 +216,9 @@ async def insists(
     while True:
         try:
             return await does()
-        except Unanswered:
+        except Unanswered as nothing:
             if time.monotonic() > until:
                 raise
-        await asyncio.sleep(chance.uniform(0, pause))
+            asked_to_wait = nothing.retry_after
+        await asyncio.sleep(asked_to_wait + chance.uniform(0, pause))
         pause = min(2.0, 2 * pause)

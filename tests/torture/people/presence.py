@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgpack
 
-from tests.torture.history import Recorder
+from tests.torture.history import Fields, Recorder
 from tests.torture.people.desk import Desk
 from tests.torture.people.line import Line, Unanswered
 from tests.torture.people.maps import Gallery, Gap, Picture
@@ -22,8 +22,8 @@ JITTER_SECONDS: Final = 0.5
 
 MOST_JITTER_SECONDS: Final = 2.0
 PATIENCE_SECONDS: Final = 8.0
-UNSURE: Final = frozenset({"unavailable", "internal", "overloaded"})
-"""Refusals that leave open whether it was done."""
+UNSURE: Final = frozenset({"unavailable", "internal"})
+"""Refusals that leave open whether it was done; on a socket `overloaded` says that it was not."""
 
 _SNAPSHOT, _DELTA, _HEARTBEAT = b"\xa8snapshot", b"\xa5delta", b"\xa9heartbeat"
 
@@ -35,6 +35,17 @@ class Refused(Exception):
         super().__init__(f"{code}: {answer.get('message') or answer.get('detail')}")
         self.code = code
         self.answer = answer
+        self.retry_after = float(answer.get("retry_after") or 0.0)
+
+
+@dataclass
+class Offer:
+    """A link to somebody's booking, which lies about for anybody to take."""
+
+    booking: str
+    giver: str
+    link: str
+    taken: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass
@@ -49,6 +60,7 @@ class Surroundings:
     marks: dict[str, list[float]] = field(default_factory=dict)
     """Seconds that things took, by name."""
     counts: dict[str, int] = field(default_factory=dict)
+    offers: list[Offer] = field(default_factory=list)
 
     def took(self, name: str, seconds: float) -> None:
         self.marks.setdefault(name, []).append(seconds)
@@ -65,6 +77,8 @@ class Presence:
         self.resource = resource
         self.chance = chance
         self.token = ""
+        self.user = ""
+        """A user's token, once signed in: from then on the session's alone opens nothing."""
         self.picture: Picture | None = None
         self.reference: str | None = None
         self.holds_known: dict[str, Json] = {}
@@ -82,6 +96,7 @@ class Presence:
         self._answers: dict[int, asyncio.Future[Json]] = {}
         self._here = asyncio.Event()
         self._news = asyncio.Event()
+        self._wants_a_seat = False
         self._coming: asyncio.Task[None] | None = None
         self._following = 0
 
@@ -90,6 +105,11 @@ class Presence:
     @property
     def channel(self) -> str:
         return f"availability:{self.resource}"
+
+    @property
+    def board(self) -> list[Offer]:
+        """The links that lie about."""
+        return self._around.offers
 
     @property
     def is_here(self) -> bool:
@@ -117,18 +137,28 @@ class Presence:
             self._coming = asyncio.get_running_loop().create_task(self._come_back(within, port))
 
     async def _come_back(self, within: float, port: int) -> None:
+        away = 0
         while self._stays and not self.is_here:
             await asyncio.sleep(self.chance.uniform(0, within))
+            port = port or self._elsewhere(away)
             try:
-                await self._joins(port or self.chance.choice(self._around.ports))
+                await self._joins(port)
             except (OSError, Unanswered, Refused):
                 if self._line is not None:
                     self._line.cuts()
-                port, within = 0, min(MOST_JITTER_SECONDS, max(JITTER_SECONDS, 2 * within))
+                away, port = port, 0
+                within = min(MOST_JITTER_SECONDS, max(JITTER_SECONDS, 2 * within))
+
+    def _elsewhere(self, away: int) -> int:
+        """Any server, as a load balancer has it: but not the one that did not answer a moment ago."""
+        ports = self._around.ports
+        return self.chance.choice([port for port in ports if port != away] or ports)
 
     async def _joins(self, port: int) -> None:
-        line = await Line.opens(port, self._hears, lambda code: self._lost(line, code))
+        line = await Line.opens(port, self._hears, self._lost)
         self._line = line
+        if not line.is_open:  # lost before anybody knew of it
+            raise Unanswered("closed as soon as it was open")
         began = time.perf_counter()
         await self._greets()
         fields: Json = {"channel": self.channel}
@@ -143,6 +173,8 @@ class Presence:
 
     async def _greets(self) -> None:
         hello: Json = {"token": self.token} if self.token else {}
+        if self.user:
+            hello = {"token": self.user, "session": self.token}
         with self._around.recorder.operation(self.name, "connect") as pending:
             welcome = await self._asks("hello", **hello)
             self.token = welcome["token"]
@@ -195,6 +227,16 @@ class Presence:
         if self._line is not None:
             self._line.cuts()
 
+    def begins_anew(self) -> None:
+        """Write down for a history that begins now what this one has: its connection, view and bookings."""
+        with self._around.recorder.operation(self.name, "connect", again=True) as pending:
+            names = ("id", "expires_at", "status")
+            pending.ok(holds=[{name: each[name] for name in names} for each in self.holds_known.values()])
+        if self.picture is not None:
+            self._sees("snapshot", self.picture.version)
+        for booking in self.bookings.values():
+            self._around.recorder.observe(self.name, "booking", **of_booking(booking))
+
     # What it hears.
 
     def _hears(self, payload: bytes) -> None:
@@ -209,7 +251,11 @@ class Presence:
             return
         else:
             self._is_told(msgpack.unpackb(payload))
-        self._news.set()
+        if not self._wants_a_seat or self._sees_a_chance():
+            self._news.set()
+
+    def _sees_a_chance(self) -> bool:
+        return self.picture is not None and bool(self.picture.free or self.picture.is_over)
 
     def _moves_on(self, payload: bytes) -> None:
         if self.picture is None:
@@ -221,7 +267,7 @@ class Presence:
             self._subscribes_again()
             return
         if after is not self.picture:
-            self._sees("delta", after.version, since=self.picture.version)
+            self._sees("delta", after.version, ("since", self.picture.version))
         self.picture = after
 
     def _subscribes_again(self) -> None:
@@ -231,11 +277,11 @@ class Presence:
         if self._line is not None:
             self._line.says({"type": "subscribe", "channel": self.channel, "position": position})
 
-    def _sees(self, how: str, to: int, **more: int) -> None:
+    def _sees(self, how: str, to: int, *more: tuple[str, int]) -> None:
         assert self.picture is not None
-        self._around.recorder.observe(
-            self.name, "view", resource=self.resource, epoch=self.picture.epoch, how=how, to=to, **more
-        )
+        epoch = self.picture.epoch
+        what: Fields = (("resource", self.resource), ("epoch", epoch), ("how", how), ("to", to), *more)
+        self._around.recorder.observe_alike(self.name, "view", what)
 
     def _is_told(self, message: Json) -> None:
         answer = self._answers.pop(message.get("ref", 0), None)
@@ -280,6 +326,14 @@ class Presence:
         except TimeoutError:
             pass
 
+    async def waits_for_a_seat(self, seconds: float) -> None:
+        """Until a seat is free or all are sold, but so long at the most: thousands sleep meanwhile."""
+        self._wants_a_seat = True
+        try:
+            await self.waits(seconds)
+        finally:
+            self._wants_a_seat = False
+
     # What it asks on its socket.
 
     async def _asks(self, kind: str, patience: float = PATIENCE_SECONDS, **fields: Any) -> Json:
@@ -298,7 +352,9 @@ class Presence:
         finally:
             self._answers.pop(ref, None)
         if found["type"] == "error":
-            raise Unanswered(found["code"]) if found["code"] in UNSURE else Refused(found["code"], found)
+            if found["code"] in UNSURE:
+                raise Unanswered(found["code"], found.get("retry_after", 0.0))
+            raise Refused(found["code"], found)
         return found
 
 
@@ -316,4 +372,5 @@ def of_booking(booking: Json) -> Json:
         "total": booking["total"]["amount"],
         "currency": booking["total"]["currency"],
         "expires_at": expires_at,
+        "change": booking.get("change"),
     }

@@ -2,7 +2,8 @@
 
 local function list_head(count)
   if count < 16 then return string.char(144 + count) end
-  return '\220' .. struct.pack('>H', count)
+  if count < 65536 then return '\220' .. struct.pack('>H', count) end
+  return '\221' .. struct.pack('>I', count)
 end
 
 -- A map of fewer than 16 fields with `more` of them, packed and in `bytes`, at its end.

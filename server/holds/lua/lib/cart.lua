@@ -8,13 +8,32 @@ local function in_cart(holds)
   return found
 end
 
+-- Nothing has longer left than was ever given, as long as time goes forward: expire.lua holds it to that.
+local function note_length(length)
+  if length > meta.longest then
+    meta.longest = length
+    redis.call('HSET', KEYS[1], 'longest', length)
+  end
+end
+
 -- Now + the hold's length, never past the cart's first hold + its ceiling.
 local function shared_deadline(first_hold_at)
+  note_length(input.hold_ms)
   return math.min(now + input.hold_ms, first_hold_at + input.max_ms)
 end
 
+-- The one that is given, as of a cart that is in other resources, too; else as above.
+local function given_deadline()
+  if not input.expires_at then return shared_deadline(input.first_hold_at) end
+  note_length(input.expires_at - now)
+  return input.expires_at
+end
+
+-- One that was put off for a booking (await.lua) comes no earlier by that.
 local function move(hold, expires_at, reference, first_hold_at)
-  hold.expires_at = expires_at
+  if not hold.put_off or expires_at > hold.expires_at then
+    hold.expires_at, hold.put_off = expires_at, nil
+  end
   hold.reference = reference or hold.reference
   hold.first_hold_at = first_hold_at or hold.first_hold_at
   keep(hold)

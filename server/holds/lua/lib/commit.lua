@@ -1,12 +1,14 @@
 -- One version, one log entry and one publish for all that a script changed.
+-- Where one call does what several ask (many.lua), each has a step, from 0, and so a version of its own, as if they
+-- came one after the other; the channel goes to the last.
 
 local LOG_KEEPS, LOG_TRIMS, LOG_SECONDS, LOG_AT_MOST = 2000, 64, 60, 200000
 local LOG_LOOKS = 16 -- versions: whether the log is too long is seen at one of so many, by chance
-local events
+local events, step
 
 -- Let every process hear of a hold that changed. `reason` is '' unless it ended or went back to its cart.
 local function tell(hold, reason)
-  events[#events + 1] = {hold = hold, reason = reason}
+  events[#events + 1] = {hold = hold, reason = reason, step = step}
 end
 
 -- A resource's channel is a shard channel: in a cluster it is served where the resource is.
@@ -16,7 +18,7 @@ local function publish_change(from, packed)
 end
 
 local function next_version()
-  return math.max(meta.version + 1, meta.told + 1, micros)
+  return math.max(meta.version + 1, meta.told + 1, micros) + step
 end
 
 -- The oldest entries go in lots, once there are twice as many as promised and all of the lot are old enough.
@@ -39,15 +41,18 @@ local function log_and_publish(from, flat)
   publish_change(from, packed)
 end
 
--- What all of a message's events end with: the resource's epoch and version, after `hold` and `reason`.
+-- Once all is committed: the version by which it is known what was done at a step; of none, the last.
+local function version_at(at)
+  return meta.version - (at and step - at or 0)
+end
+
 local function publish_events()
   if #events == 0 then return end
-  local position = '\165epoch' .. cmsgpack.pack(meta.epoch)
-    .. '\167version' .. cmsgpack.pack(math.max(meta.version, meta.told))
-  local parts = {list_head(#events)}
+  local last = math.max(meta.version, meta.told) - step
+  local parts, epoch = {list_head(#events)}, '\165epoch' .. cmsgpack.pack(meta.epoch) .. '\167version'
   for _, event in ipairs(events) do
-    parts[#parts + 1] = '\132\164hold' .. packed_hold(event.hold) .. '\166reason' .. cmsgpack.pack(event.reason)
-      .. position
+    parts[#parts + 1] = '\132\164hold' .. packed_hold(event.hold)
+      .. '\166reason' .. cmsgpack.pack(event.reason) .. epoch .. cmsgpack.pack(last + event.step)
   end
   redis.call('PUBLISH', 'holdfast:sessions', table.concat(parts))
 end
@@ -86,4 +91,4 @@ end
 
 -- each call:
 
-events = {}
+events, step = {}, 0

@@ -1,9 +1,10 @@
 -- A grid's records: a string for each chunk of its steps, `{id}:day:<number>`, written at its first change and
 -- listed in the sorted set `{id}:days`. One that is absent is as the opening hours say. Whoever takes something
--- hands in what that is: `input.days` are the numbers of the chunks, ARGV[2] their records, one after the other.
+-- hands in what that is: `input.days` are the numbers of the chunks, `laid` their records, one after the other.
 
 local KEPT = 2 -- chunks before that of `first`: they have all of yesterday
 local found, stored
+local laid -- the records that are handed in
 
 local function first_kept(first)
   return math.floor(first / meta.chunk) - KEPT
@@ -13,7 +14,7 @@ local function handed_in(number)
   if number < first_kept(meta.first) then return nil end
   local size = 4 * meta.width * meta.chunk
   for place, each in ipairs(input.days or {}) do
-    if each == number then return string.sub(ARGV[2], (place - 1) * size + 1, place * size) end
+    if each == number then return string.sub(laid, (place - 1) * size + 1, place * size) end
   end
 end
 
@@ -62,4 +63,4 @@ end
 
 -- each call:
 
-found, stored = {}, {}
+found, stored, laid = {}, {}, ARGV[2]

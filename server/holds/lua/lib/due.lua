@@ -1,27 +1,35 @@
--- Ends what is past its deadline, and what belongs to sessions that are gone.
+-- Ends what is past its deadline, and what belongs to sessions that are gone; but not what waits for a rebuild.
 
 local function end_by_deadline(limit, reference)
-  local ended = 0
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('deadlines'), '-inf', now, 'LIMIT', 0, limit)) do
-    local hold = read(id)
+  local ids = redis.call('ZRANGEBYSCORE', key('deadlines'), '-inf', now, 'LIMIT', 0, limit)
+  local due, waiting = {}, 0
+  for _, hold in ipairs(read_all(ids)) do
     if not reference or hold.reference == reference then
-      finish(hold, 'expired', 'deadline')
-      ended = ended + 1
+      if waits_for_word(hold) then
+        put_off(hold, now + AWAITED)
+        waiting = waiting + 1
+      else
+        due[#due + 1] = hold
+      end
     end
   end
-  return ended
+  finish_all(due, 'expired', 'deadline')
+  return #due + waiting
 end
 
 local function end_session(session, reference)
-  local ended = 0
+  local left = {}
   for _, hold in ipairs(holds_of(session)) do
-    if hold.status == 'held' and (not reference or hold.reference == reference) then
-      finish(hold, 'released', 'left')
-      ended = ended + 1
+    if waits_for_word(hold) then
+      set_liveness(session, 'booking', now + AWAITED)
+      weigh_liveness(session)
+      return 0
     end
+    if hold.status == 'held' and (not reference or hold.reference == reference) then left[#left + 1] = hold end
   end
+  finish_all(left, 'released', 'left')
   if not reference then forget_liveness(session) end
-  return ended
+  return #left
 end
 
 local function end_by_liveness(limit, reference)

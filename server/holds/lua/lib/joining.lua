@@ -1,11 +1,5 @@
 -- Says which cart a new hold joins, and writes the intent down before the hold is made; see join.lua.
 
-local function standing_entry(entries)
-  for _, entry in ipairs(entries) do
-    if entry[1] == input.id then return entry end
-  end
-end
-
 -- Where the hold is noted already. Of an id that is new nothing can be.
 local function noted_before(entry)
   local resource = not input.is_new and redis.call('GET', ended_key(input.id))
@@ -21,7 +15,7 @@ end
 
 local function join()
   local cart, entries = read_index()
-  local entry = standing_entry(entries)
+  local entry = entry_of(entries, input.id)
   local resource = noted_before(entry)
   if resource then return {status = 'ended', resource = resource, reference = ''} end
 

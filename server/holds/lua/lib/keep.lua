@@ -10,11 +10,21 @@ end
 
 local function keep(hold)
   local stands, leaves = key('deadlines'), key('paying')
-  if hold.status == 'paying' then stands, leaves = leaves, stands end
+  if hold.status == 'paying' then
+    stands, leaves = leaves, stands
+    hold.put_off, hold.awaits = nil, nil
+  end
   write_hold(hold)
   redis.call('ZADD', stands, hold.expires_at, hold.id)
   redis.call('ZREM', leaves, hold.id)
   redis.call('SADD', key('session', hold.session), hold.id)
+end
+
+-- It ends no sooner, while its booking may stand already.
+local function put_off(hold, moment)
+  hold.put_off, hold.expires_at = true, moment
+  keep(hold)
+  tell(hold, '')
 end
 
 local function forget_liveness(session)
@@ -22,21 +32,53 @@ local function forget_liveness(session)
   redis.call('ZREM', key('lives'), session)
 end
 
--- Takes a hold out of all sets; `status` is what it is remembered by.
+-- The ids of holds by a name of each.
+local function ids_by(name_of, holds)
+  local found = {}
+  for _, hold in ipairs(holds) do
+    local name = name_of(hold)
+    if not found[name] then found[name] = {} end
+    table.insert(found[name], hold.id)
+  end
+  return found
+end
+
+local function session_of(hold) return hold.session end
+local function set_of(hold) return hold.status == 'paying' and 'paying' or 'deadlines' end
+
+local function remove(command, set, ids)
+  for start = 1, #ids, LOT do
+    redis.call(command, set, unpack(ids, start, math.min(start + LOT - 1, #ids)))
+  end
+end
+
+-- Takes holds out of all sets, together, for thousands may end at once; `status` is what they are remembered by.
+local function bury_all(holds, status, reason)
+  for set, ids in pairs(ids_by(set_of, holds)) do remove('ZREM', key(set), ids) end
+  for session, ids in pairs(ids_by(session_of, holds)) do
+    remove('SREM', key('session', session), ids)
+    if redis.call('EXISTS', key('session', session)) == 0 then forget_liveness(session) end
+  end
+  for _, hold in ipairs(holds) do
+    hold.status = status
+    write_hold(hold, 'PX', TOMBSTONE)
+    tell(hold, reason)
+  end
+end
+
 local function bury(hold, status, reason)
-  local session = key('session', hold.session)
-  redis.call('ZREM', key('deadlines'), hold.id)
-  redis.call('ZREM', key('paying'), hold.id)
-  redis.call('SREM', session, hold.id)
-  if redis.call('EXISTS', session) == 0 then forget_liveness(hold.session) end
-  hold.status = status
-  write_hold(hold, 'PX', TOMBSTONE)
-  tell(hold, reason)
+  bury_all({hold}, status, reason)
+end
+
+local function finish_all(holds, status, reason)
+  for _, hold in ipairs(holds) do
+    for _, item in ipairs(hold.items) do
+      change(item[1], -item[2], status == 'confirmed' and item[2] or 0)
+    end
+  end
+  bury_all(holds, status, reason)
 end
 
 local function finish(hold, status, reason)
-  for _, item in ipairs(hold.items) do
-    change(item[1], -item[2], status == 'confirmed' and item[2] or 0)
-  end
-  bury(hold, status, reason)
+  finish_all({hold}, status, reason)
 end

@@ -34,6 +34,15 @@ local function stays_alive(session, process, live_until)
   redis.call('ZADD', key('lives'), latest, session)
 end
 
+-- Whoever is about to book is there until `moment`, whatever their sockets say; `booking` is no process' name.
+local function stays_alive_until(session, moment)
+  local latest = redis.call('ZSCORE', key('lives'), session)
+  if latest and tonumber(latest) < moment then
+    set_liveness(session, 'booking', moment)
+    redis.call('ZADD', key('lives'), moment, session)
+  end
+end
+
 -- A session that does something has not left, though its page may have said so.
 local function take_back_leave(session)
   if redis.call('HDEL', key('live', session), 'leave') == 1 then weigh_liveness(session) end

@@ -44,12 +44,22 @@ local function living(holds)
   return last
 end
 
--- The answer and the holds as they are now; no holds where nothing changed.
+-- Of holds as they are now, given back at a step.
+local function released(holds, at)
+  return function()
+    local given = {}
+    for place, hold in ipairs(holds) do given[place] = packed_hold(hold) end
+    local bytes = '\165holds' .. list_head(#given) .. table.concat(given)
+    return remember('release', {status = 'released', version = version_at(at)}, living(holds), 1, bytes)
+  end
+end
+
+-- What is to be `said` once all is written, and the holds as they are now; no holds where nothing changed.
 local function release_holds()
   local before = remembered('release')
   if before then return before, {} end
 
-  local holds, given = own_holds(), {}
+  local holds, given_at = own_holds(), nil
   for _, hold in ipairs(holds) do
     if hold.status == 'paying' then return answer({status = 'paying'}), {} end
   end
@@ -58,10 +68,8 @@ local function release_holds()
       local left = input.items and remaining(hold, input.items)
       if input.items and not left then return answer({status = 'excess'}), {} end
       if left and #left > 0 then give_part(hold, left) else finish(hold, 'released', 'released') end
+      given_at = step
     end
   end
-  commit()
-  for place, hold in ipairs(holds) do given[place] = packed_hold(hold) end
-  local bytes = '\165holds' .. list_head(#given) .. table.concat(given)
-  return remember('release', {status = 'released', version = meta.version}, living(holds), 1, bytes), holds
+  return released(holds, given_at), holds
 end

@@ -19,9 +19,14 @@ local function answer_packed(map)
   return string.char(string.byte(map) + count) .. string.sub(map, 2) .. more
 end
 
+-- An answer, or the function that makes it once all is written.
+local function said(outcome)
+  return type(outcome) == 'function' and outcome() or outcome
+end
+
 local function read_meta()
   local found = redis.call('HMGET', KEYS[1], 'epoch', 'version', 'layout', 'width', 'count', 'currency', 'run_id',
-    'chunk', 'passed', 'first', 'told')
+    'chunk', 'passed', 'first', 'told', 'longest')
   return {
     epoch = found[1], version = tonumber(found[2] or 0), layout = tonumber(found[3]), width = tonumber(found[4]),
     count = tonumber(found[5]), currency = found[6], run_id = found[7],
@@ -29,6 +34,8 @@ local function read_meta()
     chunk = tonumber(found[8]), passed = tonumber(found[9]), first = tonumber(found[10]),
     -- The last version by which holds alone were told of; see commit.lua.
     told = tonumber(found[11] or 0),
+    -- The longest that a hold was ever given (ms); see cart.lua.
+    longest = tonumber(found[12] or 0),
   }
 end
 

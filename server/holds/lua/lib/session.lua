@@ -7,6 +7,11 @@ local ENDED = 600000 -- ms
 local CART = {reference = true, owner = true, currency = true, first_hold_at = true}
 local cart_key, session_tag
 
+-- From here on it is about the index under `name`.
+local function open_index(name)
+  cart_key, session_tag = name, string.match(name, '^(.*):cart$')
+end
+
 local function ended_key(id)
   return session_tag .. ':ended:' .. id
 end
@@ -38,9 +43,16 @@ local function read_entry(id)
   return packed and cmsgpack.unpack(packed)
 end
 
-local function has_entry_of(entries, reference)
+local function entry_of(entries, id)
   for _, entry in ipairs(entries) do
-    if entry[2] == reference then return true end
+    if entry[1] == id then return entry end
+  end
+end
+
+-- Whether there is one, `but` for the entry of this id.
+local function has_entry_of(entries, reference, but)
+  for _, entry in ipairs(entries) do
+    if entry[2] == reference and entry[1] ~= but then return true end
   end
   return false
 end
@@ -70,23 +82,22 @@ local function forget_intent(id, written_at)
   if entry and entry[3] == written_at then redis.call('HDEL', cart_key, id) end
 end
 
--- Forgets an entry, whose hold has ended or was refused.
-local function drop_entry(id)
-  local entry = read_entry(id)
-  if not entry then return end
-  redis.call('SET', ended_key(id), entry[2], 'PX', ENDED)
+-- Forgets an entry, whose hold in `resource` has ended or was refused.
+local function drop_entry(id, resource)
+  redis.call('SET', ended_key(id), resource, 'PX', ENDED)
   redis.call('HDEL', cart_key, id)
+end
+
+local function close_cart()
+  redis.call('HDEL', cart_key, 'reference', 'owner', 'currency', 'first_hold_at')
 end
 
 -- A cart ends with its last entry, or with that of the reference `close`.
 local function close_ended_cart(close)
   local cart, entries = read_index()
-  if cart and (cart.reference == close or not has_entry_of(entries, cart.reference)) then
-    redis.call('HDEL', cart_key, 'reference', 'owner', 'currency', 'first_hold_at')
-  end
+  if cart and (cart.reference == close or not has_entry_of(entries, cart.reference)) then close_cart() end
 end
 
 -- each call:
 
-cart_key = KEYS[#KEYS]
-session_tag = string.match(cart_key, '^(.*):cart$')
+open_index(KEYS[#KEYS])

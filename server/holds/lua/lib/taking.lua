@@ -1,4 +1,5 @@
--- Takes items, or the best places: all of them or none; see hold.lua.
+-- Takes items, or the best places: all of them or none; see hold.lua. Nothing here commits: what an answer says of
+-- the version is known afterwards.
 
 local function quantity_of(hold)
   if hold.range then return 1 end
@@ -108,24 +109,37 @@ local function stay_alive()
   end
 end
 
--- The answer's fields `hold` and `holds`, of holds as they stand in Redis.
+-- The answer's fields `hold` and `others`, of holds as they stand in Redis.
 local function packed_fields(hold, mine)
-  local parts = {'\164hold', packed_hold(hold), '\165holds', list_head(#mine)}
-  for _, each in ipairs(mine) do parts[#parts + 1] = packed_hold(each) end
-  return table.concat(parts)
+  local others = {}
+  for _, each in ipairs(mine) do
+    if each.id ~= hold.id then others[#others + 1] = packed_hold(each) end
+  end
+  return '\164hold' .. packed_hold(hold) .. '\166others' .. list_head(#others) .. table.concat(others)
 end
 
-local function held(hold, created, mine)
-  local content = {status = 'held', created = created, version = meta.version}
-  return remember('hold', content, hold.expires_at, 2, packed_fields(hold, mine))
+local function held(hold, mine, made_at)
+  return function()
+    local content = {status = 'held', created = made_at ~= nil, version = version_at(made_at)}
+    return remember('hold', content, hold.expires_at, 2, packed_fields(hold, mine))
+  end
 end
 
 -- The op is not remembered any more, or never was: what it made is still known.
 local function held_before(hold, mine)
-  local content = {status = 'held', created = true, replayed = true, version = meta.version}
-  return answer_packed(extended(content, 2, packed_fields(hold, mine)))
+  return function()
+    local content = {status = 'held', created = true, replayed = true, version = version_at()}
+    return answer_packed(extended(content, 2, packed_fields(hold, mine)))
+  end
 end
 
+local function taken(missing)
+  return function()
+    return remember('hold', {status = 'taken', slots = missing, version = version_at()}, now)
+  end
+end
+
+-- What is to be `said` once all is written.
 local function take_items()
   local before = remembered('hold')
   if before then return before end
@@ -137,7 +151,7 @@ local function take_items()
   local known = not input.is_new and read(input.id)
   if known then return held_before(known, mine) end
   local same = hold_of_just_this(in_cart(mine))
-  if same then return held(same, false, mine) end
+  if same then return held(same, mine) end
 
   local wanted = input.best and input.best.quantity or quantity_of(input)
   if input.limit > 0 and places_of(mine) + wanted > input.limit then
@@ -149,14 +163,9 @@ local function take_items()
     mine = holds_of(input.session)
     items, missing = choose(in_cart(mine))
   end
-  if not items then
-    commit()
-    return remember('hold', {status = 'taken', slots = missing, version = meta.version}, now)
-  end
+  if not items then return taken(missing) end
 
   local hold = take(items, in_cart(mine))
   stay_alive()
-  commit()
-  mine[#mine + 1] = hold
-  return held(hold, true, mine)
+  return held(hold, mine, step)
 end

@@ -1,0 +1,39 @@
+"""What a process that dies leaves at the simulated PostgreSQL: nothing, as at the real one."""
+
+import asyncio
+import random
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.simulation.loop import SimulatedLoop
+from tests.simulation.network import Weather
+from tests.simulation.postgres.queries import NAMES
+from tests.simulation.postgres.server import Connection, Postgres
+
+BUMP = next(text for text, name in NAMES.items() if name == "bump_epoch")
+
+
+@pytest.mark.parametrize("in_flight", [False, True])
+def test_a_transaction_that_began_on_the_way_ends_with_its_process(*, in_flight: bool) -> None:
+    """Its statement stalls on the network, and arrives long after the process is dead."""
+
+    async def dies_while_it_asks() -> None:
+        postgres = Postgres()
+        postgres.tables.put("resource", "hall", {"id": "hall", "epoch": "", "layout": 1})
+        connection = Connection(postgres, Weather(random.Random(1), stalls=1.0), 1)
+        await connection.opens()
+        await connection.begins()
+        asking = asyncio.create_task(connection.fetch(BUMP, "hall", "anew", datetime.now(UTC)))
+        await asyncio.sleep(0.0001)
+        connection.dies(in_flight=in_flight)
+        await asyncio.gather(asking, return_exceptions=True)
+        await asyncio.sleep(1)
+        assert postgres.tables.locks == {}
+        assert postgres.tables.table("resource")["hall"]["epoch"] == ""
+
+    loop = SimulatedLoop(1)
+    try:
+        loop.run_until_complete(dies_while_it_asks())
+    finally:
+        loop.close()

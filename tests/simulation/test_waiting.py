@@ -1,0 +1,33 @@
+"""A booking at the last moment whose process dies: its seat is nobody else's, by any seed."""
+
+from collections.abc import Callable
+from typing import Any, Final
+from unittest.mock import patch
+
+import pytest
+
+from tests.simulation import scripts
+from tests.simulation.live import Turn
+from tests.simulation.story import Failed, tell
+from tests.simulation.waiting import books_as_its_process_dies
+
+SEEDS: Final = range(1, 41, 2)  # those that sell
+FORGOTTEN: Final[dict[str, Callable[[], Any]]] = {
+    "the deadline": lambda: patch.object(scripts, "ends_too_soon", lambda *_: False),
+    "what waits for a rebuild": lambda: patch.object(Turn, "waits_for_word", lambda *_: False),
+    "who has left": lambda: patch.object(Turn, "stays_alive_until", lambda *_: None),
+}
+
+
+def test_no_seat_is_given_away_whose_booking_stands() -> None:
+    assert all("is pending" in text and "dies" in text for text in _tell_all())
+
+
+@pytest.mark.parametrize("what", FORGOTTEN)
+def test_a_wait_that_is_forgotten_is_found(what: str) -> None:
+    with FORGOTTEN[what](), pytest.raises(Failed, match=r"I2: .* is booked, and was"):
+        _tell_all()
+
+
+def _tell_all() -> list[str]:
+    return [tell(seed, books_as_its_process_dies).text() for seed in SEEDS]
