@@ -50,11 +50,9 @@ async def test_from_finding_a_driveway_to_its_receipt(
     wish = {"q": "school", "day": day().isoformat(), "from": "09:00", "to": "11:00"}
     await dora.opens(f"/driveways?{urlencode(wish)}")
     await dora.page.locator("a.place").click()
-    hold = dora.page.locator("#hold")
-    await expect(hold).to_be_attached(timeout=PATIENCE)
-    if not await hold.is_visible():
-        await dora.page.locator("#grip").click()
-    await hold.click()
+    await dora.page.wait_for_url(f"**/resources/{ASKED}?*")
+    await dora.is_live()
+    await dora.clicks("Hold it")
     await dora.clicks("Check out")
     await expect(dora.page.locator("#checkout")).to_be_visible(timeout=PATIENCE)
     await dora.fills_in("Dora Driver", "dora@example.com")
