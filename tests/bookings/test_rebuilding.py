@@ -11,6 +11,18 @@ from server.holds.events import SESSIONS_CHANNEL, decode_events
 from tests.payments.house import HALL, House
 
 
+async def _dumped(house: House) -> dict[bytes, bytes]:
+    """All of Redis as it is now."""
+    return {name: await house.redis.dump(name) or b"" for name in await house.redis.keys("*")}
+
+
+async def _goes_back(house: House, before: dict[bytes, bytes]) -> None:
+    """Redis loses the end of its file."""
+    await house.redis.flushall()
+    for name, value in before.items():
+        await house.redis.restore(name, 0, value)
+
+
 async def test_a_booking_that_came_too_late_keeps_nothing_that_a_rebuild_made_of_it(house: House) -> None:
     """Its hold has ended; before that is written down, a rebuild reads it as pending, and so as paying."""
     ann = house.buyer("ann")
@@ -92,12 +104,9 @@ async def test_whose_confirmation_redis_has_forgotten_is_told_that_it_is_confirm
     ann = house.buyer("ann")
     hold = await ann.holds("A-1")
     await ann.books()
-    names = await house.redis.keys("*")
-    before = {name: await house.redis.dump(name) or b"" for name in names}
+    before = await _dumped(house)
     await ann.pays()
-    await house.redis.flushall()
-    for name, value in before.items():
-        await house.redis.restore(name, 0, value)
+    await _goes_back(house, before)
     async with house.redis.pubsub() as listener:
         await listener.subscribe(SESSIONS_CHANNEL)
         await listener.get_message(timeout=30)
@@ -140,13 +149,10 @@ async def test_what_redis_has_as_held_and_was_booked_since_is_counted_once(house
     """Redis is as it was before its buyer paid; built anew, it has the hold as booked and no longer held."""
     ann = house.buyer("ann")
     hold = await ann.holds("A-1")
-    names = await house.redis.keys("*")
-    before = {name: await house.redis.dump(name) or b"" for name in names}
+    before = await _dumped(house)
     await ann.books()
     await ann.pays()
-    await house.redis.flushall()
-    for name, value in before.items():
-        await house.redis.restore(name, 0, value)
+    await _goes_back(house, before)
     async with house.redis.pubsub() as listener:
         await listener.subscribe(SESSIONS_CHANNEL)
         await listener.get_message(timeout=30)
@@ -154,6 +160,25 @@ async def test_what_redis_has_as_held_and_was_booked_since_is_counted_once(house
         heard = await listener.get_message(ignore_subscribe_messages=True, timeout=30)
     told = [(event.hold.id, event.hold.status) for event in decode_events(heard["data"])]
     assert told == [(hold.id, "confirmed")]
+    await ann.cancels()
+    await house.office.loops_run()
+    assert await house.booked_and_free("A-1") == (0, 1)
+    await house.is_whole()
+
+
+async def test_what_was_given_back_in_a_redis_that_had_forgotten_its_booking_comes_free_with_that(
+    house: House,
+) -> None:
+    """The rebuild counts it as booked, whatever it ended as in what Redis remembers."""
+    ann = house.buyer("ann")
+    hold = await ann.holds("A-1")
+    before = await _dumped(house)
+    await ann.books()
+    await ann.pays()
+    await _goes_back(house, before)
+    await house.office.holds.release(ann.caller, hold.id, op=None)
+    await house.office.holds.load(HALL)
+    assert await house.booked_and_free("A-1") == (1, 0)
     await ann.cancels()
     await house.office.loops_run()
     assert await house.booked_and_free("A-1") == (0, 1)

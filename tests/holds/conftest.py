@@ -16,8 +16,8 @@ MakeWorld = Callable[..., World]
 
 @pytest.fixture
 async def holds_redis(redis: Redis, redis_url: str) -> AsyncIterator[Redis]:  # noqa: ARG001  # `redis` empties it
-    """The kind of client that production changes holds with."""
-    client = connect(redis_url)
+    """The kind of client that production changes holds with, but patient: this machine may be busy."""
+    client = connect(redis_url, seconds=30)
     yield client
     await client.aclose()
 

@@ -421,6 +421,8 @@ def load(turn: Turn, blobs: tuple[bytes, ...]) -> bytes:
             _drop(turn, each, "confirmed", "confirmed")
         elif each["id"] not in pending:
             _keep_if_it_fits(turn, each)
+    for name in confirmed - pending:
+        live.holds.pop(name, None)
     for name in given.get("given_up", ()):
         live.unbooked[name] = (meta.epoch, turn.now + REMEMBERED)
     live.loading = live.unfinished = None

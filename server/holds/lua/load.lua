@@ -84,7 +84,7 @@ local function put_pending()
   return pending
 end
 
--- It counts as PostgreSQL says, whatever it ended as here: nothing is remembered of it.
+-- It counts as PostgreSQL says: nothing is remembered of it.
 local function drop(hold, status, reason)
   bury(hold, status, reason)
   redis.call('DEL', key('hold', hold.id))
@@ -132,6 +132,13 @@ local function keep_what_fits(pending, held, confirmed)
   end
 end
 
+-- What is booked counts, whatever it ended as in a Redis that had forgotten its booking: unbook.lua would believe that.
+local function forget_endings(pending)
+  for _, id in ipairs(input.confirmed or {}) do
+    if not pending[id] then redis.call('DEL', key('hold', id)) end
+  end
+end
+
 -- What was read as given up is not counted: nobody takes it out of this epoch once more.
 local function forget_given_up()
   for _, name in ipairs(input.given_up or {}) do
@@ -152,6 +159,7 @@ if input.chunk then put_days() else put_slots() end
 local pending, confirmed = put_pending(), set_of(input.confirmed)
 drop_paid(pending, paying, confirmed)
 keep_what_fits(pending, held, confirmed)
+forget_endings(pending)
 forget_given_up()
 redis.call('DEL', key('loading'), key('unfinished'))
 commit_reset()
