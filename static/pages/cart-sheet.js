@@ -8,13 +8,19 @@ export class CartSheet {
   #places = 0;
   #total = null;
   #choice = null;
+  #invitation = "Your places";
 
-  /** What the bar says while nothing is held. */
-  invitation = "Find the best places";
-
+  /** The page has it disabled: until this has run nobody would answer. */
   constructor(side) {
     this.#side = side;
     find("grip").addEventListener("click", () => this.#toggle());
+    find("grip").disabled = false;
+  }
+
+  /** @param {string} invitation what the bar says while nothing is held */
+  invite(invitation) {
+    this.#invitation = invitation;
+    this.#draw();
   }
 
   show(lines, total) {
@@ -31,7 +37,7 @@ export class CartSheet {
 
   #draw() {
     const places = this.#places;
-    const held = places === 0 ? this.invitation : `${places} ${places === 1 ? "place" : "places"} held`;
+    const held = places === 0 ? this.#invitation : `${places} ${places === 1 ? "place" : "places"} held`;
     find("grip-title").textContent = this.#choice?.when ?? held;
     find("grip-sum").textContent = this.#choice?.price ?? (this.#total ? formatMoney(this.#total) : "");
     find("grip-checkout").hidden = places === 0 || this.#choice !== null;

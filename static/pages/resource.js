@@ -47,13 +47,14 @@ const source = {
   now: () => holdfast.clock.now(),
 };
 
-function makeElement({ kind }) {
-  if (kind === "seats") {
-    const map = make("seat-map", { id: "map" });
-    map.addEventListener("seat-sight", ({ detail }) => availability?.show(detail ?? {}));
-    map.addEventListener("seat-choose", ({ detail }) => (detail.mine ? giveBack(detail.slot) : take(detail.slot, 1)));
-    return map;
-  }
+function makeMap() {
+  const map = make("seat-map");
+  map.addEventListener("seat-sight", ({ detail }) => availability?.show(detail ?? {}));
+  map.addEventListener("seat-choose", ({ detail }) => (detail.mine ? giveBack(detail.slot) : take(detail.slot, 1)));
+  return map;
+}
+
+function makeList() {
   const list = make("slot-list");
   list.addEventListener("slot-take", ({ detail }) => take(detail.slot, detail.quantity));
   list.addEventListener("slot-return", ({ detail }) => giveBack(detail.slot));
@@ -109,7 +110,6 @@ function describe({ title, starts_at: start, time_zone: zone }) {
 function show(fetched) {
   shown = fetched;
   describe(fetched);
-  if (!element) place(makeElement(fetched));
   element.show(fetched, source);
   cart.know(fetched);
   best.show(fetched);
@@ -146,7 +146,7 @@ function problem(refusal) {
 
 /** What is booked by time is shown as a board of it. */
 async function showTime(fetched) {
-  sheet.invitation = "Choose your time";
+  sheet.invite("Choose your time");
   describe(fetched);
   driveway = new Driveway(holdfast, fetched, { problem, chosen: (choice) => sheet.chosen(choice) });
   await driveway.open();
@@ -154,17 +154,18 @@ async function showTime(fetched) {
   cart.know(fetched);
 }
 
+/** What waits is a map already: whoever has asked for its list meanwhile gets it. */
 async function load() {
-  const waiting = make("seat-map");
-  place(waiting);
-  waiting.status = { busy: true, text: "Opening the doors…" };
+  place(makeMap());
+  element.status = { busy: true, text: "Opening the doors…" };
   try {
     const fetched = await resource(id);
-    element = null;
     if (fetched.kind === "grid") {
       await showTime(fetched);
       return;
     }
+    if (fetched.kind === "seats") sheet.invite("Find the best places");
+    else place(makeList());
     show(fetched);
     follow(fetched);
   } catch (refusal) {
