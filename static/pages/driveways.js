@@ -22,10 +22,13 @@ function viewersClock() {
   return clockAt(holdfast.clock.now(), Intl.DateTimeFormat().resolvedOptions().timeZone);
 }
 
-/** The form as the address has it. */
-function fill() {
+/** The form as the address has it. @param {boolean} [first] what was typed before this page could listen stays */
+function fill(first = false) {
   wish = wishOf(location.search, viewersClock());
-  for (const [name, value] of Object.entries({ q: wish.text, day: wish.day, from: wish.from, to: wish.to })) form.elements.namedItem(name).value = value;
+  for (const [name, value] of Object.entries({ q: wish.text, day: wish.day, from: wish.from, to: wish.to })) {
+    const field = form.elements.namedItem(name);
+    if (!first || field.value === "") field.value = value;
+  }
   find("day").min = viewersClock().day;
   span();
 }
@@ -124,5 +127,5 @@ addEventListener("popstate", () => {
 document.addEventListener("visibilitychange", again);
 addEventListener("online", () => lost && search());
 holdfast.connection.addEventListener("welcome", () => lost && search(true));
-fill();
+fill(true);
 search();
