@@ -11,6 +11,7 @@ import "./hold-timer.js";
 import { icon, make } from "./make.js";
 
 const CROSS = "M6 6l12 12M18 6L6 18";
+const UNKNOWN = "…";
 
 export class CartPanel extends HTMLElement {
   #heading = make("h2", { tabIndex: -1 }, "Your places");
@@ -42,30 +43,30 @@ export class CartPanel extends HTMLElement {
     return this.contains(active) ? active.dataset.key : undefined;
   }
 
-  /** Whoever removed a line by keyboard stays in the list. */
+  /** Whoever is here by keyboard stays where they are, and in the list when they have removed a line. */
   #refocus(key) {
-    const buttons = [...this.#lines.querySelectorAll("button")];
-    (buttons.find((button) => button.dataset.key === key) ?? buttons[0] ?? this.#heading).focus();
+    const same = [...this.querySelectorAll("[data-key]")].find(({ dataset }) => dataset.key === key);
+    (same ?? this.#lines.querySelector("button") ?? this.#heading).focus();
   }
 
   #line({ key, title, detail, quantity, price, onremove, waiting }) {
     const count = quantity > 1 ? `${quantity} × ` : "";
     const remove = onremove && make("button.remove", { type: "button", "data-key": key, "aria-label": `Remove ${title}`, onclick: onremove }, icon(CROSS));
     const words = make("div.words", {}, make("b", {}, `${count}${title}`), detail && make("span", {}, detail));
-    return make("li", { "data-waiting": waiting ? "" : null }, words, make("span.price", {}, formatMoney(price)), remove);
+    return make("li", { "data-waiting": waiting ? "" : null }, words, make("span.price", {}, price ? formatMoney(price) : UNKNOWN), remove);
   }
 
   #footing(lines, total, checkout, empty) {
     if (lines.length === 0) return [make("p.empty", {}, empty)];
-    const sum = make("p.total", {}, make("span", {}, "Total"), make("b", {}, formatMoney(total)));
-    return [sum, ...(checkout ? [make("a.primary.wide", { href: checkout }, "Check out")] : [])];
+    const sum = make("p.total", {}, make("span", {}, "Total"), make("b", {}, total ? formatMoney(total) : UNKNOWN));
+    return [sum, ...(checkout ? [make("a.primary.wide", { href: checkout, "data-key": "checkout" }, "Check out")] : [])];
   }
 
   #showPaying(paying) {
     this.#paying.hidden = paying === null;
     this.#paying.replaceChildren();
     if (paying === null) return;
-    this.#paying.append(`${paying.text} `, paying.href ? make("a", { href: paying.href }, "Continue") : "");
+    this.#paying.append(`${paying.text} `, paying.href ? make("a", { href: paying.href, "data-key": "paying" }, "Continue") : "");
   }
 }
 

@@ -24,15 +24,15 @@ export function rangeTitle(range, resource) {
 function lineOf(hold, [slotId, quantity], resources, here) {
   const resource = resources.get(hold.resource);
   const slot = resource?.slots.find(({ id }) => id === slotId);
-  const amount = hold.items.length === 1 ? hold.price.amount : (slot?.price.amount ?? 0) * quantity;
+  const amount = hold.items.length === 1 ? hold.price.amount : slot && slot.price.amount * quantity;
   return {
     key: `${hold.id} ${slotId}`,
     hold,
     slot: slotId,
-    title: hold.range ? rangeTitle(hold.range, resource) : slotTitle(slot, resource),
+    title: hold.range && resource ? rangeTitle(hold.range, resource) : slotTitle(slot, resource),
     detail: detailOf(slot, resource, here),
     quantity,
-    price: { amount, currency: hold.price.currency },
+    price: amount === undefined ? null : { amount, currency: hold.price.currency },
   };
 }
 
@@ -57,7 +57,7 @@ function wishedRange(resource, range, here) {
  * @param {Cart} cart
  * @param {Map<string, object>} resources those of its holds, as far as they are known
  * @param {string} [here] the resource whose page this is
- * @returns {object[]} lines for <cart-panel>, wishes last
+ * @returns {object[]} lines for <cart-panel>, wishes last; a `price` that needs a resource not known yet is null
  */
 export function linesOf(cart, resources, here) {
   const held = cart.held.flatMap((hold) => hold.items.map((item) => lineOf(hold, item, resources, here)));
@@ -70,8 +70,8 @@ export function linesOf(cart, resources, here) {
   return [...held, ...wished.filter(Boolean)];
 }
 
-/** @returns {{amount: number, currency: string} | null} what the lines cost together */
+/** @returns {{amount: number, currency: string} | null} what the lines cost together; null while that is not known of each */
 export function totalOf(lines) {
-  if (lines.length === 0) return null;
+  if (lines.length === 0 || lines.some(({ price }) => !price)) return null;
   return { amount: lines.reduce((sum, { price }) => sum + price.amount, 0), currency: lines[0].price.currency };
 }

@@ -95,6 +95,19 @@ test("a resource that is not at hand yet still has its lines", () => {
   assert.deepEqual(line.price, EUR(4800));
 });
 
+test("what is not known before its resource is here is not guessed", () => {
+  const cart = new Cart();
+  const range = ["2026-11-21T08:00:00.000Z", "2026-11-21T16:00:00.000Z"];
+  const held = { status: "held", expires_at: 1 };
+  const two = { ...held, id: "h", resource: "hall", items: [["A-1", 1], ["A-2", 1]], price: EUR(8500) };
+  const time = { ...held, id: "t", resource: "yard", items: [["x", 1]], range, price: EUR(1920) };
+  cart.welcomed({ cart: null, holds: [two, time] });
+  const lines = linesOf(cart, new Map());
+  assert.deepEqual(lines.map(({ price }) => price), [null, null, EUR(1920)], "what of a price is each one's");
+  assert.equal(totalOf(lines), null, "what they cost together");
+  assert.equal(lines[2].title, "A place", "which clocks its times are of");
+});
+
 test("a start time is named by its moment there", () => {
   assert.match(slotTitle({ starts_at: "2026-12-21T09:00:00.000Z", row: "", label: "x" }, HALL), /21.*10:00/);
 });
