@@ -35,7 +35,7 @@ export class HoursForm {
   constructor(parts, session) {
     this.#parts = parts;
     this.#session = session;
-    parts.choice.addEventListener("change", () => this.#load());
+    parts.choice.addEventListener("change", () => this.#turn());
     parts.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#save();
@@ -51,6 +51,12 @@ export class HoursForm {
     if (grids.some(({ id }) => id === before)) choice.value = before;
     else if (grids.length > 0) this.#load();
     if (grids.length === 0) form.replaceChildren(make("p", {}, "You have no place that is booked by time."));
+  }
+
+  /** To another place, whose hours nobody takes for those of the one before. */
+  #turn() {
+    this.#parts.form.replaceChildren();
+    this.#load();
   }
 
   async #load() {
