@@ -220,10 +220,14 @@ class Reader:
         raise ConnectionError("nothing comes, not even from ourselves")
 
     async def _probe(self) -> None:
-        """Write to ourselves through Redis; that it fails shows by nothing coming."""
+        """Write to ourselves through Redis; that it fails shows by nothing coming.
+
+        Who does not listen would hear nothing, and a Redis that is away is asked by enough others.
+        """
         while True:
-            with suppress(*ERRORS):
-                await self._send_probe()
+            if self._pubsub is not None:
+                with suppress(*ERRORS):
+                    await self._send_probe()
             await asyncio.sleep(self._probe_seconds)
 
     async def _send_probe(self) -> None:

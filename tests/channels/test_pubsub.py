@@ -234,6 +234,29 @@ async def test_a_bus_starts_without_redis_and_finds_it_later(spare_redis: Redis)
         await until(lambda: ear.heard)
 
 
+async def test_who_has_no_connection_writes_nothing_to_itself(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ear_of(redis_url, probe_seconds=0.01) as ear:
+        connect, send, tried = ear.bus._connect, ear.bus._send_probe, []
+
+        async def refused() -> None:
+            tried.append("to connect")
+            raise ConnectionResetError("not now")
+
+        async def noted() -> None:
+            tried.append("to probe")
+            await send()
+
+        monkeypatch.setattr(ear.bus, "_connect", refused)
+        monkeypatch.setattr(ear.bus, "_send_probe", noted)
+        await ear.bus.start()
+        await until(lambda: tried.count("to connect") >= 4)
+        assert "to probe" not in tried
+        monkeypatch.setattr(ear.bus, "_connect", connect)
+        await until(lambda: "to probe" in tried and ear.bus.healthy)
+
+
 async def test_a_command_that_cannot_be_sent_makes_a_new_connection(
     ear: Ear, redis: RedisClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
