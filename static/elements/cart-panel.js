@@ -9,6 +9,7 @@
 import { formatMoney } from "../client/money.js";
 import "./hold-timer.js";
 import { icon, make } from "./make.js";
+import { settle, settleOf } from "./settle.js";
 
 const CROSS = "M6 6l12 12M18 6L6 18";
 const UNKNOWN = "…";
@@ -18,9 +19,17 @@ export class CartPanel extends HTMLElement {
   #timer = make("hold-timer", { hidden: true });
   #lines = make("ul.lines");
   #foot = make("div.foot");
+  #empty = make("p.empty");
+  #sum = make("b");
+  #total = make("p.total", {}, make("span", {}, "Total"), this.#sum);
+  #out = make("a.primary.wide", {}, "Check out");
   #paying = make("p.paying", { hidden: true });
+  #waiting = make("span");
+  #on = make("a", {}, "Continue");
+  #acts = new Map();
 
   connectedCallback() {
+    if (this.#paying.childElementCount === 0) this.#paying.append(this.#waiting, " ", this.#on);
     if (this.childElementCount === 0) this.append(make("header", {}, this.#heading, this.#timer), this.#paying, this.#lines, this.#foot);
   }
 
@@ -32,8 +41,9 @@ export class CartPanel extends HTMLElement {
   show({ lines, total, expiresAt, paying = null, checkout = null, empty = "" }) {
     const focused = this.#focusedKey();
     this.#timer.expiresAt = expiresAt;
-    this.#lines.replaceChildren(...lines.map((line) => this.#line(line)));
-    this.#foot.replaceChildren(...this.#footing(lines, total, checkout, empty));
+    this.#acts = new Map(lines.map(({ key, onremove }) => [key, onremove]));
+    settleOf(this.#lines, lines, ({ hold, slot, onremove, ...line }) => [line, Boolean(onremove)], (line) => this.#line(line));
+    this.#showFoot(lines, total, checkout, empty);
     this.#showPaying(paying);
     if (focused) this.#refocus(focused);
   }
@@ -43,30 +53,32 @@ export class CartPanel extends HTMLElement {
     return this.contains(active) ? active.dataset.key : undefined;
   }
 
-  /** Whoever is here by keyboard stays where they are, and in the list when they have removed a line. */
+  /** Whoever removed a line by keyboard stays in the list. */
   #refocus(key) {
-    const same = [...this.querySelectorAll("[data-key]")].find(({ dataset }) => dataset.key === key);
-    (same ?? this.#lines.querySelector("button") ?? this.#heading).focus();
+    const buttons = [...this.#lines.querySelectorAll("button")];
+    (buttons.find((button) => button.dataset.key === key) ?? buttons[0] ?? this.#heading).focus();
   }
 
   #line({ key, title, detail, quantity, price, onremove, waiting }) {
     const count = quantity > 1 ? `${quantity} × ` : "";
-    const remove = onremove && make("button.remove", { type: "button", "data-key": key, "aria-label": `Remove ${title}`, onclick: onremove }, icon(CROSS));
+    const remove = onremove && make("button.remove", { type: "button", "data-key": key, "aria-label": `Remove ${title}`, onclick: () => this.#acts.get(key)?.() }, icon(CROSS));
     const words = make("div.words", {}, make("b", {}, `${count}${title}`), detail && make("span", {}, detail));
     return make("li", { "data-waiting": waiting ? "" : null }, words, make("span.price", {}, price ? formatMoney(price) : UNKNOWN), remove);
   }
 
-  #footing(lines, total, checkout, empty) {
-    if (lines.length === 0) return [make("p.empty", {}, empty)];
-    const sum = make("p.total", {}, make("span", {}, "Total"), make("b", {}, total ? formatMoney(total) : UNKNOWN));
-    return [sum, ...(checkout ? [make("a.primary.wide", { href: checkout, "data-key": "checkout" }, "Check out")] : [])];
+  #showFoot(lines, total, checkout, empty) {
+    this.#empty.textContent = empty;
+    this.#sum.textContent = total ? formatMoney(total) : UNKNOWN;
+    if (checkout) this.#out.href = checkout;
+    if (lines.length === 0) settle(this.#foot, [this.#empty]);
+    else settle(this.#foot, checkout ? [this.#total, this.#out] : [this.#total]);
   }
 
   #showPaying(paying) {
     this.#paying.hidden = paying === null;
-    this.#paying.replaceChildren();
     if (paying === null) return;
-    this.#paying.append(`${paying.text} `, paying.href ? make("a", { href: paying.href, "data-key": "paying" }, "Continue") : "");
+    this.#waiting.textContent = paying.text;
+    this.#on.href = paying.href;
   }
 }
 

@@ -6,6 +6,7 @@ import { formatMoment } from "../client/times.js";
 import { sentence } from "../client/wording.js";
 import { clockFace } from "../elements/countdown.js";
 import { icon, make } from "../elements/make.js";
+import { settle } from "../elements/settle.js";
 import { comeBack } from "./addresses.js";
 import { checkAttempt, liveAttempt } from "./attempts.js";
 import { paymentSentence } from "./away-words.js";
@@ -26,6 +27,7 @@ const lines = new BookedLines(() => booking && draw());
 const split = new SplitPanel(find("split"), holdfast.session);
 const more = new BookingMore(find("more"), holdfast.session, path);
 let booking = null;
+let acts = null;
 let timer = null;
 
 holdfast.addEventListener("booking", ({ detail }) => detail.id === id && show(detail));
@@ -101,7 +103,7 @@ function draw() {
   find("ticket").dataset.tone = words.tone;
   const sign = make("span.sign", {}, icon(SIGNS[words.sign]));
   const head = make("div.head", { role: "status" }, sign, make("h1", { tabIndex: -1 }, words.title), make("p", {}, words.text), away(words));
-  find("ticket").replaceChildren(head, facts(), make("ul.items", {}, ...lines.draw(booking.items)), actions(words));
+  settle(find("ticket"), [head, facts(), make("ul.items", {}, ...lines.draw(booking.items)), actionsOf(words)]);
 }
 
 function away({ pays }) {
@@ -139,6 +141,15 @@ function countDown(deadline) {
   };
   requestAnimationFrame(tick);
   return face;
+}
+
+/** What can be done stays under the finger that presses it while the rest is drawn anew. */
+function actionsOf(words) {
+  const now = JSON.stringify([isAwaited(), words.pays, share() === 0, payWords(), receipt().length]);
+  if (acts?.dataset.drawn === now) return acts;
+  acts = actions(words);
+  acts.dataset.drawn = now;
+  return acts;
 }
 
 function actions({ pays }) {

@@ -5,6 +5,7 @@ import { findPlaces } from "../client/finding.js";
 import { formatMoney } from "../client/money.js";
 import { sentence } from "../client/wording.js";
 import { make } from "../elements/make.js";
+import { settleOf } from "../elements/settle.js";
 import { addressOf, foundWords, linkTo, troubleWith, wishOf, wishWords, whenWords } from "./find-words.js";
 import { find, startPage } from "./shell.js";
 
@@ -79,22 +80,20 @@ function show(places) {
   find("places").removeAttribute("aria-busy");
   const words = foundWords(places.length);
   if (find("found").textContent !== words) find("found").textContent = words;
-  const links = new Map([...find("places").querySelectorAll("a")].map((link) => [link.dataset.key, link.parentElement]));
-  find("places").replaceChildren(...places.map((place) => links.get(keyOf(place)) ?? card(place)));
+  settleOf(find("places"), places, factsOf, card);
   find("message").hidden = places.length > 0;
   if (places.length === 0) message(make("h2", {}, "Nothing is free for all of that time"), make("p", {}, "Try another time, a shorter stay, or somewhere else."));
 }
 
-/** What is the same as before stays where it is, so that whoever is on it by keyboard stays too. */
-function keyOf(place) {
-  return JSON.stringify([place.id, place.range, place.price, place.free, place.title, place.address]);
+function factsOf(place) {
+  return [place.id, place.range, place.price, place.free, place.title, place.address];
 }
 
 function card(place) {
   const { title, address, price, price_per_hour: hourly, capacity, free } = place;
   const left = capacity > 1 ? `${free} left · ` : "";
   const cost = make("div.cost", {}, make("b", {}, formatMoney(price)), make("span.each", {}, `${left}${hourly ? `from ${formatMoney(hourly)} an hour` : ""}`));
-  const link = make("a.place", { href: linkTo(place), "data-key": keyOf(place) }, make("h2", {}, title), make("p.where", {}, address ?? ""), make("p.when", {}, whenWords(place)), cost);
+  const link = make("a.place", { href: linkTo(place) }, make("h2", {}, title), make("p.where", {}, address ?? ""), make("p.when", {}, whenWords(place)), cost);
   return make("li", {}, link);
 }
 

@@ -5,6 +5,7 @@ import { Titles } from "../client/titles.js";
 import { signInAddress, user } from "../client/user.js";
 import { sentence } from "../client/wording.js";
 import { make } from "../elements/make.js";
+import { settleOf } from "../elements/settle.js";
 import { bookingEntry } from "./booking-entry.js";
 import { sorted } from "./bookings-words.js";
 import { pushSwitch } from "./push-switch.js";
@@ -86,10 +87,10 @@ function failed(refusal) {
 function draw() {
   if (!loaded) return;
   const { coming, over } = sorted([...bookings.values()], holdfast.clock.now());
-  const entries = (list) => list.map((booking) => bookingEntry(booking, (id) => titles.of(id)));
+  const titleOf = (id) => titles.of(id);
+  const facts = (booking) => [booking, booking.items.map(({ resource }) => titleOf(resource))];
   find("coming").removeAttribute("aria-busy");
-  find("coming").replaceChildren(...entries(coming));
-  find("over").replaceChildren(...entries(over));
+  for (const [name, list] of Object.entries({ coming, over })) settleOf(find(name), list, facts, (booking) => bookingEntry(booking, titleOf));
   find("over-section").hidden = over.length === 0;
   find("more").hidden = !next;
   find("message").hidden = coming.length > 0;

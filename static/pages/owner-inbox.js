@@ -1,6 +1,7 @@
 /** The news of an owner's places, the latest first; they come by the socket and stay until they are read. */
 
 import { make } from "../elements/make.js";
+import { settle, settleOf } from "../elements/settle.js";
 import { tell } from "./shell.js";
 
 export class Inbox {
@@ -28,8 +29,8 @@ export class Inbox {
   #draw() {
     const { items, unread } = this.#notices;
     this.#parts.readAll.hidden = unread === 0;
-    this.#parts.list.replaceChildren(...items.map(entry));
-    if (items.length === 0) this.#parts.list.replaceChildren(make("li", {}, "Nothing yet. What happens to your places appears here at once."));
+    settleOf(this.#parts.list, items, ({ title, message, data, at, read }) => [title, message, data, at, read], entry);
+    if (items.length === 0) settle(this.#parts.list, [make("li", {}, "Nothing yet. What happens to your places appears here at once.")]);
   }
 }
 

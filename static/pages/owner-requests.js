@@ -4,6 +4,7 @@ import { formatMoney } from "../client/money.js";
 import { sentence } from "../client/wording.js";
 import { make } from "../elements/make.js";
 import { notify } from "../elements/notices.js";
+import { settle, settleOf } from "../elements/settle.js";
 import { beginOf } from "./bookings-words.js";
 
 /** @returns {object[]} those that wait, the most urgent first */
@@ -29,14 +30,19 @@ export class Requests {
   show(bookings) {
     const waiting = awaited(bookings);
     const focused = this.#list.contains(document.activeElement);
-    this.#list.replaceChildren(...waiting.map((booking) => this.#entry(booking)));
-    if (waiting.length === 0) this.#list.replaceChildren(make("li", {}, "Nobody is waiting."));
-    if (focused) document.getElementById("requests-title").focus();
+    const drawn = ({ id, items, customer, total, reference, special_requests: wishes, approval }) => [id, items, customer, total, reference, wishes, approval, this.#titles(items)];
+    settleOf(this.#list, waiting, drawn, (booking) => this.#entry(booking));
+    if (waiting.length === 0) settle(this.#list, [make("li", {}, "Nobody is waiting.")]);
+    if (focused && !this.#list.contains(document.activeElement)) document.getElementById("requests-title").focus();
+  }
+
+  #titles(items) {
+    return [...new Set(items.map(({ resource }) => this.#titleOf(resource)))].filter(Boolean).join(", ");
   }
 
   #entry(booking) {
     const { items, customer, total, reference, special_requests: wishes, approval } = booking;
-    const title = [...new Set(items.map(({ resource }) => this.#titleOf(resource)))].filter(Boolean).join(", ") || reference;
+    const title = this.#titles(items) || reference;
     const places = items.map(({ label }) => label).join(", ");
     const until = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(Date.parse(approval.expires_at));
     const words = make(

@@ -5,6 +5,7 @@ import { indexAt, priceOf, startOf } from "../client/grid.js";
 import { formatMoney } from "../client/money.js";
 import { sentence } from "../client/wording.js";
 import { make } from "../elements/make.js";
+import { settleOf } from "../elements/settle.js";
 import { chosenWords, lengthLabel, rulesWords } from "./choice-words.js";
 import { find } from "./shell.js";
 
@@ -83,7 +84,7 @@ export class TimeChoice {
     const moment = new Date(startOf(this.#resource, start)).toISOString();
     try {
       const { lengths } = await get(`/api/resources/${encodeURIComponent(this.#resource.id)}/lengths?${new URLSearchParams({ start: moment })}`);
-      if (this.#asked === start) find("lengths").replaceChildren(...lengths.map((length) => this.#length(length)));
+      if (this.#asked === start) settleOf(find("lengths"), lengths, (length) => [start, length], (length) => this.#length(length));
       this.#mark();
     } catch (refusal) {
       if (refusal.name !== "Refusal") throw refusal;

@@ -9,7 +9,7 @@ from playwright.async_api import Page, Route, expect
 
 from server.embedded.seed import seed
 from server.settings import Settings
-from tests.browser.buying import MAP, holds_unseen
+from tests.browser.buying import MAP, books, holds_unseen
 from tests.browser.visitor import HALL, PATIENCE, PHONE, Visitor, Visits
 from tests.browser.yard import SHED, YARD, place, yards
 from tests.support.house import House
@@ -98,3 +98,27 @@ async def test_who_is_about_to_check_out_by_keyboard_stays_there_while_the_cart_
     await tab.clicks("Find them for me")
     await expect(ann.page.locator("cart-panel .lines li")).to_have_count(3, timeout=PATIENCE)
     await expect(out).to_be_focused()
+
+
+async def test_a_press_counts_though_the_booking_is_drawn_anew_meanwhile(ann: Visitor) -> None:
+    path = await books(ann)
+    async with held_back(ann.page, f"**/api/resources/{HALL}"):
+        await ann.opens(path)
+        await ann.page.get_by_role("button", name="Go to payment").hover()
+        await ann.page.mouse.down()
+    await ann.reads("Winter Serenade")
+    await ann.page.mouse.up()
+    await ann.page.wait_for_url("**/sandbox/payments/*")
+
+
+async def test_a_press_counts_though_the_cart_changes_meanwhile(ann: Visitor) -> None:
+    await holds_unseen(ann, 0)
+    await ann.opens(MAP)
+    tab = await ann.opens_tab(MAP)
+    await ann.page.bring_to_front()
+    await ann.page.get_by_role("link", name="Check out").first.hover()
+    await ann.page.mouse.down()
+    await tab.clicks("Find them for me")
+    await expect(ann.page.locator("cart-panel .lines li")).to_have_count(3)
+    await ann.page.mouse.up()
+    await ann.page.wait_for_url("**/booking")
