@@ -70,8 +70,7 @@ async def test_what_happens_is_said_to_those_who_do_not_see_it(ann: Visitor) -> 
         """async (hall) => (await (await fetch(`/api/resources/${hall}`)).json()).slots[0].id""", HALL
     )
     await ann.takes(seat)
-    said = ann.page.locator("seat-map [role=status]")
-    await expect(said).to_contain_text("is held for you", timeout=PATIENCE)
+    await ann.hears("is held for you")
     cursor = ann.page.locator("seat-map .cursor")
     await expect(cursor).to_have_attribute(
         "aria-label", r"Stalls, row A, seat 1, Stalls, €62.00, yours, held for you"

@@ -25,8 +25,6 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Bakery</ti
 </script></html>"""
 LOOKS_AS = """([index, look]) => document.querySelector("holdfast-availability").shadowRoot
   .querySelector("time-grid")?.lookOf(index) === look"""
-POINT_OF = """(index) => document.querySelector("holdfast-availability").shadowRoot
-  .querySelector("time-grid").pointOf(index)"""
 SEAT = """async (hall) => (await (await fetch(`${ORIGIN}/api/resources/${hall}`)).json()).slots[0].id"""
 SEAT_LOOKS_AS = """([slot, look]) => document.querySelector("holdfast-availability").shadowRoot
   .querySelector("seat-map")?.lookOf(slot) === look"""
@@ -107,8 +105,7 @@ async def test_a_board_is_live_on_another_site_and_leads_to_the_booking_page(
     await driver.holds("12:00", "12:45")
     await ann.page.wait_for_function(LOOKS_AS, arg=[step("12:00"), "held"])
     for clock in ("09:00", "10:45"):
-        point = await ann.page.evaluate(POINT_OF, step(clock))
-        await ann.page.mouse.click(point["x"], point["y"])
+        await ann.page.mouse.click(*await ann.point("holdfast-availability time-grid", step(clock)))
     await expect(shown.locator(".foot")).to_contain_text("09:00\N{EN DASH}11:00 · 2 h · €4.80")
     assert await ann.violations() == []
     cookies = await ann.context.cookies()

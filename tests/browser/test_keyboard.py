@@ -18,7 +18,7 @@ async def test_find_hold_and_pay_without_a_mouse(ann: Visitor) -> None:
     await keyboard.press("ArrowRight")
     await keyboard.press("Enter")
     await expect(ann.page.locator("cart-panel .lines li")).to_have_count(1, timeout=PATIENCE)
-    await ann.reads("is held for you.")
+    await ann.hears("is held for you.")
     await ann.tabs_to("Check out")
     await keyboard.press("Enter")
     await ann.page.wait_for_url("**/booking")

@@ -59,8 +59,7 @@ async def storm(shop: House, hall: str) -> None:
 
 
 async def comes_closer(visitor: Visitor, slot: str) -> None:
-    at = await visitor.page.evaluate("(slot) => document.querySelector('seat-map').pointOf(slot)", slot)
-    await visitor.page.mouse.move(at["x"], at["y"])
+    await visitor.page.mouse.move(*await visitor.point("seat-map", slot))
     for _ in range(3):
         await visitor.page.mouse.wheel(0, -200)
     await visitor.page.mouse.move(0, 0)

@@ -30,9 +30,34 @@ AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 Scheme = Literal["light", "dark"]
 
 LOOKS_AS = """([slot, look]) => document.querySelector("seat-map")?.lookOf(slot) === look"""
-POINT_OF = """(slot) => document.querySelector("seat-map").pointOf(slot)"""
+# What comes into sight, or beside it, moves it: where it is pressed, two frames in a row have drawn it.
+POINT_OF = """async ([path, id]) => {
+  const board = path.reduce((root, name) => (root.shadowRoot ?? root).querySelector(name), document);
+  const before = board.pointOf(id);
+  await new Promise(requestAnimationFrame);
+  const now = board.pointOf(id);
+  return before && now && before.x === now.x && before.y === now.y && now;
+}"""
 # A notice is there for seconds; a busy machine may look late, so each page keeps what it has shown.
+# So it is with what is said aloud, of which something else may be said a second later.
 KEEPS_NOTICES = """
+window.saidAloud = [];
+{
+  const listen = (root) => new MutationObserver((changes) => {
+    for (const { target } of changes) {
+      const element = target.nodeType === Node.TEXT_NODE ? target.parentElement : target;
+      const region = element?.closest?.("[role=status]");
+      if (region) saidAloud.push(region.textContent);
+    }
+  }).observe(root, { childList: true, characterData: true, subtree: true });
+  const { attachShadow } = Element.prototype;
+  Element.prototype.attachShadow = function (options) {
+    const root = attachShadow.call(this, options);
+    listen(root);
+    return root;
+  };
+  listen(document);
+}
 window.noticesShown = [];
 new MutationObserver((changes) => {
   for (const { addedNodes } of changes)
@@ -45,6 +70,7 @@ HAS_ARRIVED = """() => Promise.allSettled(document.getAnimations()
   .filter(({ effect }) => effect.getComputedTiming().endTime < Infinity).map(({ finished }) => finished))"""
 # What Chromium says where a page waits for its line no longer and tries again, as it should.
 GAVE_UP = "WebSocket is closed before the connection is established"
+WAS_SAID = "(text) => saidAloud.some((said) => said.includes(text))"
 WAS_TOLD = "(text) => noticesShown.some((shown) => shown.includes(text))"
 FOCUSED = """() => {
   let element = document.activeElement;
@@ -112,9 +138,14 @@ class Visitor:
         """Wait until the map draws a seat like this: available, held, sold, mine."""
         await self.page.wait_for_function(LOOKS_AS, arg=[slot, look], timeout=PATIENCE)
 
+    async def point(self, board: str, slot: str | int) -> tuple[float, float]:
+        """Where a board, named with the elements around it, has a slot once that stays in its place."""
+        handle = await self.page.wait_for_function(POINT_OF, arg=[board.split(), slot], timeout=PATIENCE)
+        found = await handle.json_value()
+        return found["x"], found["y"]
+
     async def clicks_seat(self, slot: str) -> None:
-        point = await self.page.evaluate(POINT_OF, slot)
-        await self.page.mouse.click(point["x"], point["y"])
+        await self.page.mouse.click(*await self.point("seat-map", slot))
 
     async def takes(self, slot: str) -> None:
         """Click a free seat and wait until it is one's own."""
@@ -129,6 +160,10 @@ class Visitor:
     async def is_told(self, text: str) -> None:
         """Wait for a notice, or find that this page has shown it."""
         await self.page.wait_for_function(WAS_TOLD, arg=text, timeout=PATIENCE)
+
+    async def hears(self, text: str) -> None:
+        """Wait for something to be said to those who do not see it, or find that this page has said it."""
+        await self.page.wait_for_function(WAS_SAID, arg=text, timeout=PATIENCE)
 
     async def has_title(self, title: str) -> None:
         """Wait for the page's heading."""

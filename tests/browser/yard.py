@@ -26,7 +26,6 @@ STEP = timedelta(minutes=15)
 HOURLY = 240
 
 LOOKS_AS = """([index, look]) => document.querySelector("time-grid")?.lookOf(index) === look"""
-POINT_OF = """(index) => document.querySelector("time-grid").pointOf(index)"""
 
 
 def rules(**changed: Any) -> GridRules:
@@ -129,8 +128,7 @@ class Driver:
         await self.visitor.page.wait_for_function(LOOKS_AS, arg=[step(clock, days), look], timeout=PATIENCE)
 
     async def point(self, clock: str, days: int = 1) -> tuple[float, float]:
-        found = await self.visitor.page.evaluate(POINT_OF, step(clock, days))
-        return found["x"], found["y"]
+        return await self.visitor.point("time-grid", step(clock, days))
 
     async def clicks(self, clock: str, days: int = 1) -> None:
         await self.visitor.page.mouse.click(*await self.point(clock, days))
