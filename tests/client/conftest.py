@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import httpx
@@ -40,10 +41,15 @@ def client_of(base_url: str, user: str | None = None, **options: Any) -> Client:
     return Client(base_url, token=token, **{"patience": QUICK, **options})
 
 
+@cache
+def today() -> datetime:
+    """The day as these tests begin: a midnight meanwhile moves none that they speak of."""
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def at(hour: int, days: int = 2) -> datetime:
     """A full hour in so many days."""
-    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return day + timedelta(days=days, hours=hour)
+    return today() + timedelta(days=days, hours=hour)
 
 
 class Losing(httpx.AsyncHTTPTransport):
