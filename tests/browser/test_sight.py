@@ -16,6 +16,7 @@ class Ear:
 
     def __init__(self, visitor: Visitor) -> None:
         self.views: list[object] = []
+        self.shown: list[object] = []
         self.told: set[int] = set()
         visitor.page.on("websocket", self._listen)
 
@@ -32,6 +33,8 @@ class Ear:
         message = msgpack.unpackb(payload) if isinstance(payload, bytes) else {}
         if message.get("type") == "delta":
             self.told.update(message["changes"][::3])
+        if message.get("type") == "snapshot":
+            self.shown.append(message.get("sections"))
 
 
 async def test_a_phone_hears_of_the_block_it_looks_at_alone(
@@ -45,11 +48,12 @@ async def test_a_phone_hears_of_the_block_it_looks_at_alone(
         await ben.holding.hold(stadium_hall, [(FAR, 1)])
         await ann.sees(FAR, "held")
         await ann.page.evaluate("(slot) => document.querySelector('seat-map').reveal([slot])", NEAR)
-        await until(lambda: ear.views[-1] is not None, seconds=PATIENCE / 1000)
+        await until(lambda: ear.shown[-1] is not None, seconds=PATIENCE / 1000)
         before = set(ear.told)
         await ben.holding.hold(stadium_hall, [(AWAY, 1)])
         await ben.holding.hold(stadium_hall, [(NEAR, 1)])
         await ann.sees(NEAR, "held")
+        await until(lambda: ear.told - before, seconds=PATIENCE / 1000)
         assert len(ear.told - before) == 1
         await ann.sees(FAR, "held")
         await ann.sees(AWAY, "available")

@@ -12,7 +12,8 @@ async def test_who_signs_in_keeps_their_cart_in_every_tab(ann: Visitor) -> None:
     await ann.opens(HALL_PAGE)
     await ann.takes("Stalls-C-12")
     tab = await ann.opens_tab(HALL_PAGE)
-    await ann.signs_in("ann", to=HALL_PAGE)
+    async with tab.page.expect_websocket():  # the tab's line begins anew
+        await ann.signs_in("ann", to=HALL_PAGE)
     await ann.sees("Stalls-C-12", "mine")
     assert "token" not in ann.page.url
     await tab.is_live()
@@ -31,7 +32,8 @@ async def test_who_signs_out_leaves_their_cart_behind(ann: Visitor) -> None:
     await ann.opens(HALL_PAGE)
     await ann.takes("Stalls-C-12")
     tab = await ann.opens_tab(HALL_PAGE)  # it keeps the cart while the other is between pages
-    await ann.signs_in("ann", to="/")
+    async with tab.page.expect_websocket():
+        await ann.signs_in("ann", to="/")
     await tab.is_live()
     await tab.sees("Stalls-C-12", "mine")
     await ann.page.goto(f"{ann.base_url}/sign-in")
