@@ -221,7 +221,7 @@ def wire(
     inventory = Inventory(database)
     scripts, process = faults.scripts(redis), token_hex(8)
     holds = Holds(redis, inventory, PostgresBooked(database), settings, process=process, scripts=scripts)
-    inventory.on_change = holds.load
+    inventory.on_change = holds.load_edited
 
     announcer = Announcer(scripts.command)
     provider = served.by_name.get(served.default)

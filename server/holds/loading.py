@@ -181,6 +181,14 @@ class Loader:
             if lease.takes_over or not is_new:
                 await self._load_under(resource, lease)
 
+    async def load_anew(self, resource: str) -> None:
+        """Rebuild the resource as `load` does, also right after somebody else.
+
+        They may have read it as it was before the change that asks for this.
+        """
+        async with leased(self.store, resource) as lease:
+            await self._load_under(resource, lease)
+
     async def _load_under(self, resource: str, lease: Lease) -> None:
         try:
             await self._rebuild(resource, lease)

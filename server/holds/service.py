@@ -292,6 +292,10 @@ class Holds:
         """Rebuild a resource from PostgreSQL under a new epoch, keeping the holds that still fit."""
         await self.loader.load(resource)
 
+    async def load_edited(self, resource: str) -> None:
+        """The same after an edit, which whoever is rebuilding it meanwhile may not have read."""
+        await self.loader.load_anew(resource)
+
     async def ensure(self, resource: str) -> None:
         """Load the resource unless Redis knows it."""
         await self.loader.ensure(resource)

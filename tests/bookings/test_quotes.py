@@ -458,7 +458,7 @@ async def test_quotes_of_ended_carts_are_swept_when_others_are_written_so_many_a
 async def test_a_place_that_another_process_has_only_just_added_is_priced_too(house: House) -> None:
     opens_bureau(house)
     other = house.opens_office()
-    other.inventory.on_change = other.holds.load
+    other.inventory.on_change = other.holds.load_edited
     house.office.inventory._clock = lambda: 0.0  # what it has in memory is fresh
     await house.office.inventory.get("hall")
 
