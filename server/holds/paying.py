@@ -37,7 +37,8 @@ class Paying:
                 "pay", resource, holds=ids(group), booking=booking, until_ms=until_ms
             )
             if answer.ended:
-                await self._undo(done, booking)
+                if done:
+                    await self._undo(done, booking)
                 return [hold for hold in group if hold.id in answer.ended]
             done += group
         for session, reference in {(hold.session, hold.reference) for hold in holds}:
@@ -45,11 +46,17 @@ class Paying:
         return []
 
     async def _undo(self, holds: Sequence[Hold], booking: str) -> None:
-        """Back to the cart, at the deadline they had."""
+        """Back to the cart, each at the deadline it had."""
+        hold_ms, max_ms = await self._policies.shortest({hold.resource for hold in holds})
         for resource, group in by_resource(holds).items():
-            expires_at = min(hold.expires_at for hold in group)
             await self._loader.run(
-                "give_back", resource, holds=ids(group), booking=booking, expires_at=expires_at
+                "give_back",
+                resource,
+                holds=ids(group),
+                booking=booking,
+                undone=True,
+                hold_ms=hold_ms,
+                max_ms=max_ms,
             )
 
     async def confirm(self, holds: Sequence[Hold], booking: str) -> None:

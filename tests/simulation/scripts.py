@@ -277,6 +277,8 @@ def pay(turn: Turn, _: tuple[bytes, ...]) -> bytes:
     holds = [each for each in found.values() if each is not None]
     for each in holds:
         if each["status"] == "held" or each["expires_at"] < given["until_ms"]:
+            if each["status"] == "held":
+                each["held_until"] = each["expires_at"]
             each.update(status="paying", booking=given["booking"], expires_at=given["until_ms"])
             turn.keep(each)
             turn.tell(each, "")
@@ -320,18 +322,20 @@ def end(turn: Turn, _: tuple[bytes, ...]) -> bytes:
 
 def give_back(turn: Turn, _: tuple[bytes, ...]) -> bytes:
     given = turn.given
-    expires_at = turn.given_deadline()
+    expires_at = None if given.get("undone") else turn.given_deadline()
     holds = _own_paying(turn)
     for each in holds:
         each.pop("booking", None)
-        each.update(status="held", expires_at=expires_at)
+        had = each.pop("held_until", None)
+        deadline = expires_at or had or turn.shared_deadline(each["first_hold_at"])
+        each.update(status="held", expires_at=deadline)
         each["first_hold_at"] = given.get("first_hold_at") or each["first_hold_at"]
         turn.keep(each)
         turn.take_back_leave(each["session"])
         turn.tell(each, "cancelled")
     turn.commit()
-    content = {"status": "given", "holds": holds, "expires_at": expires_at, "version": turn.meta.version}
-    return turn.answer(content)
+    reckoned = {} if expires_at is None else {"expires_at": expires_at}
+    return turn.answer({"status": "given", "holds": holds, **reckoned, "version": turn.meta.version})
 
 
 def retake(turn: Turn, _: tuple[bytes, ...]) -> bytes:
@@ -440,6 +444,8 @@ def _put_pending(turn: Turn) -> set[str]:
         hold = {name: value for name, value in each.items() if value is not None}
         old = turn.read(hold["id"])
         hold["first_hold_at"] = (old or hold).get("first_hold_at") or hold["created_at"]
+        if old is not None and "held_until" in old:
+            hold["held_until"] = old["held_until"]
         for index, quantity, *_price in hold["items"]:
             turn.change(index, quantity, 0)
         turn.keep(hold)

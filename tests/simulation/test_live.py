@@ -198,6 +198,8 @@ class Both:
 
     async def _give_back(self) -> None:
         content = {"holds": self._some(), **self._booking(), **self._deadline()}
+        if self.chance.random() < 0.3:
+            content |= {"undone": True, "expires_at": None, "first_hold_at": None}
         await self.run("give_back", key(self.hall, "meta"), content)
 
     def _whole(self, hall: str) -> list[dict[str, Any]]:

@@ -76,6 +76,7 @@ local function put_pending()
   for _, hold in ipairs(input.pending) do
     local old = read(hold.id)
     hold.first_hold_at = old and old.first_hold_at or hold.first_hold_at
+    hold.held_until = old and old.held_until
     if hold.first_hold_at == 0 then hold.first_hold_at = hold.created_at end
     pending[hold.id] = true
     occupy(hold)
