@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import islice
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -88,7 +89,9 @@ class News:
         self._booked = booked
         self._queue: deque[HoldEvent] = deque()
         self._stale: dict[str, None] = {}
+        self._reading: dict[str, None] = {}
         self._woken = asyncio.Event()
+        self._missed = asyncio.Event()
         self._epochs: dict[str, str] = {}
 
     def hear(self, data: bytes) -> None:
@@ -119,7 +122,7 @@ class News:
     def read_anew(self, sessions: Iterable[str]) -> None:
         """Look at these sessions again."""
         self._stale.update(dict.fromkeys(sessions))
-        self._woken.set()
+        self._missed.set()
 
     async def run(self) -> None:
         """Tell for ever; to be supervised."""
@@ -128,6 +131,13 @@ class News:
             await asyncio.sleep(SETTLE_SECONDS)
             self._woken.clear()
             await self.tell_queued()
+
+    async def read_missed(self) -> None:
+        """Read for ever what was missed, beside what is told: it may take long. To be supervised."""
+        while True:
+            await self._missed.wait()
+            await asyncio.sleep(SETTLE_SECONDS)
+            self._missed.clear()
             await self.tell_missed()
 
     async def check(self) -> None:
@@ -196,8 +206,11 @@ class News:
             _log.error("a message about holds is not one", why=str(error))
             return ()
 
-    async def _tell(self, session: Session, hold: Hold, reason: str) -> None:
+    async def _tell(self, session: Session, hold: Hold, reason: str, heard: Position | None) -> None:
+        """Tell what was read of a hold, unless more than `heard` was heard of it by the time it has names."""
         await self.names.look_up([hold])
+        if session.heard.get(hold.id) != heard:
+            return
         changed = self._learned(session, hold, reason, None)
         if changed is not None:
             tell_greeted(session, changed)
@@ -298,18 +311,26 @@ class News:
                 tab.peer.answer_all(messages)
 
     async def tell_missed(self) -> None:
-        """Read the stale sessions; those that cannot be read now are tried again."""
-        while self._stale:
-            batch = list(self._stale)[:READERS]
-            done = await asyncio.gather(*(self._read(session) for session in batch))
-            for session in batch:
-                self._stale.pop(session, None)
-            if not all(done):
-                self._stale.update(
-                    (session, None) for session, well in zip(batch, done, strict=True) if not well
-                )
-                asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._woken.set)
-                return
+        """Read the stale sessions; those that cannot be read now are tried again.
+
+        Each is taken off before it is read, so that one that is stale again meanwhile is read again.
+        """
+        try:
+            while self._stale:
+                batch = list(islice(self._stale, READERS))
+                for session in batch:
+                    del self._stale[session]
+                self._reading |= dict.fromkeys(batch)
+                done = await asyncio.gather(*(self._read(session) for session in batch))
+                for session in (each for each, well in zip(batch, done, strict=True) if well):
+                    del self._reading[session]
+                if not any(done):
+                    break
+        finally:
+            again, self._reading = self._reading, {}
+            if again:
+                self._stale |= again
+                asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._missed.set)
 
     async def _read(self, name: str) -> bool:
         session = self._table.session(name)
@@ -321,6 +342,9 @@ class News:
         except HoldfastError as error:
             _log.debug("a session cannot be read", why=error.detail)
             return False
+        except Exception:  # noqa: BLE001  # whatever it is, it is the trouble of this session alone
+            _log.exception("a session cannot be read")
+            return False
         return session.heard == heard
 
     async def _compare(self, session: Session, heard: Mapping[str, Position]) -> None:
@@ -330,8 +354,8 @@ class News:
         missing = [hold for name, hold in known.items() if name not in live]
         found = await self._found(missing)
         for hold in (*live.values(), *found):
-            if known.get(hold.id) != hold and session.heard.get(hold.id) == heard.get(hold.id):
-                await self._tell(session, hold, _REASONS.get(hold.status, ""))
+            if known.get(hold.id) != hold:
+                await self._tell(session, hold, _REASONS.get(hold.status, ""), heard.get(hold.id))
         for hold in missing:
             if hold.id not in {each.id for each in found}:
                 await self._tell_gone(session, hold, heard.get(hold.id))
@@ -355,11 +379,11 @@ class News:
             session.holds.pop(hold.id, None)
             return
         if booked == "confirmed":
-            await self._tell(session, msgspec.structs.replace(hold, status="confirmed"), "confirmed")
+            await self._tell(session, msgspec.structs.replace(hold, status="confirmed"), "confirmed", heard)
             return
         over = hold.expires_at <= self._clock()
         gone = msgspec.structs.replace(hold, status="expired" if over else "lost")
-        await self._tell(session, gone, "deadline" if over else "lost")
+        await self._tell(session, gone, "deadline" if over else "lost", heard)
 
 
 def tell_greeted(session: Session, message: ServerMessage) -> None:

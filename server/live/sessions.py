@@ -142,6 +142,7 @@ class LiveSessions:
         await self.pulse.start()
         self._tasks = [
             asyncio.create_task(supervise("news of holds", self.news.run)),
+            asyncio.create_task(supervise("missed news of holds", self.news.read_missed)),
             asyncio.create_task(supervise("lost holds", self.news.check)),
             asyncio.create_task(supervise("ended tokens", self._watch)),
         ]

@@ -147,7 +147,7 @@ async def test_what_changed_while_it_was_read_is_not_told_as_it_was_before(
     kept = await ann.holds("A-2", resource="hall")
     before = len(ann.tab.heard)
     answers.set()
-    await eventually(lambda: not news._stale)
+    await eventually(lambda: not news._stale and not news._reading)
     session = house.parts.live.table.session(ann.session)
     assert session is not None
     assert list(session.holds) == [kept["hold"]["id"]]
