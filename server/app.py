@@ -237,11 +237,13 @@ def wire(
     )
     keeper = Keeper(holds)
     bus = open_bus(settings.redis_url)
+    returns = Returns(scripts, bound_key)
     live = LiveSessions(
         settings,
         holds=holds,
         inventory=inventory,
         keeper=keeper,
+        indices=returns,
         bus=bus,
         booked=LostHolds(database).line_of,
         stale=lambda: hub.stale,
@@ -280,7 +282,7 @@ def wire(
         ),
         transfers=Transfers(database, bookings),
         sessions=sessions,
-        returns=Returns(scripts, bound_key),
+        returns=returns,
         limits=limits,
         handshakes=Counting(limits, "address"),
         hub=hub,

@@ -19,8 +19,10 @@ from channels import protocol
 from channels.protocol import CartChanged, HoldChanged, HoldView, ServerMessage
 from server.errors import HoldfastError
 from server.holds.events import decode_events
+from server.holds.index import Listing
 from server.holds.places import Held
 from server.holds.releasing import Released
+from server.holds.returning import BATCH, Return
 from server.holds.rules import Cart, Hold, HoldEvent
 from server.holds.sources import Resources
 from server.live.names import Names
@@ -38,7 +40,9 @@ SETTLE_SECONDS: Final = 0.002
 
 AGAIN_SECONDS: Final = 1.0
 CHECK_SECONDS: Final = 1.0
-READERS: Final = 32
+READERS: Final = BATCH
+"""Sessions that are read at once: as many as one script says of where they hold anything."""
+
 _REASONS: Final = {"expired": "deadline", "released": "released", "confirmed": "confirmed", "lost": "lost"}
 
 _log = structlog.get_logger("holdfast.live")
@@ -58,14 +62,23 @@ class Reader(Protocol):
 
     store: Any
 
-    async def standing(self, session: str) -> Standing:
-        """Cart and holds of one moment."""
+    async def standing(self, session: str, listing: Listing | None = None) -> Standing:
+        """Cart and holds of one moment; `listing` is the session's index, where that was just read."""
 
     async def ensure_current(self, resource: str) -> None:
         """Load the resource unless Redis knows it, and it is no older Redis than it was built in."""
 
     async def positions(self, resources: Sequence[str]) -> Mapping[str, tuple[str, int] | None]:
         """(epoch, version) of each; None where Redis does not know it."""
+
+
+class Indices(Protocol):
+    """server.holds.returning.Returns: where sessions hold anything, asked about together."""
+
+    serves: bool
+
+    def ask(self, session: str) -> asyncio.Future[Return]:
+        """To come, or Unavailable."""
 
 
 class News:
@@ -81,9 +94,12 @@ class News:
         inventory: Resources,
         clock: Callable[[], int],
         booked: Callable[[Hold], Awaitable[str | None]],
+        *,
+        indices: Indices,
     ) -> None:
         self._table = table
         self._holds = holds
+        self._indices = indices
         self.names = Names(inventory)
         self._clock = clock
         self._booked = booked
@@ -97,6 +113,7 @@ class News:
     def hear(self, data: bytes) -> None:
         """A message of `holdfast:sessions`; never blocks. Who is not connected here is not told."""
         if len(self._queue) >= QUEUE_LIMIT:
+            self._queue.clear()  # all of it is read, and the next message need not find the queue full, too
             self.read_all_anew()
             return
         events = [event for event in self._decoded(data) if self._is_news(event)]
@@ -116,12 +133,21 @@ class News:
         return not session.knows(event.hold.id, (epoch, event.version))
 
     def read_all_anew(self) -> None:
-        """Something may have been missed: look at every session again."""
-        self.read_anew(session.id for session in self._table if session.holds)
+        """Something may have been missed: look at every session again, for any may hold its first by now."""
+        for session in self._table:
+            session.misses()
+            self._mark(session.id)
 
     def read_anew(self, sessions: Iterable[str]) -> None:
         """Look at these sessions again."""
-        self._stale.update(dict.fromkeys(sessions))
+        for name in sessions:
+            self._mark(name)
+
+    def _mark(self, name: str) -> None:
+        session = self._table.session(name)
+        if session is not None:
+            session.unread = True
+        self._stale[name] = None
         self._missed.set()
 
     async def run(self) -> None:
@@ -336,21 +362,42 @@ class News:
         session = self._table.session(name)
         if session is None:
             return True
-        heard = dict(session.heard)
+        heard, known = dict(session.heard), dict(session.holds)
         try:
-            await self._compare(session, heard)
+            listing = await self._listing(name)
+            if known or listing is None or listing.entries:
+                await self._compare(session, heard, known, listing)
         except HoldfastError as error:
             _log.debug("a session cannot be read", why=error.detail)
             return False
         except Exception:  # noqa: BLE001  # whatever it is, it is the trouble of this session alone
             _log.exception("a session cannot be read")
             return False
-        return session.heard == heard
+        if session.heard != heard:
+            return False
+        session.unread = name in self._stale
+        return True
 
-    async def _compare(self, session: Session, heard: Mapping[str, Position]) -> None:
-        """Tell what is not as it is known; but nothing of a hold of which more than that was heard since."""
-        known = dict(session.holds)
-        live = {hold.id: hold for hold in (await self._holds.standing(session.id)).live}
+    async def _listing(self, session: str) -> Listing | None:
+        """Where it holds anything, asked with all that are read now; None if it has to be asked alone."""
+        if not self._indices.serves:
+            return None
+        try:
+            return (await self._indices.ask(session)).listing
+        except HoldfastError:
+            raise
+        except Exception:  # noqa: BLE001  # it may be of another who was asked about in the same breath
+            return None
+
+    async def _compare(
+        self,
+        session: Session,
+        heard: Mapping[str, Position],
+        known: Mapping[str, Hold],
+        listing: Listing | None,
+    ) -> None:
+        """Tell what is not as it was known; but nothing of a hold of which more was heard since."""
+        live = {hold.id: hold for hold in (await self._holds.standing(session.id, listing)).live}
         missing = [hold for name, hold in known.items() if name not in live]
         found = await self._found(missing)
         for hold in (*live.values(), *found):

@@ -24,7 +24,7 @@ from server.holds.rules import Hold
 from server.holds.sources import Resources
 from server.http.times import now_milliseconds
 from server.live.doomed import Decider, Doomed
-from server.live.news import News, Reader
+from server.live.news import Indices, News, Reader
 from server.live.table import Tab, Table
 from server.live.turns import Turns
 from server.live.views import error_message
@@ -100,6 +100,7 @@ class LiveSessions:
         holds: Holds,
         inventory: Resources,
         keeper: Keeper,
+        indices: Indices,
         bus: Bus,
         booked: Callable[[Hold], Awaitable[str | None]],
         stale: Callable[[], bool] = lambda: False,
@@ -110,7 +111,7 @@ class LiveSessions:
         self.settings = settings
         self.node = token_hex(4)
         self.table = Table(rates(settings)["commands"])
-        self.news = News(self.table, holds, inventory, clock, booked)
+        self.news = News(self.table, holds, inventory, clock, booked, indices=indices)
         self.turns = Turns(has_room=lambda: not holds.is_behind)
         self.doomed = Doomed(holds, inventory, shown)
         self.addresses: Counter[str] = Counter()

@@ -101,9 +101,12 @@ class Pace:
 
 
 class Session(Pace):
-    """A session with tabs here: its live holds as last heard, and how fast it may ask."""
+    """A session with tabs here: its live holds as last heard, and how fast it may ask.
 
-    __slots__ = ("ended", "heard", "holds", "id", "tabs", "told_cart")
+    It is `unread` while something that was said of it may have been missed.
+    """
+
+    __slots__ = ("ended", "heard", "holds", "id", "tabs", "told_cart", "unread")
 
     def __init__(self, session: str, rate: Rate) -> None:
         super().__init__(rate)
@@ -113,11 +116,12 @@ class Session(Pace):
         self.told_cart: ServerMessage | None = None
         self.ended: dict[str, str] = {}
         self.heard: dict[str, Position] = {}
+        self.unread = False
 
     @property
     def never_held(self) -> bool:
-        """Whether nothing is known here of any hold of it, however long ago."""
-        return not (self.holds or self.heard or self.ended)
+        """Whether nothing is known here of any hold of it, however long ago, and nothing was missed."""
+        return not (self.holds or self.heard or self.ended or self.unread)
 
     def knows(self, hold: str, position: Position) -> bool:
         """Whether this or something later was heard of the hold; an answer names no epoch."""

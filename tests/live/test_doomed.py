@@ -185,7 +185,7 @@ async def test_what_redis_would_say_something_else_to_is_asked_of_it(hall: Hall)
 
 async def test_who_ever_held_anything_is_never_refused_without_redis(hall: Hall) -> None:
     """It may be theirs already, or be the repeat of what they were given."""
-    for name in ("holds", "heard", "ended"):
+    for name in ("holds", "heard", "ended", "unread"):
         tab = a_tab()
         assert tab.session is not None
         setattr(tab.session, name, {"H1": None})

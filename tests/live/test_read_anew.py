@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from server.holds.rules import Hold, HoldEvent
+from server.accounts.rules import Caller
+from server.holds.rules import Hold, HoldEvent, HoldRequest
 from server.live.news import News
-from tests.live.conftest import eventually
+from tests.live.conftest import Gate, eventually, hello_is_asked
 from tests.support.buyer import Buyer, visiting
 from tests.support.house import House
 
@@ -145,3 +146,85 @@ async def test_a_session_that_cannot_be_read_by_a_fault_keeps_nobody_elses_news_
         await eventually(lambda: "released" in lost)
     house.parts.live.news.read_anew([ben.session, ann.session])
     await ann.tab.hears("hold", status="released")
+
+
+async def test_the_first_hold_of_all_is_told_though_it_was_missed(house: House, ann: Buyer) -> None:
+    await ann.opens_tab()
+    with gap() as lost:
+        await ann.posts("/api/holds", {"resource": "hall", "items": [["A-1", 1]]})
+        await eventually(lambda: "held" in lost)
+    house.parts.live.news.read_all_anew()
+    held = await ann.tab.hears("hold", status="held")
+    assert [each["id"] for each in (await ann.tab.hears("cart"))["holds"]] == [held["id"]]
+
+
+async def test_the_first_hold_of_all_is_told_though_too_much_was_said(
+    ann: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ann.opens_tab()
+    monkeypatch.setattr("server.live.news.QUEUE_LIMIT", 0)
+    await ann.posts("/api/holds", {"resource": "hall", "items": [["A-1", 1]]})
+    await ann.tab.hears("hold", status="held")
+
+
+async def test_ones_own_seat_that_was_missed_is_not_taken_by_somebody_else(
+    house: House, ann: Buyer, gate: Gate
+) -> None:
+    """The map shows it as taken, and until the session has been read nobody here knows by whom."""
+    await ann.watches("hall")
+    with gap() as lost:
+        made = await ann.posts("/api/holds", {"resource": "hall", "items": [["A-1", 1]]})
+        await eventually(lambda: "held" in lost)
+    await ann.sees("A-1", available=0, held=1)
+    gate.clear()
+    house.parts.live.news.read_all_anew()
+    await eventually(lambda: gate.said == 1)
+    assert (await ann.holds("A-1"))["hold"]["id"] == made.json()["hold"]["id"]
+    gate.set()
+
+
+async def test_what_was_missed_behind_redis_answer_is_in_the_welcome(house: House, gate: Gate) -> None:
+    opened = house.parts.sessions.open_new()
+    async with visiting(house.base_url) as ann:
+        tab = await ann.connects()
+        gate.clear()
+        await hello_is_asked(house, tab, token=opened.token)
+        await eventually(lambda: gate.said == 1)
+        request = HoldRequest(resource="hall", items=(("A-1", 1),))
+        with gap() as lost:
+            held = await house.parts.holds.hold(Caller(opened.session), request, op="one", connected=True)
+            await eventually(lambda: "held" in lost)
+        house.parts.live.news.read_all_anew()
+        gate.set()
+        welcome = await tab.hears("welcome")
+        assert [hold["id"] for hold in welcome["holds"]] == [held.hold.id]
+
+
+async def test_those_who_hold_nothing_are_asked_about_together_and_not_read(
+    house: House, ann: Buyer, ben: Buyer, scripts: list[str]
+) -> None:
+    """Ten thousand may be connected."""
+    for buyer in (ann, ben):
+        await buyer.opens_tab()
+    scripts.clear()
+    house.parts.live.news.read_all_anew()
+    await eventually(lambda: not any(session.unread for session in house.parts.live.table))
+    assert [name for name in scripts if name in {"returning", "listing"}] == ["returning"]
+
+
+@pytest.mark.parametrize("serves", [True, False])
+async def test_who_has_a_broken_key_is_no_trouble_of_those_who_are_read_along(
+    house: House, ann: Buyer, ben: Buyer, monkeypatch: pytest.MonkeyPatch, *, serves: bool
+) -> None:
+    """One script fails for all whom it is asked about; in a cluster each is asked about alone."""
+    for buyer in (ann, ben):
+        await buyer.opens_tab()
+    with gap() as lost:
+        await ann.posts("/api/holds", {"resource": "hall", "items": [["A-1", 1]]})
+        await eventually(lambda: "held" in lost)
+    await house.parts.redis.set(house.parts.holds.index.key(ben.session), "no hash")
+    monkeypatch.setattr(house.parts.returns, "serves", serves)
+    house.parts.live.news.read_all_anew()
+    await ann.tab.hears("hold", status="held")
+    await house.parts.redis.delete(house.parts.holds.index.key(ben.session))
+    await eventually(lambda: not any(session.unread for session in house.parts.live.table))

@@ -192,10 +192,10 @@ async def test_what_cannot_be_read_now_is_read_later(
     standing = house.parts.holds.standing
     failures = iter([True, True])
 
-    async def fails_twice(session: str) -> object:
+    async def fails_twice(*asked: Any) -> object:
         if next(failures, False):
             raise Unavailable
-        return await standing(session)
+        return await standing(*asked)
 
     monkeypatch.setattr(house.parts.holds, "standing", fails_twice)
     news.read_anew([ann.session, "gone"])
