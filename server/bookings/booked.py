@@ -36,7 +36,8 @@ class PostgresBooked:
 
         The resource's row is had alone: every change of a booking's lines holds a share of it, so each is
         either in this reading or is applied to Redis after it. Once it is had, `require` may refuse to go on.
-        Lines that are read are marked as applied, but those of a booking that somebody is applying just now.
+        Lines that are read are marked as applied, but those of a booking that somebody is applying just now,
+        and those whose holds go back to their cart: that Redis can't be built with.
         Of a grid nothing is read that is over since PAST_MS: however long it was booked, it is read fast.
         """
         epoch = uuid4().hex
@@ -51,9 +52,10 @@ class PostgresBooked:
             lately = self._clock() - ROLLED_BACK_MS
             unheard = await store.unheard_holds(connection, resource_id, lately, first)
             given_up = await store.given_up_holds(connection, resource_id)
+            returned = await store.returned_holds(connection, resource_id)
             await store.mark_resource_lines(connection, resource_id)
         pending = [hold for booking in bookings for hold in _pending(booking, resource_id)]
-        return Booked(epoch, layout, confirmed, pending, unheard, given_up)
+        return Booked(epoch, layout, confirmed, pending, unheard, given_up, returned)
 
 
 def _pending(booking: Booking, resource_id: str) -> list[Hold]:

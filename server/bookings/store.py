@@ -366,6 +366,12 @@ async def given_up_holds(connection: Connection, resource: str) -> list[str]:
     return [f"{row['booking_id']}:{row['hold_id']}" for row in rows]
 
 
+async def returned_holds(connection: Connection, resource: str) -> list[str]:
+    """Holds that go back to their cart, of which Redis has not been told."""
+    rows = await connection.fetch(_queries.returned_holds, resource)
+    return [row["hold_id"] for row in rows]
+
+
 async def mark_resource_lines(connection: Connection, resource: str) -> None:
     """Redis is about to be written from the resource's lines."""
     await connection.execute(_queries.mark_resource_lines, resource)

@@ -44,7 +44,8 @@ class Booked:
     `lines` maps slot index → places of confirmed lines; `pending` are the holds of pending ones, each
     `paying`, with its booking's id and with `expires_at` at the end of its payment. `confirmed` are the holds
     of confirmed ones that Redis has not been told of, or not long ago. `given_up` are `booking:hold` of lines
-    that are released, and of which Redis may yet be told that they are not booked any more.
+    that are released, and of which Redis may yet be told that they are not booked any more; `returned` are
+    those holds among them that Redis will be told to give back to their carts.
     """
 
     epoch: str
@@ -53,6 +54,7 @@ class Booked:
     pending: Sequence[Hold]
     confirmed: Sequence[str] = ()
     given_up: Sequence[str] = ()
+    returned: Sequence[str] = ()
 
 
 class BookedSource(Protocol):

@@ -211,6 +211,7 @@ class HoldStore:
             "pending": booked.pending,
             "confirmed": booked.confirmed,
             "given_up": booked.given_up,
+            "returned": booked.returned,
             **packed.content(),
         }
         return await self._run("load", resource, content, packed.slots, packed.prices)

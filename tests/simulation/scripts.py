@@ -416,8 +416,11 @@ def load(turn: Turn, blobs: tuple[bytes, ...]) -> bytes:
     live.slots = [Slot(0, flat[at + 2], flat[at + 3]) for at in range(0, len(flat), 4)]
     live.prices = array("I", blobs[1]).tolist()
     pending, confirmed = _put_pending(turn), set(given.get("confirmed", ()))
+    returned = set(given.get("returned", ()))
     for each in paying:
-        if each["id"] not in pending:
+        if each["id"] in returned - confirmed - pending and _fits(turn, each):
+            _occupy(turn, each)
+        elif each["id"] not in pending:
             is_booked = each["id"] in confirmed
             _drop(turn, each, *(("confirmed", "confirmed") if is_booked else ("released", "cancelled")))
     for each in held:
@@ -439,6 +442,16 @@ def _drop(turn: Turn, hold: Hold, status: str, reason: str) -> None:
     del turn.live.holds[hold["id"]]
 
 
+def _fits(turn: Turn, hold: Hold) -> bool:
+    known = len(turn.live.slots)
+    return all(index < known and turn.has_room(index, quantity) for index, quantity, *_ in hold["items"])
+
+
+def _occupy(turn: Turn, hold: Hold) -> None:
+    for index, quantity, *_price in hold["items"]:
+        turn.change(index, quantity, 0)
+
+
 def _put_pending(turn: Turn) -> set[str]:
     for each in turn.given["pending"]:
         hold = {name: value for name, value in each.items() if value is not None}
@@ -446,17 +459,14 @@ def _put_pending(turn: Turn) -> set[str]:
         hold["first_hold_at"] = (old or hold).get("first_hold_at") or hold["created_at"]
         if old is not None and "held_until" in old:
             hold["held_until"] = old["held_until"]
-        for index, quantity, *_price in hold["items"]:
-            turn.change(index, quantity, 0)
+        _occupy(turn, hold)
         turn.keep(hold)
     return {each["id"] for each in turn.given["pending"]}
 
 
 def _keep_if_it_fits(turn: Turn, hold: Hold) -> None:
-    known = len(turn.live.slots)
-    if all(index < known and turn.has_room(index, quantity) for index, quantity, *_ in hold["items"]):
-        for index, quantity, *_price in hold["items"]:
-            turn.change(index, quantity, 0)
+    if _fits(turn, hold):
+        _occupy(turn, hold)
         if turn.waits_for_word(hold):
             _give_time_for_word(turn, hold)
     else:

@@ -248,6 +248,7 @@ class Both:
             "token": "mine", "resource": hall, "epoch": f"e{self.epochs}", "layout": 1, "width": 1,
             "count": len(CAPACITIES), "currency": "eur", "run_id": f"run{self.epochs}", "best": [],
             "pending": self._fitting(hall, pending), "confirmed": self._some(),
+            "returned": self._some(),
             "given_up": [f"{self.chance.choice(('b1', 'b2'))}:{hold}" for hold in self._some()],
         }  # fmt: skip
         prices = array("I", [2_500] * len(CAPACITIES)).tobytes()

@@ -23,7 +23,8 @@ __all__ = ["house"]
 
 BUSIEST: Final = {
     "bump_epoch", "confirmed_counts", "due", "given_up_holds", "lock_bookings", "lock_booking_with_resources",
-    "mark_applied", "mark_resource_lines", "open_bookings", "pending_bookings", "unapplied", "unheard_holds",
+    "mark_applied", "mark_resource_lines", "open_bookings", "pending_bookings", "returned_holds", "unapplied",
+    "unheard_holds",
 }  # fmt: skip
 
 

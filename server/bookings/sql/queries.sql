@@ -380,11 +380,17 @@ where l.resource_id = $1 and l.slot_index >= $3 and l.state = 'confirmed' and b.
 select distinct booking_id, hold_id from booking_line
 where resource_id = $1 and state = 'released' and applied is distinct from state;
 
+-- name: returned_holds
+-- $1 resource → holds that go back to their cart, of which Redis has not been told.
+select distinct l.hold_id from booking_line l join booking b on b.id = l.booking_id
+where l.resource_id = $1 and l.state = 'released' and l.applied is distinct from l.state and b.cancel_reason = 'returned';
+
 -- name: mark_resource_lines
--- $1 resource: Redis is about to be written from these lines. A booking that somebody is applying is left to them.
+-- $1 resource: Redis is about to be written from these lines. A booking that somebody is applying is left to them, and one
+-- whose holds go back to their cart to whoever gives them back.
 with free as (
   select b.id from booking b
-  where b.id in (select l.booking_id from booking_line l
+  where b.cancel_reason is distinct from 'returned' and b.id in (select l.booking_id from booking_line l
                  where l.resource_id = $1 and l.applied is distinct from l.state)
   for no key update skip locked
 )

@@ -4,6 +4,7 @@
 -- In:  token (the lease), resource, epoch, layout, width, count, currency, run_id
 --      best [[category, candidates], …], pending: the holds of pending bookings, whole
 --      confirmed: ids of holds that are booked by now, and of which Redis may have heard otherwise
+--      returned: ids of holds of cancelled bookings that are about to go back to their cart
 --      given_up: booking:hold of what is not booked any more, and that it may yet be asked to unbook
 --      ARGV[2]: the records, nothing held · ARGV[3]: prices, 4 bytes each
 --      of a grid besides: chunk, first, origin, step_ms, days; ARGV[2]: these days' records (days.lua)
@@ -38,12 +39,12 @@ local function put_meta()
   end
 end
 
--- A grid's days that holds are in and that were not handed in.
-local function days_missing(holds)
+-- A grid's days that are needed for what stays and that were not handed in.
+local function days_missing(held, paying, returned)
   local known, missing = {}, {}
   meta.chunk = input.chunk
   for _, number in ipairs(input.days) do known[number] = true end
-  for _, hold in ipairs(holds) do
+  local function need(hold)
     for _, item in ipairs(hold.items) do
       local number = math.floor(item[1] / input.chunk)
       if not known[number] and number >= first_kept(input.first) then
@@ -51,6 +52,10 @@ local function days_missing(holds)
         missing[#missing + 1] = number
       end
     end
+  end
+  for _, hold in ipairs(held) do need(hold) end
+  for _, hold in ipairs(paying) do
+    if returned[hold.id] then need(hold) end
   end
   return missing
 end
@@ -91,24 +96,27 @@ local function drop(hold, status, reason)
   redis.call('DEL', key('hold', hold.id))
 end
 
--- PostgreSQL no longer counts it as pending: it is booked by now, or its booking is over.
-local function drop_paid(pending, paying, confirmed)
-  for _, hold in ipairs(paying) do
-    if pending[hold.id] then
-      -- it is paying still
-    elseif confirmed[hold.id] then
-      drop(hold, 'confirmed', 'confirmed')
-    else
-      drop(hold, 'released', 'cancelled')
-    end
-  end
-end
-
 local function fits(hold)
   for _, item in ipairs(hold.items) do
     if not (meta.chunk or item[1] < meta.count) or not has_room(item[1], item[2]) then return false end
   end
   return true
+end
+
+-- PostgreSQL no longer counts it as pending: it is booked by now, or its booking is over. What is to go back to its
+-- cart (give_back.lua) stays until it does.
+local function drop_paid(pending, paying, confirmed, returned)
+  for _, hold in ipairs(paying) do
+    if pending[hold.id] then
+      -- it is paying still
+    elseif confirmed[hold.id] then
+      drop(hold, 'confirmed', 'confirmed')
+    elseif returned[hold.id] and fits(hold) then
+      occupy(hold)
+    else
+      drop(hold, 'released', 'cancelled')
+    end
+  end
 end
 
 -- Its booking was made after PostgreSQL was read, if at all: its word can come from now on.
@@ -150,15 +158,16 @@ end
 if not is_builder(input.token) then return answer({status = 'lease_lost'}) end
 
 local held, paying = stored_holds('deadlines'), stored_holds('paying')
+local returned = set_of(input.returned)
 table.sort(held, by_age)
 if input.chunk then
-  local missing = days_missing(held)
+  local missing = days_missing(held, paying, returned)
   if #missing > 0 then return answer({status = 'needs', days = missing}) end
 end
 put_meta()
 if input.chunk then put_days() else put_slots() end
 local pending, confirmed = put_pending(), set_of(input.confirmed)
-drop_paid(pending, paying, confirmed)
+drop_paid(pending, paying, confirmed, returned)
 keep_what_fits(pending, held, confirmed)
 forget_endings(pending)
 forget_given_up()

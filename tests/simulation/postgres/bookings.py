@@ -511,12 +511,25 @@ def given_up_holds(tx: Transaction, resource: str) -> Rows:
 
 
 @query
+def returned_holds(tx: Transaction, resource: str) -> Rows:
+    yield from none()
+    found = (
+        line["hold"]
+        for line in tx.all("booking_line")
+        if line["resource"] == resource and line["state"] == "released" and line["applied"] != "released"
+        if tx.row("booking", line["booking_id"])["cancel_reason"] == "returned"
+    )
+    return [{"hold_id": hold} for hold in dict.fromkeys(found)]
+
+
+@query
 def mark_resource_lines(tx: Transaction, resource: str) -> Rows:
     yield from none()
     behind = [
         line
         for line in tx.all("booking_line")
         if line["resource"] == resource and line["applied"] != line["state"]
+        if tx.row("booking", line["booking_id"])["cancel_reason"] != "returned"
     ]
     free = {each for each in {line["booking_id"] for line in behind} if tx.try_lock("booking", each)}
     for line in behind:
