@@ -178,7 +178,8 @@ class HoldStore:
     async def run(self, name: str, resource: str, /, *blobs: bytes, **content: Any) -> Answer:
         """Run a script on a resource.
 
-        Raises Unloaded, Outdated, Rebuilding; Newer of a grid; BadRequest for an op of something else.
+        Raises Unloaded, Outdated, Rebuilding, Abandoned; Newer of a grid; BadRequest for an op of something
+        else.
         """
         answer = await self._run(name, resource, content, *blobs)
         if name == "expire" and answer.holds:

@@ -1,4 +1,4 @@
-"""The one middleware of ours, for Starlette's `middleware=`; it asks `app.state.parts.limits`."""
+"""What requests pass, for Starlette's `middleware=`, but webhooks that are delivered; asks `app.state.parts.limits`."""
 
 from starlette.middleware import Middleware
 
