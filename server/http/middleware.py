@@ -1,4 +1,4 @@
-"""What requests pass, for Starlette's `middleware=`, but webhooks that are delivered; asks `app.state.parts.limits`."""
+"""What requests pass but webhooks that are delivered, for Starlette: it asks `app.state.parts.limits`."""
 
 from starlette.middleware import Middleware
 
