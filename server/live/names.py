@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 
 from channels.protocol import HoldView
-from server.errors import HoldfastError
+from server.errors import HoldfastError, UnknownResource
 from server.holds.rules import Hold
 from server.holds.sources import Loaded, Resources
 from server.live.views import hold_view
@@ -47,8 +47,9 @@ class Names:
             loaded = await self._inventory.get(hold.resource, loaded.resource.layout + 1)
         return hold_view(hold, loaded)
 
-    async def look_up(self, holds: Iterable[Hold]) -> None:
-        """Have in memory what these holds need, as far as that can be."""
+    async def look_up(self, holds: Iterable[Hold]) -> bool:
+        """Have in memory what these holds need, as far as that can be; whether later there may be more."""
+        waits = False
         for hold in holds:
             if self.at_hand(hold) is not None:
                 continue
@@ -56,6 +57,8 @@ class Names:
                 await self.view(hold)
             except HoldfastError as error:
                 _log.warning("a hold's slots have no names now", resource=hold.resource, why=error.detail)
+                waits |= not isinstance(error, UnknownResource)
+        return waits
 
 
 def _has_all(loaded: Loaded, hold: Hold) -> bool:

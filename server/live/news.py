@@ -219,8 +219,7 @@ class News:
         await self.names.look_up({**session.holds, **told}.values())
         found = [self._learned(session, each.hold, each.reason, (each.epoch, each.version)) for each in news]
         messages: list[ServerMessage] = [each for each in found if each is not None]
-        cart = self._new_cart(session)
-        messages += [] if cart is None else [cart]
+        messages += self._cart(session)
         for tab in session.tabs if messages else ():
             if tab.greeted:
                 tab.peer.answer_all(messages)
@@ -232,39 +231,66 @@ class News:
             _log.error("a message about holds is not one", why=str(error))
             return ()
 
-    async def _tell(self, session: Session, hold: Hold, reason: str, heard: Position | None) -> None:
-        """Tell what was read of a hold, unless more than `heard` was heard of it by the time it has names."""
-        await self.names.look_up([hold])
+    async def _tell(self, session: Session, hold: Hold, reason: str, heard: Position | None) -> bool:
+        """Tell what was read of a hold, unless more than `heard` was heard of it by the time it has names.
+
+        False where it can have them later only: until then it is not known either.
+        """
+        waits = await self.names.look_up([hold])
         if session.heard.get(hold.id) != heard:
-            return
+            return True
+        if self.names.at_hand(hold) is None:
+            if not waits and session.learns(hold):  # its resource is gone: there is no more to tell
+                session.misses()
+            return not waits
         changed = self._learned(session, hold, reason, None)
         if changed is not None:
             tell_greeted(session, changed)
+        return True
 
     def _learned(
         self, session: Session, hold: Hold, reason: str, position: Position | None
     ) -> HoldChanged | None:
+        """What is to be told of a hold; one without names is not known either, and read until it has them."""
+        view = self.names.at_hand(hold)
+        if view is None:
+            self.read_anew([session.id])
+            return None
         if not session.learns(hold, position):
             return None
         session.misses()
-        view = self.names.at_hand(hold)
-        return None if view is None else hold_changed(view, reason)
+        return hold_changed(view, reason)
 
-    async def tell_cart(self, session: Session) -> None:
-        """The cart as it follows from the holds that are known, if it is not what was told last."""
-        await self.names.look_up(list(session.holds.values()))
-        message = self._new_cart(session)
+    async def tell_cart(self, session: Session) -> bool:
+        """The cart as it follows from the holds that are known, if it is not what was told last.
+
+        False where something in it can have its names later only.
+        """
+        waits = await self.names.look_up(list(session.holds.values()))
+        views = self._views(session)
+        message = None if views is None else self._new_cart(session, views)
         if message is not None:
             tell_greeted(session, message)
+        return not waits
 
-    def _new_cart(self, session: Session) -> CartChanged | None:
+    def _cart(self, session: Session) -> list[ServerMessage]:
+        """The cart if it is another now; one that has no names now is told when it was read."""
+        views = self._views(session)
+        if views is None:
+            self.read_anew([session.id])
+        message = None if views is None else self._new_cart(session, views)
+        return [] if message is None else [message]
+
+    def _views(self, session: Session) -> list[tuple[Hold, HoldView]] | None:
+        """What is in the cart; None if something has no names."""
         held = [hold for hold in session.holds.values() if hold.status == "held"]
         if len(held) > 1:
             held.sort(key=lambda hold: (hold.created_at, hold.id))
-        views = [view for view in map(self.names.at_hand, held) if view is not None]
-        if len(views) < len(held):
-            return None
-        message = cart_changed(held, views)
+        views = [(hold, view) for hold in held if (view := self.names.at_hand(hold)) is not None]
+        return views if len(views) == len(held) else None
+
+    def _new_cart(self, session: Session, views: Sequence[tuple[Hold, HoldView]]) -> CartChanged | None:
+        message = cart_changed([hold for hold, _ in views], [view for _, view in views])
         if message == session.told_cart:
             return None
         session.told_cart = message
@@ -329,8 +355,7 @@ class News:
         if session is not None:
             found = [self._learned(session, hold, reason, ("", version)) for hold in changed]
             messages += [each for each in found if each is not None]
-            cart = self._new_cart(session) if messages else None
-            messages += [] if cart is None else [cart]
+            messages += self._cart(session) if messages else []
         asker.peer.answer_all([answer, *messages] if asker.greeted else [answer])
         for tab in () if session is None else session.tabs:
             if tab is not asker and tab.greeted:
@@ -365,15 +390,15 @@ class News:
         heard, known = dict(session.heard), dict(session.holds)
         try:
             listing = await self._listing(name)
-            if known or listing is None or listing.entries:
-                await self._compare(session, heard, known, listing)
+            has_any = known or listing is None or listing.entries
+            is_told = not has_any or await self._compare(session, heard, known, listing)
         except HoldfastError as error:
             _log.debug("a session cannot be read", why=error.detail)
             return False
         except Exception:  # noqa: BLE001  # whatever it is, it is the trouble of this session alone
             _log.exception("a session cannot be read")
             return False
-        if session.heard != heard:
+        if not is_told or session.heard != heard:
             return False
         session.unread = name in self._stale
         return True
@@ -395,18 +420,22 @@ class News:
         heard: Mapping[str, Position],
         known: Mapping[str, Hold],
         listing: Listing | None,
-    ) -> None:
-        """Tell what is not as it was known; but nothing of a hold of which more was heard since."""
+    ) -> bool:
+        """Tell what is not as it was known; but nothing of a hold of which more was heard since.
+
+        False where something of it has no names now.
+        """
         live = {hold.id: hold for hold in (await self._holds.standing(session.id, listing)).live}
         missing = [hold for name, hold in known.items() if name not in live]
         found = await self._found(missing)
-        for hold in (*live.values(), *found):
-            if known.get(hold.id) != hold:
-                await self._tell(session, hold, _REASONS.get(hold.status, ""), heard.get(hold.id))
-        for hold in missing:
-            if hold.id not in {each.id for each in found}:
-                await self._tell_gone(session, hold, heard.get(hold.id))
-        await self.tell_cart(session)
+        told = [
+            await self._tell(session, hold, _REASONS.get(hold.status, ""), heard.get(hold.id))
+            for hold in (*live.values(), *found)
+            if known.get(hold.id) != hold
+        ]
+        gone = [hold for hold in missing if hold.id not in {each.id for each in found}]
+        told += [await self._tell_gone(session, hold, heard.get(hold.id)) for hold in gone]
+        return await self.tell_cart(session) and all(told)
 
     async def _found(self, missing: Sequence[Hold]) -> list[Hold]:
         """What became of holds that their session no longer names: Redis may have lost that list alone."""
@@ -417,20 +446,20 @@ class News:
             await self._holds.ensure_current(resource)
         return list((await self._holds.store.holds(wanted)).values()) if wanted else []
 
-    async def _tell_gone(self, session: Session, hold: Hold, heard: Position | None) -> None:
+    async def _tell_gone(self, session: Session, hold: Hold, heard: Position | None) -> bool:
         """Redis does not know the hold any more. What is being paid is its booking's to tell."""
         booked = "pending" if hold.status == "paying" else await self._booked(hold)
         if session.heard.get(hold.id) != heard:
-            return
+            return True
         if booked == "pending":
             session.holds.pop(hold.id, None)
-            return
+            return True
         if booked == "confirmed":
-            await self._tell(session, msgspec.structs.replace(hold, status="confirmed"), "confirmed", heard)
-            return
+            booking = msgspec.structs.replace(hold, status="confirmed")
+            return await self._tell(session, booking, "confirmed", heard)
         over = hold.expires_at <= self._clock()
         gone = msgspec.structs.replace(hold, status="expired" if over else "lost")
-        await self._tell(session, gone, "deadline" if over else "lost", heard)
+        return await self._tell(session, gone, "deadline" if over else "lost", heard)
 
 
 def tell_greeted(session: Session, message: ServerMessage) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from server.accounts.rules import Caller
+from server.errors import HoldfastError, Unavailable, UnknownResource
 from server.holds.rules import Hold, HoldEvent, HoldRequest
 from server.live.news import News
-from tests.live.conftest import Gate, eventually, hello_is_asked
+from server.live.table import Session
+from tests.live.conftest import Gate, eventually, hall, hello_is_asked
 from tests.support.buyer import Buyer, visiting
 from tests.support.house import House
 
@@ -228,3 +230,76 @@ async def test_who_has_a_broken_key_is_no_trouble_of_those_who_are_read_along(
     await ann.tab.hears("hold", status="held")
     await house.parts.redis.delete(house.parts.holds.index.key(ben.session))
     await eventually(lambda: not any(session.unread for session in house.parts.live.table))
+
+
+@contextmanager
+def nameless(house: House, error: type[HoldfastError], resource: str = "hall") -> Iterator[list[str]]:
+    """Meanwhile a resource's slots have no names, as while it is not in memory and PostgreSQL is away."""
+    names, wanted = house.parts.live.news.names, list[str]()
+    at_hand, view = names.at_hand, names.view
+
+    async def fails(hold: Hold) -> Any:
+        if hold.resource != resource:
+            return await view(hold)
+        wanted.append(hold.id)
+        raise error
+
+    with pytest.MonkeyPatch.context() as away:
+        away.setattr(names, "at_hand", lambda hold: None if hold.resource == resource else at_hand(hold))
+        away.setattr(names, "view", fails)
+        yield wanted
+
+
+def session_of(house: House, buyer: Buyer) -> Session:
+    session = house.parts.live.table.session(buyer.session)
+    assert session is not None
+    return session
+
+
+def told(buyer: Buyer, kind: str) -> list[Any]:
+    return [each for each in buyer.tab.heard if each["type"] == kind]
+
+
+async def test_a_hold_whose_slots_have_no_names_now_is_told_when_they_have(
+    house: House, ann: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then it is not known: it may end meanwhile, and what came of it is told."""
+    monkeypatch.setattr("server.live.news.AGAIN_SECONDS", 0.01)
+    await ann.opens_tab()
+    with nameless(house, Unavailable) as wanted:
+        await ann.posts("/api/holds", {"resource": "hall", "items": [["A-1", 1]]})
+        await eventually(lambda: len(wanted) > 2)
+        assert session_of(house, ann).holds == {}
+    held = await ann.tab.hears("hold", status="held")
+    assert [each["id"] for each in (await ann.tab.hears("cart"))["holds"]] == [held["id"]]
+    with nameless(house, Unavailable) as wanted:
+        await ann.posts("/api/cart/release", {})
+        await eventually(lambda: len(wanted) > 2)
+        assert list(session_of(house, ann).holds) == [held["id"]]
+    assert (await ann.tab.hears("hold", id=held["id"]))["reason"] == "released"
+    await ann.tab.hears("cart", reference=None)
+
+
+async def test_a_cart_in_which_something_has_no_name_now_is_told_when_it_has(
+    house: House, ann: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.live.news.AGAIN_SECONDS", 0.01)
+    await house.parts.inventory.create(hall("other"))
+    await ann.opens_tab()
+    await ann.posts("/api/holds", {"resource": "hall", "items": [["A-1", 1]]})
+    await ann.tab.hears("cart")
+    with nameless(house, Unavailable) as wanted:
+        await ann.posts("/api/holds", {"resource": "other", "items": [["A-1", 1]]})
+        await ann.tab.hears("hold", resource="other")
+        await eventually(lambda: len(wanted) > 2)
+        assert told(ann, "cart") == []
+    assert len((await ann.tab.hears("cart"))["holds"]) == 2
+
+
+async def test_a_hold_whose_resource_is_gone_is_known_and_not_read_for_ever(house: House, ann: Buyer) -> None:
+    await ann.opens_tab()
+    session = session_of(house, ann)
+    with nameless(house, UnknownResource):
+        made = await ann.posts("/api/holds", {"resource": "hall", "items": [["A-1", 1]]})
+        await eventually(lambda: list(session.holds) == [made.json()["hold"]["id"]] and not session.unread)
+    assert told(ann, "hold") == []

@@ -336,27 +336,6 @@ async def test_ends_are_remembered_for_a_while(
     await eventually(lambda: len(house.parts.live.table.session(ann.session).ended) == 2)  # type: ignore[union-attr]  # ann is here
 
 
-async def test_a_hold_whose_slots_have_no_names_now_is_only_known(
-    house: House, ann: Buyer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await ann.watches("hall")
-    news = house.parts.live.news
-
-    async def is_away(*_anything: object) -> object:
-        raise Unavailable
-
-    monkeypatch.setattr(news.names, "view", is_away)
-    monkeypatch.setattr(news.names, "at_hand", lambda _hold: None)
-    answer = await ann.posts("/api/holds", {"resource": "hall", "items": [["A-1", 1]]})
-    session = house.parts.live.table.session(ann.session)
-    assert session is not None
-    await eventually(lambda: answer.json()["hold"]["id"] in session.holds)
-    monkeypatch.undo()
-    await news.tell_cart(session)
-    await ann.tab.hears("cart")
-    assert [each for each in ann.tab.heard if each["type"] == "hold"] == []
-
-
 async def test_a_seat_that_was_added_since_has_its_name(house: House, ann: Buyer) -> None:
     await ann.watches("hall")
     await ann.holds("A-1")
