@@ -16,7 +16,7 @@ from channels import protocol
 from server.accounts.rules import Caller, Credentials
 from server.accounts.sessions import belongs_to_user
 from server.accounts.tokens import PREFIX
-from server.errors import BadRequest, HoldfastError, Unauthorized
+from server.errors import BadRequest, HoldfastError, Overloaded, Unauthorized
 from server.holds.carts import NOTHING
 from server.holds.index import Listing
 from server.holds.returning import Return
@@ -26,6 +26,9 @@ from server.live.table import Session, Tab
 from server.live.views import NO_CART, cart_changed, cart_view, ref_of
 
 WELCOME_TRIES: Final = 5
+"""How often a session is read that changes meanwhile; nobody would know what changed behind the last reading."""
+
+AGAIN_SECONDS: Final = 1.0
 
 Hello = protocol.Hello
 
@@ -171,6 +174,8 @@ async def _welcome(
         if not tab.missed:
             break
         listing = None
+    else:
+        raise Overloaded("this session changes faster than it can be read", retry_after=AGAIN_SECONDS)
     require_session(live, tab)
     live.found(tab, standing.resources)
     session.holds = {hold.id: hold for hold in standing.live}

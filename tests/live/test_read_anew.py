@@ -13,7 +13,7 @@ from server.holds.rules import Hold, HoldEvent, HoldRequest
 from server.live.news import News
 from server.live.table import Session
 from tests.live.conftest import Gate, eventually, hall, hello_is_asked
-from tests.support.buyer import Buyer, visiting
+from tests.support.buyer import Buyer, Refused, visiting
 from tests.support.house import House
 
 
@@ -303,3 +303,37 @@ async def test_a_hold_whose_resource_is_gone_is_known_and_not_read_for_ever(hous
         made = await ann.posts("/api/holds", {"resource": "hall", "items": [["A-1", 1]]})
         await eventually(lambda: list(session.holds) == [made.json()["hold"]["id"]] and not session.unread)
     assert told(ann, "hold") == []
+
+
+async def test_a_session_that_changes_at_every_reading_is_greeted_later(
+    house: House, ann: Buyer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A welcome that is behind would be believed by its tab, and by all that this process says afterwards."""
+    holds, standing = house.parts.holds, house.parts.holds.standing
+    await ann.opens_tab()
+    await ann.holds("A-1", resource="hall")
+    session, second = session_of(house, ann), await ann.connects()
+
+    async def is_overtaken(*asked: Any) -> Any:
+        """Each time another hold is made behind what was read, or given back."""
+        found = await standing(*asked)
+        others = [hold for hold in session.holds.values() if hold.items[0].index == 1]
+        if others:
+            await holds.give(Caller(ann.session), others[0].id, None, op=None, resource="hall")
+        else:
+            request = HoldRequest(resource="hall", items=(("A-2", 1),))
+            await holds.hold(Caller(ann.session), request, op=None, connected=True)
+        await eventually(lambda: len(session.holds) == (1 if others else 2))
+        return found
+
+    with monkeypatch.context() as busy:
+        busy.setattr(holds, "standing", is_overtaken)
+        with pytest.raises(Refused) as refused:
+            await second.says_hello(token=ann.token)
+    no = refused.value.answer
+    assert (no["code"], no["retry"]) == ("overloaded", "later")
+    assert no["retry_after"] > 0
+    assert [len(each.tabs) for each in house.parts.live.table] == [1], "nobody is left behind"
+    welcome = await second.says_hello(token=ann.token)
+    now = [hold.id for hold in (await standing(ann.session)).live]
+    assert [hold["id"] for hold in welcome["holds"]] == now == list(session.holds)
