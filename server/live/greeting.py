@@ -22,11 +22,11 @@ from server.holds.index import Listing
 from server.holds.returning import Return
 from server.http.times import now_milliseconds
 from server.live.sessions import LiveSessions
-from server.live.table import Session, Tab
+from server.live.table import Tab
 from server.live.views import NO_CART, cart_changed, cart_view, ref_of
 
 WELCOME_TRIES: Final = 5
-"""How often a session is read that changes meanwhile; nobody would know what changed behind the last reading."""
+"""How often a session is read that changes meanwhile: nobody would know what changed behind the last one."""
 
 AGAIN_SECONDS: Final = 1.0
 
@@ -44,15 +44,15 @@ def greet_stranger(parts: Any, tab: Tab, message: Hello, cookie: str | None) -> 
     if message.token is not None or message.session is not None or cookie is not None or tab.caller.session:
         return False
     opened = parts.sessions.open_new()
-    session = parts.live.table.add(tab, Caller(opened.session, expires_at=opened.expires_at))
-    _greet_empty(parts, tab, session, message, opened.token)
+    parts.live.table.add(tab, Caller(opened.session, expires_at=opened.expires_at))
+    _greet_empty(parts, tab, message, opened.token)
     return True
 
 
-def _greet_empty(parts: Any, tab: Tab, session: Session, message: Hello, token: str) -> None:
+def _greet_empty(parts: Any, tab: Tab, message: Hello, token: str) -> None:
     """A session that holds nothing."""
     parts.live.opened(tab)
-    session.told_cart = NO_CART
+    parts.live.news.found(tab, (), NO_CART)
     _say_welcome(parts, tab, message, token)
 
 
@@ -100,9 +100,7 @@ def _greet_found(parts: Any, tab: Tab, message: Hello, found: Return) -> Callabl
         listing = None if tab.missed else found.listing
         return partial(_welcome_or_part, parts, tab, message, token, listing)
     live.found(tab, ())
-    session = live.table.session(tab.caller.session)
-    session.holds = {}
-    _greet_empty(parts, tab, session, message, token)
+    _greet_empty(parts, tab, message, token)
     return None
 
 
@@ -178,9 +176,9 @@ async def _welcome(
         raise Overloaded("this session changes faster than it can be read", retry_after=AGAIN_SECONDS)
     require_session(live, tab)
     live.found(tab, standing.resources)
-    session.holds = {hold.id: hold for hold in standing.live}
     held = [(hold, view) for hold, view in zip(standing.live, views, strict=True) if hold.status == "held"]
-    session.told_cart = cart_changed([hold for hold, _ in held], [view for _, view in held])
+    told = cart_changed([hold for hold, _ in held], [view for _, view in held])
+    live.news.found(tab, standing.live, told)
     cart = None if standing.cart is None else cart_view(standing.cart)
     _say_welcome(parts, tab, message, token, cart=cart, holds=tuple(views))
 

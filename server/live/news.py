@@ -383,6 +383,16 @@ class News:
                 self._stale |= again
                 asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._missed.set)
 
+    def found(self, tab: Tab, holds: Sequence[Hold], cart: CartChanged) -> None:
+        """What a tab's welcome says. It is known by that, unless other tabs have to be told of it first."""
+        session, live = tab.session, {hold.id: hold for hold in holds}
+        if session is None:
+            return
+        if not any(each.greeted for each in session.tabs if each is not tab):
+            session.holds, session.told_cart = live, cart
+        elif session.holds != live:
+            self.read_anew([session.id])
+
     async def _read(self, name: str) -> bool:
         session = self._table.session(name)
         if session is None:

@@ -337,3 +337,20 @@ async def test_a_session_that_changes_at_every_reading_is_greeted_later(
     welcome = await second.says_hello(token=ann.token)
     now = [hold.id for hold in (await standing(ann.session)).live]
     assert [hold["id"] for hold in welcome["holds"]] == now == list(session.holds)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_what_the_welcome_of_another_tab_finds_is_told_to_those_that_missed_it(
+    house: House, ann: Buyer, *, kept: bool
+) -> None:
+    tab = await ann.opens_tab()
+    held = await ann.holds("A-1", resource="hall")
+    if kept:
+        await ann.holds("A-2", resource="hall")
+    await tab.hears("hold", id=held["hold"]["id"], status="held")
+    with gap() as lost:
+        await house.parts.holds.give(Caller(ann.session), held["hold"]["id"], None, op=None, resource="hall")
+        await eventually(lambda: "released" in lost)
+    second = await ann.opens_tab()
+    assert len(second.welcome["holds"]) == kept
+    await tab.hears("hold", id=held["hold"]["id"], status="released")
