@@ -18,7 +18,7 @@ Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 ACQUIRE_SECONDS = 2.0
 COMMAND_SECONDS = 3.0
 PROBE_SECONDS = 0.5
-AGAIN_SECONDS = 0.25  # after a server that nobody reached; whoever asks earlier is told the same
+AGAIN_SECONDS = 0.4  # after a server that nobody reached; whoever asks earlier is told the same
 # Each connection keeps what it has prepared: more than there are different statements.
 STATEMENTS = 400
 

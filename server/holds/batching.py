@@ -21,7 +21,7 @@ from server.holds.wire import Answer, Command, Wire, settle
 IN_FLIGHT = 512  # commands sent and not yet answered
 WAITING = 20_000  # commands that may wait; beyond that they are refused
 CONNECT_SECONDS = 2.0  # until there is a connection; whoever waits for it is told then
-AGAIN_SECONDS = 0.25  # after a connection that did not come about; whoever asks earlier is told the same
+AGAIN_SECONDS = 0.4  # after a connection that did not come about; whoever asks earlier is told the same
 SECONDS = 1.0  # without any answer, until Redis counts as away
 
 
