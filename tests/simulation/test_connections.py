@@ -4,12 +4,14 @@ import asyncio
 import random
 from datetime import UTC, datetime
 
+import asyncpg
 import pytest
 
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import Weather
 from tests.simulation.postgres.queries import NAMES
 from tests.simulation.postgres.server import Connection, Postgres
+from tests.simulation.postgres.transactions import Tables, Transaction
 
 BUMP = next(text for text, name in NAMES.items() if name == "bump_epoch")
 
@@ -35,5 +37,29 @@ def test_a_transaction_that_began_on_the_way_ends_with_its_process(*, in_flight:
     loop = SimulatedLoop(1)
     try:
         loop.run_until_complete(dies_while_it_asks())
+    finally:
+        loop.close()
+
+
+def test_who_gave_up_waiting_for_a_lock_ends_after_whoever_had_it() -> None:
+    """Nobody has the lock by then, and nobody waits for it: there is nothing left to give back."""
+
+    async def gives_up() -> None:
+        tables = Tables()
+        first, second = Transaction(tables), Transaction(tables)
+        assert list(first.lock("live reference", "BK-1")) == []
+        second.lock_timeout = 1.0
+        waits = second.lock("live reference", "BK-1")
+        granted = next(waits)
+        await asyncio.wait([granted])
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            next(waits)
+        first.abort()
+        second.abort()
+        assert tables.locks == {}
+
+    loop = SimulatedLoop(1)
+    try:
+        loop.run_until_complete(gives_up())
     finally:
         loop.close()

@@ -220,7 +220,9 @@ class Transaction:
     def _release(self) -> None:
         locks = self._tables.locks
         for name in self._locked:
-            lock = locks[name]
+            lock = locks.get(name)
+            if lock is None:  # waited for in vain, and whoever had it has ended
+                continue
             lock.holders.pop(self, None)
             _pass_on(lock)
             if not lock.holders and not lock.waiting:
