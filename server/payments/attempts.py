@@ -43,11 +43,19 @@ class Attempts:
         self._clock = clock
 
     def of(self, booking: Booking) -> Payment:
-        """The attempt a booking begins with; InvalidFields if its provider can't take such an amount."""
+        """The attempt a booking begins with; InvalidFields if its provider can't take such an amount.
+
+        That its provider is asked is written with it. Not of what is free, which is paid by being asked for:
+        Redis has to have its places before.
+        """
+        new = self.unasked(booking)
+        return new if new.provider == "free" else msgspec.structs.replace(new, requested_at=new.created_at)
+
+    def unasked(self, booking: Booking) -> Payment:
+        """The same for a booking whose provider is asked when Redis has its places, by `own`."""
         provider = self._provider_for(booking.total, booking.currency, None)
         new = self._new(booking, booking.total, provider)
-        look = new.created_at + LOOK_MS
-        return msgspec.structs.replace(new, attempt=1, requested_at=new.created_at, check_at=look)
+        return msgspec.structs.replace(new, attempt=1, check_at=new.created_at + LOOK_MS)
 
     async def write(self, connection: Connection, made: Sequence[Payment]) -> None:
         """The attempts of bookings that are made in this transaction."""
@@ -156,11 +164,13 @@ class Attempts:
     async def first(self, payment: Payment, booking: Booking) -> Payment:
         """Have the attempt that a booking was just made with made at its provider, too; it as it is then.
 
-        That it is asked for was written with it. Conflict if its provider does not want to be paid by it.
+        Redis has the booking's places. Conflict if its provider does not want to be paid by it.
         """
+        if payment.requested_at is None:
+            return await self._ready(payment, booking) or await self.read(payment.id)
         intent = await self._providers.learn(payment, booking)
         await self._require_made(payment, intent)
-        return await self.read(payment.id) if payment.provider == "free" else made(payment, intent)
+        return made(payment, intent)
 
     async def _usable(self, booking: Booking, attempts: list[Payment], via: Via | None) -> Payment | None:
         """The booking's live attempt, if it is for just what is open and paid where the buyer wants."""

@@ -179,7 +179,7 @@ class Changing:
             lines=added,
             change_of=booking.id,
         )
-        attempt = self._attempts.of(extra)
+        attempt = self._attempts.unasked(extra)
         times = places.times(after)
         terms = await self._bookings.refund_terms(booking)
         try:

@@ -165,6 +165,7 @@ class Payments:
             raise Conflict(f"the booking is {booking.standing}")
         whole = amount is None or (amount == await self.attempts.open_for(booking) and not as_share)
         if amount is None or whole:
+            await self._require_had_if_free(booking)
             return await self.attempts.own(booking, via)
         return await self.attempts.share(booking, amount, via)
 
@@ -332,6 +333,12 @@ class Payments:
             self._checked = {key: at for key, at in self._checked.items() if now - at < CHECK_SECONDS}
         self._checked[payment] = now
         return True
+
+    async def _require_had_if_free(self, booking: Booking) -> None:
+        """What costs nothing is paid by being asked for: Conflict if Redis does not have its places."""
+        known = booking.total or booking.applied_version >= booking.version
+        if not known and not await self._bookings.is_had(booking):
+            raise Conflict("the booking is cancelled")
 
     async def _cancel_pending(self, booking: Booking, *, release: bool) -> None:
         if not release:

@@ -56,6 +56,7 @@ async def insert_first(connection: Connection, payments: Sequence[Payment]) -> N
         [payment.provider for payment in payments],
         [payment.amount for payment in payments],
         [payment.currency for payment in payments],
+        [_optional(payment.requested_at) for payment in payments],
         [moment(payment.created_at) for payment in payments],
         [_optional(payment.check_at) for payment in payments],
     )

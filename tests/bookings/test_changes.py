@@ -561,6 +561,67 @@ async def test_with_redis_away_a_change_waits_and_is_made_later(house: House, re
     await _is_whole(house, redis)
 
 
+async def test_a_free_change_redis_did_not_take_is_given_up_for_another(house: House, redis: Redis) -> None:
+    ann = await _confirmed(house, "A-1")
+    with pytest.raises(Unavailable):
+        await _asks(ann, _without_redis(house), **_items("A-2"))
+    changed, payment = await _asks(ann, **_items("A-3"))
+    assert (_has(changed), payment) == ([("A-3", 1)], None)
+    assert await house.booked_and_free("A-2") == (0, 1)
+    await _is_whole(house, redis)
+
+
+async def test_a_free_change_is_not_made_while_redis_has_its_place_for_somebody_else(
+    house: House, redis: Redis
+) -> None:
+    """PostgreSQL alone would let it have the place: nothing is paid by that before Redis has said yes."""
+    ann, ben, away = await _confirmed(house, "A-1"), house.buyer("ben"), _without_redis(house)
+    await ben.holds("A-2")
+    with pytest.raises(Unavailable):
+        await _asks(ann, away, **_items("A-2"))
+    house.clock.passes(20)
+    await away.loops_run()
+    change = (await ann.sees()).change
+    assert change is not None
+    with pytest.raises(Unavailable):
+        await away.payments.attempt(ann.caller, str(change))
+    assert (await house.office.bookings.get(change)).status == "pending"
+
+    with pytest.raises(Conflict, match="cancelled"):  # Redis is back
+        await house.office.payments.attempt(ann.caller, str(change))
+
+    seen = await ann.sees()
+    assert (_has(seen), seen.change) == ([("A-1", 1)], None)
+    await ben.books()
+    await ben.pays()
+    assert await ben.status() == ("confirmed", "paid")
+    await _is_whole(house, redis)
+
+
+async def test_a_free_change_that_redis_can_take_is_made_by_asking_to_pay_it(
+    house: House, redis: Redis
+) -> None:
+    ann = await _confirmed(house, "A-1")
+    with pytest.raises(Unavailable):
+        await _asks(ann, _without_redis(house), **_items("A-2"))
+    payment = await house.office.payments.attempt(ann.caller, str((await ann.sees()).change))
+    assert payment.status == "paid"
+    await house.office.payments.changes.worker._work()
+    assert _has(await ann.sees()) == [("A-2", 1)]
+    await _is_whole(house, redis)
+
+
+async def test_the_provider_is_not_asked_for_a_change_that_is_refused(house: House, redis: Redis) -> None:
+    ann = await _confirmed(house, "A-1")
+    await house.buyer("ben").holds("A-2")
+    with pytest.raises(SlotTaken):
+        await _asks(ann, **_items("A-1", "A-2"))
+    house.clock.passes(20)
+    await house.office.loops_run()
+    assert await house.value("select count(*) from sandbox.intent") == 1
+    await _is_whole(house, redis)
+
+
 async def test_a_lost_redis_between_paying_and_changing_is_no_matter(house: House, redis: Redis) -> None:
     ann = await _confirmed(house, "A-1")
     _, payment = await _asks(ann, **_items("A-1", "A-2"))
@@ -574,6 +635,16 @@ async def test_a_lost_redis_between_paying_and_changing_is_no_matter(house: Hous
     await house.office.holds.load(HALL)
     assert _has(await ann.sees()) == [("A-2", 1)]
     await _is_whole(house, redis)
+
+
+def _without_redis(house: House) -> Office:
+    """A process whose Redis takes and confirms nothing."""
+
+    async def away() -> None:
+        raise Unavailable("away")
+
+    takes, confirms = (around("holds", call, before=away) for call in ("retake", "confirm"))
+    return house.opens_office(lambda name, part: takes(name, confirms(name, part)))
 
 
 async def _tried(work: Awaitable[object]) -> None:

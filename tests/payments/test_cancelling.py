@@ -6,9 +6,11 @@ from server.accounts.rules import Caller
 from server.errors import Conflict, Forbidden, NotFound, Unavailable
 from server.holds.rules import Hold
 from server.payments.provider import ProviderUnavailable
+from tests.payments.between import around
 from tests.payments.house import PRICE, Buyer, House
 
 OWNER = Caller(session="", user="owner")
+FREE = "A-1"
 
 
 async def _books(house: House, *slots: str) -> Buyer:
@@ -285,3 +287,46 @@ async def test_what_was_taken_and_given_back_before_we_heard_of_either(house: Ho
     assert await ann.status() == ("cancelled", "refunded")
     assert await ann.paid() == "refunded"
     await house.is_whole()
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["cancelled", "at the deadline"])
+async def test_what_costs_nothing_is_not_paid_before_redis_has_it(house: House, late: bool) -> None:
+    """Its buyer was told that it can't be booked now: they give it up, or its time runs out."""
+    ann = await _books_without_redis(house)
+    if late:
+        await house.expires(ann)
+    else:
+        await ann.cancels()
+    assert await ann.status() == ("cancelled", "failed")
+    assert (await ann.sees()).cancel_reason == ("expired" if late else "returned")
+    house.clock.passes(20)
+    await house.office.loops_run()
+    assert await ann.status() == ("cancelled", "failed")
+    await house.is_whole()
+
+
+async def test_what_costs_nothing_is_booked_by_asking_again_once_redis_is_back(house: House) -> None:
+    ann = await _books_without_redis(house)
+    payment = await ann.books()
+    assert (payment.provider, payment.status) == ("free", "paid")
+    assert await ann.status() == ("confirmed", "paid")
+    assert await house.booked_and_free(FREE) == (1, 0)
+    await house.is_whole()
+
+
+async def _books_without_redis(house: House) -> Buyer:
+    """A place that costs nothing, in a booking that PostgreSQL has and Redis was not told of."""
+
+    async def away() -> None:
+        raise Unavailable
+
+    await house.execute("update slot set price_amount = 0 where id = $1", FREE)
+    house.office = house.opens_office()
+    ann = house.buyer("ann", house.opens_office(around("holds", "begin_paying", before=away)))
+    await ann.holds(FREE)
+    with pytest.raises(Unavailable):
+        await ann.books()
+    ann.office = house.office
+    ann.booking = await house.office.bookings.get(await house.value("select id from booking"))
+    assert await ann.status() == ("pending", "pending")
+    return ann

@@ -10,15 +10,15 @@ on conflict do nothing
 returning id;
 
 -- name: insert_first
--- An array for each column: the first attempts of bookings that are made in this transaction. Their providers are asked
--- at once, so that is written with them.
+-- An array for each column: the first attempts of bookings that are made in this transaction. Where their providers are
+-- asked at once, that is written with them.
 insert into payment (
   id, booking_id, attempt, provider, status, amount, currency, requested_at, created_at, updated_at, check_at
 )
-select id, booking_id, 1, provider, 'pending', amount, currency, created_at, created_at, created_at, look
+select id, booking_id, 1, provider, 'pending', amount, currency, requested_at, created_at, created_at, look
 from unnest(
-  $1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[]
-) as new (id, booking_id, provider, amount, currency, created_at, look);
+  $1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::timestamptz[]
+) as new (id, booking_id, provider, amount, currency, requested_at, created_at, look);
 
 -- name: payment
 -- $1 payment → it, with what our unfinished refunds will give back, and whether another payment of the same

@@ -77,9 +77,9 @@ def insert_payment(
 
 @query
 def insert_first(tx: Transaction, *columns: Sequence[Any]) -> Rows:
-    for payment, booking, provider, amount, currency, now, look in zip(*columns, strict=True):
+    for payment, booking, provider, amount, currency, asked, now, look in zip(*columns, strict=True):
         yield from insert_payment(
-            tx, payment, booking, False, None, provider, None, amount, currency, now, now, look
+            tx, payment, booking, False, None, provider, None, amount, currency, asked, now, look
         )
     return []
 
