@@ -1,5 +1,6 @@
 """A device that is told while no page is open: the switch for it, and what its worker shows."""
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import Any
@@ -53,9 +54,9 @@ async def test_a_push_is_shown_and_leads_to_its_booking(ann: Visitor) -> None:
     for data in (json.dumps(push | {"data": {"booking": "b/1"}}), "not ours"):
         content = {"origin": ann.base_url, "registrationId": registrations[-1], "data": data}
         await line.send("ServiceWorker.deliverPushMessage", content)
-    await ann.page.wait_for_function(
-        "async () => (await (await navigator.serviceWorker.ready).getNotifications()).length === 2"
-    )
+    async with asyncio.timeout(PATIENCE / 1000):
+        while len(await shown(ann)) < 2:  # noqa: ASYNC110  # the browser tells nobody
+            await asyncio.sleep(0.05)
     told = {each["title"]: each for each in await shown(ann)}
     assert told["New booking"]["body"] == push["message"]
     assert told["New booking"]["path"] == "/bookings/b%2F1"

@@ -31,12 +31,12 @@ Scheme = Literal["light", "dark"]
 
 LOOKS_AS = """([slot, look]) => document.querySelector("seat-map")?.lookOf(slot) === look"""
 # What comes into sight, or beside it, moves it: where it is pressed, two frames in a row have drawn it.
-POINT_OF = """async ([path, id]) => {
-  const board = path.reduce((root, name) => (root.shadowRoot ?? root).querySelector(name), document);
-  const before = board.pointOf(id);
-  await new Promise(requestAnimationFrame);
-  const now = board.pointOf(id);
-  return before && now && before.x === now.x && before.y === now.y && now;
+# A promise would be waited for once and count as true, whatever it came to: what was drawn a frame ago is kept.
+POINT_OF = """([path, id]) => {
+  const board = path.reduce((root, name) => (root?.shadowRoot ?? root)?.querySelector(name), document);
+  const [now, before] = [board?.pointOf(id), window.drawnBefore];
+  window.drawnBefore = now && { id, x: now.x, y: now.y };
+  return now && before && before.id === id && before.x === now.x && before.y === now.y && now;
 }"""
 # A notice is there for seconds; a busy machine may look late, so each page keeps what it has shown.
 # So it is with what is said aloud, of which something else may be said a second later.
