@@ -31,7 +31,7 @@ Scheme = Literal["light", "dark"]
 
 LOOKS_AS = """([slot, look]) => document.querySelector("seat-map")?.lookOf(slot) === look"""
 # What comes into sight, or beside it, moves it: where it is pressed, two frames in a row have drawn it.
-# A promise would be waited for once and count as true, whatever it came to: what was drawn a frame ago is kept.
+# A promise would be waited for once and count as true whatever it came to: what was drawn before is kept.
 POINT_OF = """([path, id]) => {
   const board = path.reduce((root, name) => (root?.shadowRoot ?? root)?.querySelector(name), document);
   const [now, before] = [board?.pointOf(id), window.drawnBefore];
