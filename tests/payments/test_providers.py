@@ -241,6 +241,7 @@ async def test_a_payment_that_stays_under_way_keeps_its_places_below_the_ceiling
     await house.is_whole()
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_one_booking_whose_release_fails_does_not_keep_the_others_waiting(house: House) -> None:
     sandbox = house.office.sandbox
     fetch = sandbox.fetch
