@@ -113,10 +113,9 @@ async def the_provider_is_away(world: "World", chance: random.Random) -> None:
 async def pubsub_breaks(world: "World", chance: random.Random) -> None:
     """What is on its way to a process is lost, and what comes until it is back."""
     at = world.processes[chance.choice(list(world.processes))]
-    at.bus.cut()
-    at.bus.is_away = True
+    at.bus.cut_off(is_away=True)
     await asyncio.sleep(chance.choice((0.1, 1.0, 5.0)))
-    at.bus.is_away = False
+    at.bus.cut_off(is_away=False)
 
 
 async def connections_break(world: "World", chance: random.Random) -> None:

@@ -47,6 +47,12 @@ class Bus:
             self._generation += 1
             self._try_again()
 
+    def cut_off(self, *, is_away: bool) -> None:
+        """Nothing gets through, or does again: a stream loses nothing in its middle, so there is a gap."""
+        self.is_away = is_away
+        if is_away:
+            self.cut()
+
     def _try_again(self) -> None:
         pause = 0.05 + 0.5 * self._weather.chance.random()
         asyncio.get_running_loop().call_later(pause, self._connect)

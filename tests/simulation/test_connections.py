@@ -1,4 +1,4 @@
-"""What a process that dies leaves at the simulated PostgreSQL: nothing, as at the real one."""
+"""Connections of the simulation lose what real ones do: what the dead left, what a broken line carried."""
 
 import asyncio
 import random
@@ -8,10 +8,11 @@ import asyncpg
 import pytest
 
 from tests.simulation.loop import SimulatedLoop
-from tests.simulation.network import Weather
+from tests.simulation.network import Server, Weather
 from tests.simulation.postgres.queries import NAMES
 from tests.simulation.postgres.server import Connection, Postgres
 from tests.simulation.postgres.transactions import Tables, Transaction
+from tests.simulation.pubsub import Bus
 
 BUMP = next(text for text, name in NAMES.items() if name == "bump_epoch")
 
@@ -61,5 +62,26 @@ def test_who_gave_up_waiting_for_a_lock_ends_after_whoever_had_it() -> None:
     loop = SimulatedLoop(1)
     try:
         loop.run_until_complete(gives_up())
+    finally:
+        loop.close()
+
+
+def test_who_was_cut_off_from_pubsub_is_told_that_something_may_be_missing() -> None:
+    async def is_cut_off() -> list[str]:
+        bus, told = Bus(Server("redis"), Weather(random.Random(1))), list[str]()
+        bus.subscribe("news", lambda data: told.append(data.decode()))
+        bus.on_gap(lambda: told.append("a gap"))
+        bus.cut_off(is_away=True)
+        bus.published("news", b"lost")
+        await asyncio.sleep(5)
+        bus.cut_off(is_away=False)
+        await asyncio.sleep(1)
+        bus.published("news", b"heard")
+        await asyncio.sleep(1)
+        return told
+
+    loop = SimulatedLoop(1)
+    try:
+        assert loop.run_until_complete(is_cut_off()) == ["a gap", "heard"]
     finally:
         loop.close()

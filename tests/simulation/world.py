@@ -160,7 +160,7 @@ class World:
         self.says(f"{process.name} is {mode}")
         for link in process.links:
             link.mode = mode
-        process.bus.is_away = mode != "open"
+        process.bus.cut_off(is_away=mode != "open")
         self._serving.pop(process.name, None)
         self._reaching.pop(process.name, None)
 
