@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 
-from channels import frames
+from channels import control, frames
 from channels import socket as sockets
 from channels.codec import Codec, Frame, wire
 from channels.descriptor import NO_DESCRIPTOR, narrow
@@ -22,8 +22,6 @@ from channels.protocol import CloseCode, ServerMessage, Welcome, close_reason
 from channels.socket import ABNORMAL, Socket
 from channels.together import Talker
 
-CONTROL_BURST = 20
-CONTROL_PER_SECOND = 5.0
 MESSAGES_AT_ONCE = 64
 """Messages of one socket that are taken before others get their turn on the event loop."""
 
@@ -183,14 +181,11 @@ class Line(Talker, Socket):
             self.close(frames.INTERNAL, "internal error")
 
     def _control(self, opcode: int, payload: bytes) -> None:
-        """A ping or a pong, within the budget: so many at once, and so many again each second.
+        """A ping or a pong, within the budget.
 
         Who does not read is not answered either, or pinging would fill its buffer and look like reading.
         """
-        until = max(self._control_until, self.last_received) + 1 / CONTROL_PER_SECOND
-        if until - self.last_received > CONTROL_BURST / CONTROL_PER_SECOND:
-            raise Violation(CloseCode.POLICY, "too many control frames")
-        self._control_until = until
+        self._control_until = control.after_one_more(self._control_until, self.last_received)
         if opcode == frames.PING and self.closed_with is None:
             if self._paused:
                 self._pinged = payload

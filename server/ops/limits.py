@@ -90,7 +90,7 @@ class LocalBucket:
         interval = self._rate.seconds / self._rate.requests
         arrival = max(self._arrival, now) + interval
         wait = arrival - self._rate.seconds - now
-        if wait > 1e-9:
+        if wait > interval / 100:  # a sum of intervals is inexact, and how much depends on the clock
             return wait
         self._arrival = arrival
         return 0.0

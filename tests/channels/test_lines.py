@@ -13,7 +13,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.asyncio.client import connect
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
-from channels import fit, handshake, line, protocol, pulse
+from channels import control, fit, handshake, line, protocol, pulse
 from channels import socket as sockets
 from channels.arrival import Arrival, Lines
 from channels.codec import Codec, frame
@@ -90,10 +90,10 @@ def test_5_4_each_message_is_bounded_by_itself() -> None:
 async def test_5_5_pings_in_a_flood_fail_with_1008_and_a_budget_comes_back(house: House) -> None:
     async with RawPeer(house.port) as peer:
         opened = await next_of(house.opened)
-        peer.send(*[masked(PING)] * line.CONTROL_BURST)
-        for _ in range(line.CONTROL_BURST):
+        peer.send(*[masked(PING)] * control.BURST)
+        for _ in range(control.BURST):
             assert (await peer.next()).opcode == 0xA
-        opened._control_until -= 1 / line.CONTROL_PER_SECOND
+        opened._control_until -= 1 / control.PER_SECOND
         peer.send(masked(PING))
         assert (await peer.next()).opcode == 0xA
         peer.send(masked(PING), masked(PING))

@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from channels import line, protocol
+from channels import control, line, protocol
 from channels import socket as socket_module
 from channels.codec import Codec, Frame, frame
 from channels.pulse import Pulse
@@ -379,7 +379,7 @@ async def test_a_ping_flood_is_cut(lined: House, mute: Muting) -> None:
             peer.socket.sendall(peer.send(0x9, b"x" * 100) * 100)
             await asyncio.sleep(0)
     told = await peer.reads()
-    assert told.count(b"\x8a\x64") <= line.CONTROL_BURST + 50
+    assert told.count(b"\x8a\x64") <= control.BURST + 50
     assert (await next_of(lined.ended)).code == 1008
 
 
