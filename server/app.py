@@ -235,8 +235,8 @@ def wire(
         tolerance_percent=settings.quote_tolerance_percent,
         refuses=provider.refuses if provider else None,
     )
-    keeper = Keeper(holds)
     bus = open_bus(settings.redis_url)
+    keeper = Keeper(holds, hears=lambda: bus.healthy)
     returns = Returns(scripts, bound_key)
     live = LiveSessions(
         settings,

@@ -11,6 +11,7 @@ class _Session:
 
     sockets: set[str]
     resources: frozenset[str] = frozenset()
+    ended: frozenset[str] = frozenset()
     is_old: bool = False
 
 
@@ -48,7 +49,7 @@ class Attendance:
         """Redis was told of a session that is gone; only what it holds from now on is news."""
         known = self._sessions.get(session)
         if known is not None and not known.sockets:
-            known.resources = frozenset()
+            known.resources = known.ended = frozenset()
 
     def forget_old(self, *, spare: AbstractSet[str]) -> None:
         """Drop those gone at the last call already; of those to spare Redis is yet to be told."""
@@ -64,9 +65,16 @@ class Attendance:
         known = self._sessions.get(session)
         if known is None:
             return False
-        new = set(resources) - known.resources
+        new = frozenset(resources) - (known.resources - known.ended)
         known.resources |= new
+        known.ended -= new
         return bool(new) or not known.sockets
+
+    def learn_end(self, session: str, resource: str) -> None:
+        """A hold of the session has ended there; with its last one Redis forgets who is alive."""
+        known = self._sessions.get(session)
+        if known is not None and resource in known.resources:
+            known.ended |= {resource}
 
     def sessions(self) -> list[str]:
         """Those alive here."""

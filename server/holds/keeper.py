@@ -24,6 +24,7 @@ from server.http.times import now_milliseconds
 SWEEP_SECONDS = 1.0
 FLUSH_SECONDS = 0.05  # what sockets do within so long is told in one batch
 RETRY_SECONDS = 0.5
+DEAF_SECONDS = 2.0  # how often is read, while pub/sub says nothing, what it would have said
 
 _log = structlog.get_logger(__name__)
 
@@ -32,11 +33,19 @@ class Keeper:
     """One for each process. `run` until cancelled; `hear` takes the messages of SESSIONS_CHANNEL.
 
     What sockets do is noted at once and never blocks: `socket_opened` at hello, `socket_left` when the page
-    said that it goes, `socket_closed` at the end; the last two may come both. `clock` is the wall's, in ms.
+    said that it goes, `socket_closed` at the end; the last two may come both. `clock` is the wall's, in ms;
+    `hears` says whether SESSIONS_CHANNEL is heard.
     """
 
-    def __init__(self, holds: Holds, *, clock: Callable[[], int] = now_milliseconds) -> None:
+    def __init__(
+        self,
+        holds: Holds,
+        *,
+        hears: Callable[[], bool],
+        clock: Callable[[], int] = now_milliseconds,
+    ) -> None:
         self._holds = holds
+        self._hears = hears
         self._attendance = Attendance()
         self._draining = False
         self._was_away = False
@@ -87,6 +96,8 @@ class Keeper:
                 self.sweeper.expect(event.hold.resource, event.hold.expires_at)
                 if self._attendance.learn(event.hold.session, [event.hold.resource]):
                     self.liveness.note(event.hold.session)
+            elif event.hold.status != "paying":
+                self._attendance.learn_end(event.hold.session, event.hold.resource)
 
     def may_have_missed(self) -> None:
         """Pub/sub had a gap: where our sessions hold anything is read again."""
@@ -102,6 +113,7 @@ class Keeper:
             asyncio.create_task(supervise("sweep of holds", self._sweeping)),
             asyncio.create_task(supervise("liveness of sessions", self._liveness)),
             asyncio.create_task(supervise("renewal of sessions", self._renewal)),
+            asyncio.create_task(supervise("sessions without pub/sub", self._reading)),
         ]
         try:
             await asyncio.wait(tasks)
@@ -162,6 +174,13 @@ class Keeper:
         while True:
             await asyncio.sleep(period * random.uniform(0.9, 1.0))  # noqa: S311  # spreads processes
             await self.guard(self.liveness.renew())
+
+    async def _reading(self) -> None:
+        """Another process may hold something for our sessions, and be left, before pub/sub is back."""
+        while True:
+            await asyncio.sleep(DEAF_SECONDS)
+            if not self._hears():
+                self.may_have_missed()
 
     async def guard(self, work: Awaitable[None]) -> None:
         """Do `work`; a Redis that is away ends no loop, and from then on liveness has to wait a grace."""

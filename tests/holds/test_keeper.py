@@ -18,8 +18,8 @@ from tests.holds.world import World, hall, rows
 @asynccontextmanager
 async def running(world: World, redis_url: str, name: str) -> AsyncIterator[Keeper]:
     """A process' keeper with its bus."""
-    keeper = Keeper(world.process(name))
     bus = Bus(redis_url)
+    keeper = Keeper(world.process(name), hears=lambda: bus.healthy)
     bus.on_gap(keeper.may_have_missed)
     await bus.start()
     await bus.subscribe(SESSIONS_CHANNEL, keeper.hear)
@@ -84,6 +84,20 @@ async def test_who_stays_is_renewed(brief: World, redis_url: str) -> None:
 
         await until(twice)
         assert (await brief.buyer("ann").finds(held)).status == "held"
+
+
+async def test_who_is_here_lives_by_what_another_process_holds_for_them_though_pubsub_is_silent(
+    brief: World,
+) -> None:
+    deaf = Keeper(brief.process("one"), hears=lambda: False)
+    loops = asyncio.create_task(deaf.run())
+    try:
+        deaf.socket_opened("ann", "tab", is_read=True)
+        await brief.buyer("ann", process=brief.process("two")).holds("B-1", hall="long")
+        await until(lambda: brief.redis.hexists("{long}:live:ann", "one"))
+    finally:
+        loops.cancel()
+        await asyncio.gather(loops, return_exceptions=True)
 
 
 async def test_a_flushed_redis_comes_back_by_itself(brief: World, redis_url: str) -> None:

@@ -166,6 +166,26 @@ async def test_a_missed_event_is_made_up_for_after_a_gap(world: World, one: Proc
     assert await is_held(world)
 
 
+async def test_a_tab_here_keeps_up_what_is_held_elsewhere_after_all_had_ended(
+    world: World, one: Process, two: Process
+) -> None:
+    """With a session's last hold Redis forgets where it has tabs."""
+    ann = world.buyer("ann", process=two.holds)
+    await one.opens("ann")
+    await two.opens("ann", "other tab")
+    held = await ann.holds("A-1", connected=True)
+    await one.hears()
+    await ann.releases(held)
+    await ann.holds("A-1", connected=True)
+    await one.hears()
+    await two.closes("ann", "other tab")
+    world.time_passes(GRACE)
+    assert await is_held(world)
+    await one.closes("ann")
+    world.time_passes(GRACE)
+    assert not await is_held(world)
+
+
 async def test_an_http_leave_starts_the_grace_of_who_has_no_socket(world: World) -> None:
     ann = world.buyer("ann")
     await ann.holds("A-1")

@@ -222,7 +222,7 @@ class World:
     def keeper(self, holds: Holds) -> Keeper:
         assert self.clock is not None
         clock = self.clock
-        return Keeper(holds, clock=lambda: clock.milliseconds)
+        return Keeper(holds, hears=lambda: True, clock=lambda: clock.milliseconds)
 
     def buyer(self, name: str, *, process: Holds | None = None, hall: str = "hall") -> "Buyer":
         return Buyer(self, Caller(session=name), process or self.main, hall)

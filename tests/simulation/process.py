@@ -163,7 +163,7 @@ class Process:
         )
         self.holds.trust._clock = clock.monotonic
         self.holds.trust.outage()
-        self.keeper = Keeper(self.holds, clock=clock.milliseconds)
+        self.keeper = Keeper(self.holds, hears=lambda: self.bus.is_connected, clock=clock.milliseconds)
         self.bus.on_gap(self.keeper.may_have_missed)
         self.bus.subscribe(SESSIONS_CHANNEL, self.keeper.hear)
         self.office.opens(self.holds, self.scripts, catalogue)

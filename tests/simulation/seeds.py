@@ -11,6 +11,7 @@ KEPT: Final[dict[int, str]] = {
     691: "a cancelled booking was counted out of a Redis that was built anew without it",
     4604: "the simulated pub/sub lost what was said to who was cut off, and told nobody that it had",
     6183: "who gave up waiting for a lock of the simulated PostgreSQL gave it back when it was gone",
+    9874: "a process without pub/sub did not know what was held for its session, which had left elsewhere",
     30615: "what was given back in a Redis that had forgotten its booking was booked for ever",
     40691: "as 30615, and somebody else had held the seat meanwhile",
     41507: "as 30615, and the booking was confirmed only after it was given back",
