@@ -11,7 +11,6 @@ class _Session:
 
     sockets: set[str]
     resources: frozenset[str] = frozenset()
-    ended: frozenset[str] = frozenset()
     is_old: bool = False
 
 
@@ -45,11 +44,15 @@ class Attendance:
         known = self._sessions.get(session)
         return known is not None and bool(known.sockets)
 
-    def part(self, session: str) -> None:
-        """Redis was told of a session that is gone; only what it holds from now on is news."""
+    def knows(self, session: str) -> bool:
+        """Whether it has a socket here, or had one lately."""
+        return session in self._sessions
+
+    def part(self, session: str, resource: str) -> None:
+        """Redis was told there of a session that is gone; only what it holds from now on is news."""
         known = self._sessions.get(session)
         if known is not None and not known.sockets:
-            known.resources = known.ended = frozenset()
+            known.resources -= {resource}
 
     def forget_old(self, *, spare: AbstractSet[str]) -> None:
         """Drop those gone at the last call already; of those to spare Redis is yet to be told."""
@@ -65,16 +68,10 @@ class Attendance:
         known = self._sessions.get(session)
         if known is None:
             return False
-        new = frozenset(resources) - (known.resources - known.ended)
-        known.resources |= new
-        known.ended -= new
+        new = set(resources) - known.resources
+        if new:  # most hold nothing, and share one empty set
+            known.resources |= new
         return bool(new) or not known.sockets
-
-    def learn_end(self, session: str, resource: str) -> None:
-        """A hold of the session has ended there; with its last one Redis forgets who is alive."""
-        known = self._sessions.get(session)
-        if known is not None and resource in known.resources:
-            known.ended |= {resource}
 
     def sessions(self) -> list[str]:
         """Those alive here."""

@@ -47,11 +47,10 @@ class Keeper:
         self._holds = holds
         self._hears = hears
         self._attendance = Attendance()
-        self._draining = False
         self._was_away = False
         self.liveness = Liveness(holds, self._attendance)
         self.sweeper = Sweeper(holds, clock)
-        holds.on_taken(self._attendance.learn)
+        holds.on_taken(self.liveness.taken)
 
     # What happens.
 
@@ -74,7 +73,7 @@ class Keeper:
 
     def socket_left(self, session: str, socket_id: str) -> None:
         """The page of this socket goes away."""
-        if self._attendance.leave(session, socket_id) and not self._draining:
+        if self._attendance.leave(session, socket_id):
             self.liveness.note(session)
 
     def socket_closed(self, session: str, socket_id: str) -> None:
@@ -94,15 +93,11 @@ class Keeper:
         for event in events:
             if event.hold.status == "held":
                 self.sweeper.expect(event.hold.resource, event.hold.expires_at)
-                if self._attendance.learn(event.hold.session, [event.hold.resource]):
-                    self.liveness.note(event.hold.session)
-            elif event.hold.status != "paying":
-                self._attendance.learn_end(event.hold.session, event.hold.resource)
+                self.liveness.hear(event.hold.session, event.hold.resource, event.hold.id)
 
     def may_have_missed(self) -> None:
         """Pub/sub had a gap: where our sessions hold anything is read again."""
-        for session in self._attendance.sessions():
-            self.liveness.look_up(session)
+        self.liveness.look_all_up()
 
     # What is done about it.
 
@@ -113,7 +108,8 @@ class Keeper:
             asyncio.create_task(supervise("sweep of holds", self._sweeping)),
             asyncio.create_task(supervise("liveness of sessions", self._liveness)),
             asyncio.create_task(supervise("renewal of sessions", self._renewal)),
-            asyncio.create_task(supervise("sessions without pub/sub", self._reading)),
+            asyncio.create_task(supervise("reading of sessions", self._reading)),
+            asyncio.create_task(supervise("sessions without pub/sub", self._deafness)),
         ]
         try:
             await asyncio.wait(tasks)
@@ -122,9 +118,8 @@ class Keeper:
 
     async def drain(self) -> None:
         """Before this process closes its sockets: a last renewal, and no grace begins by their closing."""
-        self._draining = True
         with suppress(Unavailable):
-            await self.liveness.renew()
+            await self.liveness.drain()
 
     async def sweep(self) -> None:
         """One round over every resource; after an outage our sessions are renewed, too.
@@ -145,6 +140,10 @@ class Keeper:
             raise renewed
         if swept is not None:
             raise swept
+
+    async def read(self) -> None:
+        """Read where sessions hold anything of which something may have been missed."""
+        await self.liveness.read()
 
     async def flush(self) -> None:
         """Tell Redis what sockets did."""
@@ -176,11 +175,18 @@ class Keeper:
             await self.guard(self.liveness.renew())
 
     async def _reading(self) -> None:
+        while True:
+            await self.liveness.reads.wait()
+            await asyncio.sleep(FLUSH_SECONDS)
+            await self.guard(self.read())
+
+    async def _deafness(self) -> None:
         """Another process may hold something for our sessions, and be left, before pub/sub is back."""
         while True:
             await asyncio.sleep(DEAF_SECONDS)
             if not self._hears():
                 self.may_have_missed()
+                await self.guard(self.read())
 
     async def guard(self, work: Awaitable[None]) -> None:
         """Do `work`; a Redis that is away ends no loop, and from then on liveness has to wait a grace."""

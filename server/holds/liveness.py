@@ -1,19 +1,30 @@
-"""Says to Redis which sessions are alive on this process, in batches, and which have gone."""
+"""Says to Redis which sessions are alive on this process, in batches, and which have gone.
+
+Redis forgets where a session has tabs with its last hold of a resource. So each hold that is heard of is a
+reason to say it again, wherever it was made.
+"""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import TypeVar
 
 from server.errors import Unavailable
 from server.holds.attendance import Attendance
 from server.holds.service import Holds
 
 BATCH = 500  # sessions in one call
-READS_AT_ONCE = 16
+READS_AT_ONCE = 64
+RESOURCES_AT_ONCE = 16
+
+_Item = TypeVar("_Item")
 
 
 class Liveness:
-    """What sockets do is noted at once and told to Redis by `flush`; `renew` repeats it for all."""
+    """What sockets do is noted at once and told to Redis by `flush`; `renew` repeats it for all.
+
+    Where sessions hold anything is read by `read`, beside that: it may take long, and for some in vain.
+    """
 
     def __init__(self, holds: Holds, attendance: Attendance) -> None:
         self._holds = holds
@@ -21,20 +32,52 @@ class Liveness:
         self._noted: set[str] = set()
         self._telling: set[str] = set()
         self._unread: set[str] = set()
+        self._heard: dict[str, str] = {}
+        self._taken: set[str] = set()
+        self._taken_before: set[str] = set()
         self._returned: set[str] = set()
         self._welcoming: asyncio.Task[None] | None = None
+        self._drains = False
         self.awake = asyncio.Event()
+        self.reads = asyncio.Event()
 
     def look_up(self, session: str) -> None:
-        """Where the session holds anything is to be read before Redis is told."""
+        """Where the session holds anything is not known: it is to be read, and Redis told."""
         self._unread.add(session)
+        self.reads.set()
         self.note(session)
+
+    def look_all_up(self) -> None:
+        """Something of any session that is alive here may have been missed."""
+        for session in self._attendance.sessions():
+            self.look_up(session)
 
     def found(self, session: str, resources: Iterable[str]) -> None:
         """Where the session holds anything has been read; if nowhere, there is nothing to tell."""
-        self._unread.discard(session)
         if self._attendance.learn(session, resources):
             self.note(session)
+
+    def taken(self, session: str, resource: str, hold: str) -> None:
+        """A hold was taken by this process: Redis has heard along with it that the session is alive here."""
+        self._attendance.learn(session, [resource])
+        self._taken.add(hold)
+
+    def hear(self, session: str, resource: str, hold: str) -> None:
+        """The session holds something there, made by whichever process."""
+        if self._attendance.knows(session):
+            self._attendance.learn(session, [resource])
+            if not self._attendance.is_here(session):
+                self.note(session)
+            elif not self._was_taken_here(hold):
+                self._heard[hold] = session
+                self.awake.set()
+
+    def _was_taken_here(self, hold: str) -> bool:
+        """Whether Redis knows by that where its session is alive; asked once of each."""
+        was = hold in self._taken or hold in self._taken_before
+        self._taken.discard(hold)
+        self._taken_before.discard(hold)
+        return was
 
     async def tell_now(self, session: str, resources: Iterable[str]) -> None:
         """Tell Redis that the session is alive in these resources, with all who come in the same moment."""
@@ -59,14 +102,20 @@ class Liveness:
         self.awake.set()
 
     async def flush(self) -> Mapping[str, int]:
-        """Tell Redis what was noted; by resource the grace (ms) that has begun. On failure it stays noted."""
+        """Tell Redis what was noted; by resource the grace (ms) that has begun.
+
+        On failure it stays noted, but for the graces that have begun.
+        """
         self.awake.clear()
+        heard, self._heard = self._heard, {}  # some before the answer that says that they were taken here
+        self._noted |= {session for hold, session in heard.items() if not self._was_taken_here(hold)}
         noted, self._noted = self._noted, set()
         self._telling = noted
         try:
-            await self._read(sorted(noted & self._unread))
             in_order = sorted(noted)  # so that a simulated seed is the same story every time
             await self._renew(filter(self._attendance.is_here, in_order))
+            if self._drains:
+                return {}
             return await self._lower([each for each in in_order if not self._attendance.is_here(each)])
         except BaseException:
             self._noted |= noted
@@ -75,38 +124,75 @@ class Liveness:
         finally:
             self._telling = set()
 
+    async def read(self) -> None:
+        """Read where the sessions of `look_up` hold anything. Those that cannot be read are read again."""
+        self.reads.clear()
+        try:
+            await _in_lots(self._read_one, sorted(self._unread), READS_AT_ONCE)
+        except BaseException:
+            self.reads.set()
+            raise
+
     async def renew(self) -> None:
         """All sessions that are alive here, again."""
+        self._taken, self._taken_before = set(), self._taken  # what is heard much later is no matter
         await self._renew(self._attendance.sessions())
-        self._attendance.forget_old(spare=self._noted | self._telling)
+        self._attendance.forget_old(
+            spare={*self._noted, *self._telling, *self._unread, *self._heard.values()}
+        )
 
-    async def _read(self, sessions: list[str]) -> None:
-        for start in range(0, len(sessions), READS_AT_ONCE):
-            await asyncio.gather(*map(self._read_one, sessions[start : start + READS_AT_ONCE]))
+    async def drain(self) -> None:
+        """A last renewal: no grace begins any more by a socket that closes here."""
+        self._drains = True
+        await self.renew()
 
     async def _read_one(self, session: str) -> None:
-        self._attendance.learn(session, await self._holds.resources_of(session))
-        self._unread.discard(session)
+        if session not in self._unread:
+            return
+        self._unread.discard(session)  # first, for it may be asked for again meanwhile
+        try:
+            resources = await self._holds.resources_of(session)
+        except BaseException:
+            self._unread.add(session)
+            raise
+        self._attendance.learn(session, resources)
+        if resources and self._attendance.knows(session):
+            self.note(session)
 
     async def _renew(self, sessions: Iterable[str]) -> None:
-        for resource, members in self._by_resource(sessions).items():
+        members = self._by_resource(sessions)
+
+        async def renew(resource: str) -> None:
             live_ms = self._holds.policies.live_ms(await self._holds.policies.of(resource))
-            for batch in _batches(members):
+            for batch in _batches(members[resource]):
                 await self._holds.store.run(
                     "renew", resource, process=self._holds.process, live_ms=live_ms, sessions=batch
                 )
 
+        await _in_lots(renew, list(members), RESOURCES_AT_ONCE)
+
     async def _lower(self, sessions: list[str]) -> dict[str, int]:
         graces: dict[str, int] = {}
-        for resource, members in self._by_resource(sessions).items():
-            graces[resource] = grace_ms = (await self._holds.policies.of(resource)).grace_ms
-            for batch in _batches(members):
+        members = self._by_resource(sessions)
+
+        async def lower(resource: str) -> None:
+            grace_ms = (await self._holds.policies.of(resource)).grace_ms
+            for batch in _batches(members[resource]):
                 await self._holds.store.run(
                     "leave", resource, field=self._holds.process, grace_ms=grace_ms, sessions=batch
                 )
-        for session in sessions:
-            self._attendance.part(session)
+                self._parted(batch, resource)
+            graces[resource] = grace_ms
+
+        await _in_lots(lower, list(members), RESOURCES_AT_ONCE)
         return graces
+
+    def _parted(self, sessions: Iterable[str], resource: str) -> None:
+        for session in sessions:
+            if self._attendance.is_here(session):  # it is back, and Redis heard of that first
+                self.note(session)
+            elif session not in self._noted:
+                self._attendance.part(session, resource)
 
     def _by_resource(self, sessions: Iterable[str]) -> dict[str, list[str]]:
         groups: dict[str, list[str]] = {}
@@ -120,3 +206,20 @@ def _batches(sessions: Iterable[str]) -> Iterator[list[str]]:
     members = iter(sessions)
     while batch := list(islice(members, BATCH)):
         yield batch
+
+
+async def _in_lots(work: Callable[[_Item], Awaitable[None]], items: Sequence[_Item], at_once: int) -> None:
+    """Do it for each, so many at once. Where some fail the others go on, until a whole lot has failed.
+
+    Raises what failed first: of a cluster one server may be away, of one server all there is.
+    """
+    failures: list[BaseException] = []
+    for start in range(0, len(items), at_once):
+        lot = items[start : start + at_once]
+        results = await asyncio.gather(*map(work, lot), return_exceptions=True)
+        failed = [result for result in results if result is not None]
+        failures += failed[:1]
+        if len(failed) == len(lot):
+            break
+    if failures:
+        raise failures[0]

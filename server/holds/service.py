@@ -85,8 +85,8 @@ class Holds:
         """Whether more wait to be taken than Redis is asked for at once."""
         return self.store.is_behind
 
-    def on_taken(self, listener: Callable[[str, list[str]], object]) -> None:
-        """Call with a session and its resource when it took something there by a socket of this process.
+    def on_taken(self, listener: Callable[[str, str, str], object]) -> None:
+        """Call with a session, a resource and the hold that it took there by a socket of this process.
 
         Redis knows by that how alive the session is.
         """

@@ -65,7 +65,7 @@ class Taking:
         self._trust = trust
         self._clock = clock
         self._said: _Said | None = None
-        self.on_taken: Callable[[str, list[str]], object] = lambda _session, _resources: None
+        self.on_taken: Callable[[str, str, str], object] = lambda _session, _resource, _hold: None
 
     async def hold(self, session: str, request: HoldRequest, *, op: str | None, process: str | None) -> Held:
         """Take what the request names; `process` is where the session has a socket, if it has one."""
@@ -136,7 +136,7 @@ class Taking:
 
     def _tell_taken(self, asked: Asked, answer: Answer) -> None:
         if asked.process is not None and answer.created and not answer.replayed:
-            self.on_taken(asked.session, [asked.resource])
+            self.on_taken(asked.session, asked.resource, asked.hold)
 
     async def _wanted(self, request: HoldRequest) -> tuple[Loaded, requests.Wanted]:
         loaded = await self._inventory.get(request.resource)

@@ -1,11 +1,14 @@
 """Sessions live by their sockets, each process speaking for its own; deadlines are not touched by it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 
 from server.errors import Unavailable
 from server.holds.index import Listing
+from server.holds.places import Held
 from server.inventory.rules import HoldPolicy
 from tests.holds.conftest import MakeWorld
 from tests.holds.world import Listener, World, hall, rows
@@ -23,7 +26,17 @@ class Process:
 
     async def hears(self) -> None:
         self.keeper.hear_events((await self._listener.so_far()).events)
+        await self.tells()
+
+    async def tells(self) -> None:
+        await self.keeper.read()
         await self.keeper.flush()
+
+    async def misses(self) -> None:
+        """What was said until now it never hears, and knows that."""
+        await self._listener.so_far()
+        self.keeper.may_have_missed()
+        await self.tells()
 
     async def opens(self, session: str, socket: str = "tab") -> None:
         self.keeper.socket_opened(session, socket)
@@ -158,32 +171,294 @@ async def test_a_hold_by_http_lives_by_the_sockets_of_its_session(world: World, 
 async def test_a_missed_event_is_made_up_for_after_a_gap(world: World, one: Process) -> None:
     await one.opens("ann")
     await world.buyer("ann").holds("A-1", connected=True)
-    one.keeper.may_have_missed()
-    await one.keeper.flush()
+    await one.misses()
     world.time_passes(LIVENESS - 1)
     await one.renews()
     world.time_passes(LIVENESS - 1)
     assert await is_held(world)
 
 
-async def test_a_tab_here_keeps_up_what_is_held_elsewhere_after_all_had_ended(
-    world: World, one: Process, two: Process
-) -> None:
+class Two:
+    """A buyer with a tab on each of two processes, who holds by the second."""
+
+    def __init__(self, world: World, one: Process, two: Process) -> None:
+        self.world, self.one, self.two = world, one, two
+        self.ann = world.buyer("ann", process=two.holds)
+
+    async def opens(self) -> None:
+        await self.one.opens("ann")
+        await self.two.opens("ann", "other tab")
+
+    async def holds(self) -> Held:
+        return await self.ann.holds("A-1", connected=True)
+
+    async def is_kept_up_by_one(self) -> None:
+        """The other tab closes; the hold stands until this one does, too."""
+        await self.two.closes("ann", "other tab")
+        self.world.time_passes(GRACE)
+        assert await is_held(self.world)
+        await self.one.closes("ann")
+        self.world.time_passes(GRACE)
+        assert not await is_held(self.world)
+
+
+@pytest.fixture
+async def both(world: World, one: Process, two: Process) -> Two:
+    made = Two(world, one, two)
+    await made.opens()
+    return made
+
+
+async def test_a_tab_here_keeps_up_what_is_held_elsewhere_after_all_had_ended(both: Two) -> None:
     """With a session's last hold Redis forgets where it has tabs."""
-    ann = world.buyer("ann", process=two.holds)
+    held = await both.holds()
+    await both.one.hears()
+    await both.ann.releases(held)
+    await both.holds()
+    await both.one.hears()
+    await both.is_kept_up_by_one()
+
+
+async def test_so_it_does_where_the_end_was_never_heard(both: Two) -> None:
+    held = await both.holds()
+    await both.one.hears()
+    await both.ann.releases(held)
+    await both.one.misses()
+    await both.holds()
+    await both.one.hears()
+    await both.is_kept_up_by_one()
+
+
+async def test_so_it_does_where_redis_forgot_without_a_word(both: Two, world: World) -> None:
+    await both.holds()
+    await both.one.hears()
+    await world.redis.flushall()
+    await both.holds()
+    await both.one.hears()
+    await both.is_kept_up_by_one()
+
+
+@pytest.mark.parametrize("way", ["another tab is greeted", "a gap"])
+async def test_so_it_does_where_a_session_is_still_listed_with_what_has_ended(
+    both: Two, world: World, way: str
+) -> None:
+    """By its deadline: nobody has cleared the session's index since."""
+    await both.holds()
+    for _ in range(90):
+        await both.one.renews()
+        await both.two.renews()
+        world.time_passes(10)
+    assert not await is_held(world)
+    listed = await both.one.holds.resources_of("ann")
+    assert listed == ["hall"]
+    if way == "a gap":
+        await both.one.misses()
+    else:
+        both.one.keeper.socket_opened("ann", "third tab", is_read=True)
+        await both.one.keeper.session_lives("ann", listed)
+        both.one.keeper.session_holds("ann", [])
+        await both.one.closes("ann", "third tab")
+    await both.holds()
+    await both.one.hears()
+    await both.is_kept_up_by_one()
+
+
+async def test_so_it_does_where_the_end_was_heard_before_the_answer_that_it_was_taken(both: Two) -> None:
+    answers: list[tuple[str, str, str]] = []
+    both.one.holds.on_taken(lambda *answer: answers.append(answer))
+    held = await both.world.buyer("ann", process=both.one.holds).holds("A-1", connected=True)
+    await both.ann.releases(held)
+    await both.one.hears()
+    both.one.keeper.liveness.taken(*answers[0])
+    await both.holds()
+    await both.one.hears()
+    await both.is_kept_up_by_one()
+
+
+async def test_what_may_be_missed_while_it_is_read_is_read_again(
+    both: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, goes_on = asyncio.Event(), asyncio.Event()
+    read = both.one.holds.resources_of
+
+    async def slowly(session: str) -> list[str]:
+        found = await read(session)
+        asked.set()
+        await goes_on.wait()
+        return found
+
+    monkeypatch.setattr(both.one.holds, "resources_of", slowly)
+    both.one.keeper.may_have_missed()
+    reading = asyncio.create_task(both.one.keeper.read())
+    await asked.wait()
+    await both.holds()
+    await both.one._listener.so_far()
+    both.one.keeper.may_have_missed()
+    goes_on.set()
+    await reading
+    await both.one.tells()
+    await both.is_kept_up_by_one()
+
+
+async def test_what_is_read_is_told_though_the_gap_was_told_of_before(both: Two) -> None:
+    await both.holds()
+    await both.one._listener.so_far()
+    both.one.keeper.may_have_missed()
+    await both.one.keeper.flush()
+    await both.one.keeper.read()
+    await both.one.keeper.flush()
+    await both.is_kept_up_by_one()
+
+
+async def test_who_cannot_be_read_keeps_nobody_from_being_read_or_told_of(
+    both: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a cluster, the server is away that knows where half of them hold anything."""
+    world, one, two = both.world, both.one, both.two
+    read, is_away = one.holds.resources_of, True
+
+    async def read_some(session: str) -> list[str]:
+        if is_away and session.endswith("1"):
+            raise Unavailable
+        return await read(session)
+
+    async def live(session: str) -> list[Any]:
+        return sorted(await world.redis.hkeys(f"{{hall}}:live:{session}"))
+
+    monkeypatch.setattr(one.holds, "resources_of", read_some)
+    for name in [f"ben {number} {place}" for number in range(100) for place in (0, 1)]:
+        one.keeper.socket_opened(name, "tab", is_read=True)
+    for number, name in enumerate(("ben 99 0", "ben 99 1"), start=2):
+        await world.buyer(name, process=two.holds).holds(f"A-{number}")
+    await one._listener.so_far()
+    one.keeper.may_have_missed()
+    with pytest.raises(Unavailable):
+        await one.keeper.read()
+    await both.holds()
+    one.keeper.hear_events((await one._listener.so_far()).events)
+    await one.keeper.flush()
+    assert await live("ann") == [b"one", b"two"]
+    assert [await live("ben 99 0"), await live("ben 99 1")] == [[b"one"], []]
+    assert one.keeper.liveness.reads.is_set(), "the others are read again"
+    is_away = False
+    await one.tells()
+    assert await live("ben 99 1") == [b"one"]
+
+
+async def test_a_resource_that_is_away_keeps_no_other_from_being_told(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And who has left the other one is not granted the grace again with each try."""
+    world = make_world(hall("away", rows(A=2)), hall("hall", rows(A=2)))
+    keeper, ann, ben = world.keeper(world.main), world.buyer("ann"), world.buyer("ben")
+    run, is_away = world.main.store.run, True
+
+    async def run_some(name: str, resource: str, **given: Any) -> Any:
+        if resource == "away" and is_away:
+            raise Unavailable
+        return await run(name, resource, **given)
+
+    for buyer in (ann, ben):
+        keeper.socket_opened(buyer.session, "tab", is_read=True)
+        for where in ("away", "hall"):
+            await buyer.holds("A-1" if buyer is ann else "A-2", hall=where, connected=True)
+    monkeypatch.setattr(world.main.store, "run", run_some)
+    keeper.socket_closed("ann", "tab")
+    for _ in range(GRACE):
+        with pytest.raises(Unavailable):
+            await keeper.flush()
+        with pytest.raises(Unavailable):
+            await keeper.liveness.renew()
+        world.time_passes(1)
+    await world.main.swept("hall")
+    assert [(await world.of(slot))[1] for slot in ("A-1", "A-2")] == [0, 1]
+    is_away = False
+    await keeper.flush()
+    world.time_passes(GRACE)
+    await world.main.expire()
+    assert [(await world.of(slot, "away"))[1] for slot in ("A-1", "A-2")] == [0, 1]
+
+
+Does = Callable[[], Awaitable[None]]
+
+
+def while_it_is_told(one: Process, monkeypatch: pytest.MonkeyPatch, *, before: bool, does: Does) -> None:
+    """Something happens before, or after, Redis hears that somebody has left, and before the answer comes."""
+    run = one.holds.store.run
+
+    async def told(name: str, *given: Any, **named: Any) -> Any:
+        if name == "leave" and before:
+            await does()
+        answer = await run(name, *given, **named)
+        if name == "leave" and not before:
+            await does()
+        return answer
+
+    monkeypatch.setattr(one.holds.store, "run", told)
+
+
+async def test_what_was_on_its_way_as_redis_heard_that_its_buyer_left_has_the_grace(
+    world: World, one: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = world.buyer("ann", process=one.holds)
     await one.opens("ann")
-    await two.opens("ann", "other tab")
-    held = await ann.holds("A-1", connected=True)
-    await one.hears()
-    await ann.releases(held)
     await ann.holds("A-1", connected=True)
     await one.hears()
-    await two.closes("ann", "other tab")
+
+    async def comes() -> None:
+        await ann.holds("A-2", connected=True)
+        one.keeper.hear_events((await one._listener.so_far()).events)
+
+    with monkeypatch.context() as meanwhile:
+        while_it_is_told(one, meanwhile, before=False, does=comes)
+        one.keeper.socket_closed("ann", "tab")
+        await one.keeper.flush()
+    await one.keeper.flush()
+    world.time_passes(GRACE)
+    await world.main.expire()
+    assert [(await world.of(slot))[1] for slot in ("A-1", "A-2")] == [0, 0]
+
+
+async def test_who_is_back_as_redis_hears_that_they_left_stays(
+    world: World, one: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await one.opens("ann")
+    await world.buyer("ann", process=one.holds).holds("A-1", connected=True)
+    await one.hears()
+
+    async def comes_back() -> None:
+        one.keeper.socket_opened("ann", "new tab", is_read=True)
+        await one.keeper.session_lives("ann", ["hall"])
+        one.keeper.session_holds("ann", ["hall"])
+
+    with monkeypatch.context() as meanwhile:
+        while_it_is_told(one, meanwhile, before=True, does=comes_back)
+        one.keeper.socket_closed("ann", "tab")
+        await one.keeper.flush()
+    await one.keeper.flush()
     world.time_passes(GRACE)
     assert await is_held(world)
-    await one.closes("ann")
+
+
+async def test_no_grace_begins_where_a_process_drains(world: World, one: Process) -> None:
+    """Whatever it is that has their sessions told of meanwhile."""
+    await one.opens("ann")
+    await world.buyer("ann", process=one.holds).holds("A-1", connected=True)
+    await one.hears()
+    await one.keeper.drain()
+    one.keeper.may_have_missed()
+    one.keeper.socket_closed("ann", "tab")
+    await one.tells()
     world.time_passes(GRACE)
-    assert not await is_held(world)
+    assert await is_held(world)
+
+
+async def test_who_holds_nothing_costs_no_set_of_their_own(one: Process) -> None:
+    await one.opens("ann")
+    await one.opens("ben")
+    await one.misses()
+    known = one.keeper._attendance._sessions
+    assert known["ann"].resources is known["ben"].resources
 
 
 async def test_an_http_leave_starts_the_grace_of_who_has_no_socket(world: World) -> None:
@@ -426,13 +701,13 @@ async def test_what_was_read_for_the_welcome_is_not_read_again(world: World) -> 
     world.main.index.read = noted  # type: ignore[method-assign]  # a spy
     keeper.socket_opened("ann", "tab", is_read=True)
     await keeper.flush()
-    keeper.socket_opened("ann", "other tab")
     keeper.session_holds("ann", ["hall"])
+    await keeper.read()
     await keeper.flush()
     assert listed == []
     assert await world.redis.hkeys("{hall}:live:ann") == [world.main.process.encode()]
-    keeper.socket_opened("ann", "a third tab")
-    await keeper.flush()
+    keeper.socket_opened("ann", "a second tab")
+    await keeper.read()
     assert listed == ["ann"]
 
 

@@ -59,6 +59,7 @@ async def test_each_script_keeps_to_the_keys_of_one_tag(cluster: Redis) -> None:
     await ann.releases(first, "A-1")
     await ann.leaves()
     keeper.may_have_missed()
+    await keeper.read()
     await keeper.flush()
     await world.main.to_book("ann")
     holds = await ann.pays("booking")

@@ -5,7 +5,6 @@ import pytest
 
 from server.accounts.rules import Caller
 from server.accounts.sessions import bound_key
-from server.holds import keeper
 from server.holds.rules import HoldRequest
 from tests.live.conftest import Gate, eventually, hello_is_asked
 from tests.support.buyer import Refused, visiting
@@ -59,21 +58,6 @@ async def test_what_is_held_behind_redis_answer_is_in_the_welcome(house: House, 
         gate.set()
         welcome = await tab.hears("welcome")
         assert [hold["id"] for hold in welcome["holds"]] == [held.hold.id]
-
-
-async def test_what_was_found_is_told_and_read_by_nobody_again(
-    house: House, scripts: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another of its tabs had just been heard again, and its index was to be read for that."""
-    monkeypatch.setattr(keeper, "FLUSH_SECONDS", 30.0)
-    opened = house.parts.sessions.open_new()
-    house.parts.keeper.socket_opened(opened.session, "another")
-    async with visiting(house.base_url) as ann:
-        tab = await ann.connects()
-        await tab.says_hello(token=opened.token)
-        await house.parts.keeper.flush()
-        assert [name for name in scripts if name in {"returning", "listing"}] == ["returning"]
-        house.parts.keeper.socket_closed(opened.session, "another")
 
 
 async def test_who_is_asked_about_with_a_broken_key_is_told_all_the_same(house: House, gate: Gate) -> None:

@@ -185,6 +185,7 @@ class SideBySide(RuleBasedStateMachine):
         self._hear()
         for process, keeper in self.keepers.items():
             before = len(self.said[process])
+            self.done(keeper.read())
             self.done(keeper.flush())
             self._model_hears(process, before)
 
