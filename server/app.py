@@ -126,8 +126,10 @@ class Parts:
 
     async def drain(self) -> None:
         """Keep the holds alive and send the sockets elsewhere."""
-        await self.keeper.drain()
-        await self.live.drain()
+        try:
+            await self.keeper.drain()
+        finally:
+            await self.live.drain()
 
 
 def create_app(settings: Settings) -> Starlette:

@@ -12,10 +12,10 @@ from contextlib import suppress
 import structlog
 
 from channels.supervisor import stop, supervise
-from server.errors import HoldfastError, Unavailable
+from server.errors import HoldfastError
 from server.holds.attendance import Attendance
 from server.holds.events import decode_events
-from server.holds.liveness import Liveness
+from server.holds.liveness import NOT_TOLD, Liveness
 from server.holds.rules import HoldEvent
 from server.holds.service import Holds
 from server.holds.sweeper import Sweeper
@@ -48,7 +48,7 @@ class Keeper:
         self._hears = hears
         self._attendance = Attendance()
         self._was_away = False
-        self.liveness = Liveness(holds, self._attendance)
+        self.liveness = Liveness(holds, self._attendance, on_grace=self._grace_begins)
         self.sweeper = Sweeper(holds, clock)
         holds.on_taken(self.liveness.taken)
 
@@ -118,7 +118,7 @@ class Keeper:
 
     async def drain(self) -> None:
         """Before this process closes its sockets: a last renewal, and no grace begins by their closing."""
-        with suppress(Unavailable):
+        with suppress(HoldfastError):
             await self.liveness.drain()
 
     async def sweep(self) -> None:
@@ -133,7 +133,7 @@ class Keeper:
         swept, renewed = await asyncio.gather(
             self.sweeper.sweep(), self.liveness.renew(), return_exceptions=True
         )
-        if isinstance(renewed, Unavailable):
+        if isinstance(renewed, NOT_TOLD):
             self._was_away = True
             self._holds.trust.outage()  # whose sessions live was not said yet
         elif renewed is not None:
@@ -147,8 +147,17 @@ class Keeper:
 
     async def flush(self) -> None:
         """Tell Redis what sockets did."""
-        for resource, grace_ms in (await self.liveness.flush()).items():
-            self.sweeper.expect(resource, self.sweeper.now() + grace_ms)
+        await self.liveness.flush()
+
+    async def renew(self) -> None:
+        """Tell Redis again who is here, and forget who is not."""
+        try:
+            await self.liveness.renew()
+        finally:
+            self.liveness.forget_old()
+
+    def _grace_begins(self, resource: str, grace_ms: int) -> None:
+        self.sweeper.expect(resource, self.sweeper.now() + grace_ms)
 
     # The loops.
 
@@ -172,7 +181,7 @@ class Keeper:
         period = self._holds.settings.liveness_seconds / 3
         while True:
             await asyncio.sleep(period * random.uniform(0.9, 1.0))  # noqa: S311  # spreads processes
-            await self.guard(self.liveness.renew())
+            await self.guard(self.renew())
 
     async def _reading(self) -> None:
         while True:
@@ -192,7 +201,7 @@ class Keeper:
         """Do `work`; a Redis that is away ends no loop, and from then on liveness has to wait a grace."""
         try:
             await work
-        except Unavailable:
+        except NOT_TOLD:
             self._was_away = True
             self._holds.trust.outage()
             await asyncio.sleep(RETRY_SECONDS)

@@ -5,33 +5,43 @@ reason to say it again, wherever it was made.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from server.errors import Unavailable
+import structlog
+
+from server.errors import HoldfastError, Overloaded, Unavailable
 from server.holds.attendance import Attendance
 from server.holds.service import Holds
 
 BATCH = 500  # sessions in one call
 READS_AT_ONCE = 64
 RESOURCES_AT_ONCE = 16
+NOT_TOLD: Final = (Unavailable, Overloaded)
+"""By these Redis has not heard who is here: nothing is to end by liveness for a while."""
 
+_Failures = list[BaseException]
 _Item = TypeVar("_Item")
+_log = structlog.get_logger(__name__)
 
 
 class Liveness:
     """What sockets do is noted at once and told to Redis by `flush`; `renew` repeats it for all.
 
     Where sessions hold anything is read by `read`, beside that: it may take long, and for some in vain.
+    `on_grace` is called with each resource where a grace of so many ms has begun.
     """
 
-    def __init__(self, holds: Holds, attendance: Attendance) -> None:
+    def __init__(
+        self, holds: Holds, attendance: Attendance, *, on_grace: Callable[[str, int], object]
+    ) -> None:
         self._holds = holds
         self._attendance = attendance
+        self._on_grace = on_grace
         self._noted: set[str] = set()
         self._telling: set[str] = set()
-        self._unread: set[str] = set()
+        self._unread: dict[str, int] = {}
         self._heard: dict[str, str] = {}
         self._taken: set[str] = set()
         self._taken_before: set[str] = set()
@@ -43,7 +53,7 @@ class Liveness:
 
     def look_up(self, session: str) -> None:
         """Where the session holds anything is not known: it is to be read, and Redis told."""
-        self._unread.add(session)
+        self._unread.setdefault(session, 0)
         self.reads.set()
         self.note(session)
 
@@ -61,6 +71,8 @@ class Liveness:
         """A hold was taken by this process: Redis has heard along with it that the session is alive here."""
         self._attendance.learn(session, [resource])
         self._taken.add(hold)
+        if self._attendance.knows(session) and not self._attendance.is_here(session):
+            self.note(session)
 
     def hear(self, session: str, resource: str, hold: str) -> None:
         """The session holds something there, made by whichever process."""
@@ -92,7 +104,7 @@ class Liveness:
         returned, self._returned, self._welcoming = sorted(self._returned), set(), None
         try:
             await self._renew(filter(self._attendance.is_here, returned))
-        except Unavailable:  # of whoever is on that server, and after an outage no liveness ends anything
+        except NOT_TOLD:  # of whoever is on that server, and after an outage no liveness ends anything
             self._noted.update(returned)
             self.awake.set()
 
@@ -101,11 +113,8 @@ class Liveness:
         self._noted.add(session)
         self.awake.set()
 
-    async def flush(self) -> Mapping[str, int]:
-        """Tell Redis what was noted; by resource the grace (ms) that has begun.
-
-        On failure it stays noted, but for the graces that have begun.
-        """
+    async def flush(self) -> None:
+        """Tell Redis what was noted. On failure it stays noted, but for the graces that have begun."""
         self.awake.clear()
         heard, self._heard = self._heard, {}  # some before the answer that says that they were taken here
         self._noted |= {session for hold, session in heard.items() if not self._was_taken_here(hold)}
@@ -113,10 +122,10 @@ class Liveness:
         self._telling = noted
         try:
             in_order = sorted(noted)  # so that a simulated seed is the same story every time
-            await self._renew(filter(self._attendance.is_here, in_order))
-            if self._drains:
-                return {}
-            return await self._lower([each for each in in_order if not self._attendance.is_here(each)])
+            failures = await self._renew(in_order)
+            if not self._drains:
+                failures += await self._lower(in_order)
+            _raise_any(failures)
         except BaseException:
             self._noted |= noted
             self.awake.set()
@@ -125,21 +134,25 @@ class Liveness:
             self._telling = set()
 
     async def read(self) -> None:
-        """Read where the sessions of `look_up` hold anything. Those that cannot be read are read again."""
+        """Read where the sessions of `look_up` hold anything; for whom that fails is tried again later."""
         self.reads.clear()
+        in_order = sorted(self._unread, key=lambda session: (self._unread[session], session))
         try:
-            await _in_lots(self._read_one, sorted(self._unread), READS_AT_ONCE)
+            _raise_any(await _in_lots(self._read_one, in_order, READS_AT_ONCE))
         except BaseException:
             self.reads.set()
             raise
 
     async def renew(self) -> None:
         """All sessions that are alive here, again."""
-        self._taken, self._taken_before = set(), self._taken  # what is heard much later is no matter
-        await self._renew(self._attendance.sessions())
+        _raise_any(await self._renew(self._attendance.sessions()))
+
+    def forget_old(self) -> None:
+        """To be called with each renewal that is due: by then what was on its way has been heard."""
         self._attendance.forget_old(
             spare={*self._noted, *self._telling, *self._unread, *self._heard.values()}
         )
+        self._taken, self._taken_before = set(), self._taken
 
     async def drain(self) -> None:
         """A last renewal: no grace begins any more by a socket that closes here."""
@@ -147,45 +160,45 @@ class Liveness:
         await self.renew()
 
     async def _read_one(self, session: str) -> None:
-        if session not in self._unread:
+        tries = self._unread.pop(session, None)  # before it is read, for it may be asked for again meanwhile
+        if tries is None:
             return
-        self._unread.discard(session)  # first, for it may be asked for again meanwhile
         try:
             resources = await self._holds.resources_of(session)
         except BaseException:
-            self._unread.add(session)
+            self._unread[session] = tries + 1
             raise
         self._attendance.learn(session, resources)
         if resources and self._attendance.knows(session):
             self.note(session)
 
-    async def _renew(self, sessions: Iterable[str]) -> None:
+    async def _renew(self, sessions: Iterable[str]) -> _Failures:
         members = self._by_resource(sessions)
 
         async def renew(resource: str) -> None:
             live_ms = self._holds.policies.live_ms(await self._holds.policies.of(resource))
             for batch in _batches(members[resource]):
-                await self._holds.store.run(
-                    "renew", resource, process=self._holds.process, live_ms=live_ms, sessions=batch
-                )
+                if here := [session for session in batch if self._attendance.is_here(session)]:
+                    await self._holds.store.run(
+                        "renew", resource, process=self._holds.process, live_ms=live_ms, sessions=here
+                    )
 
-        await _in_lots(renew, list(members), RESOURCES_AT_ONCE)
+        return await _in_lots(renew, list(members), RESOURCES_AT_ONCE)
 
-    async def _lower(self, sessions: list[str]) -> dict[str, int]:
-        graces: dict[str, int] = {}
+    async def _lower(self, sessions: Iterable[str]) -> _Failures:
         members = self._by_resource(sessions)
 
         async def lower(resource: str) -> None:
             grace_ms = (await self._holds.policies.of(resource)).grace_ms
             for batch in _batches(members[resource]):
-                await self._holds.store.run(
-                    "leave", resource, field=self._holds.process, grace_ms=grace_ms, sessions=batch
-                )
-                self._parted(batch, resource)
-            graces[resource] = grace_ms
+                if gone := [session for session in batch if not self._attendance.is_here(session)]:
+                    await self._holds.store.run(
+                        "leave", resource, field=self._holds.process, grace_ms=grace_ms, sessions=gone
+                    )
+                    self._on_grace(resource, grace_ms)
+                    self._parted(gone, resource)
 
-        await _in_lots(lower, list(members), RESOURCES_AT_ONCE)
-        return graces
+        return await _in_lots(lower, list(members), RESOURCES_AT_ONCE)
 
     def _parted(self, sessions: Iterable[str], resource: str) -> None:
         for session in sessions:
@@ -208,18 +221,29 @@ def _batches(sessions: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-async def _in_lots(work: Callable[[_Item], Awaitable[None]], items: Sequence[_Item], at_once: int) -> None:
-    """Do it for each, so many at once. Where some fail the others go on, until a whole lot has failed.
+async def _in_lots(
+    work: Callable[[_Item], Awaitable[None]], items: Sequence[_Item], at_once: int
+) -> _Failures:
+    """Do it for each, so many at once; what failed. The others go on, until a whole lot has failed.
 
-    Raises what failed first: of a cluster one server may be away, of one server all there is.
+    Of a cluster one server may be away, of one server all there is.
     """
-    failures: list[BaseException] = []
+    failures: _Failures = []
     for start in range(0, len(items), at_once):
         lot = items[start : start + at_once]
         results = await asyncio.gather(*map(work, lot), return_exceptions=True)
         failed = [result for result in results if result is not None]
-        failures += failed[:1]
+        failures += failed
         if len(failed) == len(lot):
             break
+    return failures
+
+
+def _raise_any(failures: _Failures) -> None:
+    """Raise what matters most here, that a server is away; a fault of ours beside it is logged at least."""
     if failures:
-        raise failures[0]
+        worst = next((each for each in failures if isinstance(each, Unavailable)), failures[0])
+        for each in failures:
+            if each is not worst and not isinstance(each, HoldfastError):
+                _log.critical("liveness_failed", exc_info=each)
+        raise worst

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from channels.pubsub import Bus
-from server.errors import Conflict, Unavailable
+from server.errors import Conflict, HoldfastError, Overloaded, Unavailable
 from server.holds.events import SESSIONS_CHANNEL
 from server.holds.keeper import Keeper
 from server.inventory.rules import HoldPolicy
@@ -118,7 +118,10 @@ async def _knows(world: World) -> bool:
     return bool(await world.main.store.resources())
 
 
-async def test_no_failure_ends_a_loop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("away", [Unavailable(), Overloaded(retry_after=1)])
+async def test_no_failure_ends_a_loop(
+    world: World, monkeypatch: pytest.MonkeyPatch, away: HoldfastError
+) -> None:
     monkeypatch.setattr("server.holds.keeper.RETRY_SECONDS", 0)
     keeper = world.keeper(world.main)
 
@@ -127,7 +130,7 @@ async def test_no_failure_ends_a_loop(world: World, monkeypatch: pytest.MonkeyPa
 
     await keeper.guard(fails(Conflict("of some kind")))
     assert world.main.trust
-    await keeper.guard(fails(Unavailable()))
+    await keeper.guard(fails(away))
     assert not world.main.trust
 
 

@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from server.errors import Unavailable
+from server.errors import HoldfastError, Overloaded, Unavailable
+from server.holds import liveness
 from server.holds.index import Listing
+from server.holds.liveness import READS_AT_ONCE
 from server.holds.places import Held
 from server.inventory.rules import HoldPolicy
 from tests.holds.conftest import MakeWorld
@@ -49,7 +52,7 @@ class Process:
 
     async def renews(self) -> None:
         await self.hears()
-        await self.keeper.liveness.renew()
+        await self.keeper.renew()
 
     async def sweeps(self) -> None:
         await self.hears()
@@ -364,6 +367,7 @@ async def test_a_resource_that_is_away_keeps_no_other_from_being_told(
             await buyer.holds("A-1" if buyer is ann else "A-2", hall=where, connected=True)
     monkeypatch.setattr(world.main.store, "run", run_some)
     keeper.socket_closed("ann", "tab")
+    keeper.liveness.note("ben")
     for _ in range(GRACE):
         with pytest.raises(Unavailable):
             await keeper.flush()
@@ -377,6 +381,55 @@ async def test_a_resource_that_is_away_keeps_no_other_from_being_told(
     world.time_passes(GRACE)
     await world.main.expire()
     assert [(await world.of(slot, "away"))[1] for slot in ("A-1", "A-2")] == [0, 1]
+
+
+async def test_however_many_cannot_be_read_who_comes_behind_them_is(
+    both: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A whole lot that fails ends a round, and the next one begins with whoever was not tried yet."""
+    asked: list[str] = []
+    read = both.one.holds.resources_of
+
+    async def read_some(session: str) -> list[str]:
+        asked.append(session)
+        if session.startswith("aaron"):
+            raise Unavailable
+        return await read(session)
+
+    monkeypatch.setattr(both.one.holds, "resources_of", read_some)
+    for number in range(2 * READS_AT_ONCE):
+        both.one.keeper.socket_opened(f"aaron {number}", "tab")
+    for _ in range(2):
+        asked.clear()
+        with pytest.raises(Unavailable):
+            await both.one.keeper.read()
+        assert len(asked) == READS_AT_ONCE
+    await both.holds()
+    await both.one._listener.so_far()
+    both.one.keeper.may_have_missed()
+    with pytest.raises(Unavailable):
+        await both.one.keeper.read()
+    await both.one.keeper.flush()
+    monkeypatch.undo()
+    await both.is_kept_up_by_one()
+
+
+@pytest.mark.parametrize("error", [Unavailable(), Overloaded(retry_after=1)])
+async def test_that_a_server_is_away_is_told_whatever_else_goes_wrong(
+    one: Process, monkeypatch: pytest.MonkeyPatch, error: HoldfastError
+) -> None:
+    """And a fault of ours is not lost beside it."""
+    fails = {"ann": Overloaded(retry_after=1), "ben": TypeError("of ours"), "cem": error}
+
+    async def read(session: str) -> list[str]:
+        raise fails[session]
+
+    monkeypatch.setattr(one.holds, "resources_of", read)
+    for session in fails:
+        one.keeper.socket_opened(session, "tab")
+    with capture_logs() as logs, pytest.raises(type(error)):
+        await one.keeper.read()
+    assert [(entry["log_level"], entry["exc_info"]) for entry in logs] == [("critical", fails["ben"])]
 
 
 Does = Callable[[], Awaitable[None]]
@@ -397,16 +450,21 @@ def while_it_is_told(one: Process, monkeypatch: pytest.MonkeyPatch, *, before: b
     monkeypatch.setattr(one.holds.store, "run", told)
 
 
+@pytest.mark.parametrize("by", ["one", "two"])
 async def test_what_was_on_its_way_as_redis_heard_that_its_buyer_left_has_the_grace(
-    world: World, one: Process, monkeypatch: pytest.MonkeyPatch
+    world: World, one: Process, two: Process, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     ann = world.buyer("ann", process=one.holds)
     await one.opens("ann")
-    await ann.holds("A-1", connected=True)
+    held = await ann.holds("A-1", connected=True)
     await one.hears()
 
     async def comes() -> None:
-        await ann.holds("A-2", connected=True)
+        if by == "one":
+            await ann.holds("A-2", connected=True)
+        else:
+            await ann.releases(held)  # and Redis forgets that she has left
+            await world.buyer("ann", process=two.holds).holds("A-2")
         one.keeper.hear_events((await one._listener.so_far()).events)
 
     with monkeypatch.context() as meanwhile:
@@ -440,6 +498,149 @@ async def test_who_is_back_as_redis_hears_that_they_left_stays(
     assert await is_held(world)
 
 
+async def test_who_leaves_while_all_are_renewed_is_not_renewed_behind_that(
+    world: World, one: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(liveness, "BATCH", 1)
+    for name, slot in (("zoe", "A-2"), ("ann", "A-1")):
+        await one.opens(name)
+        await world.buyer(name, process=one.holds).holds(slot, connected=True)
+    await one.hears()
+    run = one.holds.store.run
+
+    async def leaves(name: str, *given: Any, **named: Any) -> Any:
+        answer = await run(name, *given, **named)
+        if name == "renew" and one.keeper.is_here("ann"):
+            one.keeper.socket_closed("ann", "tab")
+            await one.keeper.flush()
+        return answer
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(one.holds.store, "run", leaves)
+        await one.keeper.renew()
+    world.time_passes(GRACE)
+    assert not await is_held(world)
+
+
+async def test_who_is_back_before_redis_hears_that_they_left_does_not_leave(
+    world: World, one: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even for a moment, in which this process may drain."""
+    monkeypatch.setattr(liveness, "BATCH", 1)
+    for name, slot in (("ann", "A-2"), ("ben", "A-1")):
+        await one.opens(name)
+        await world.buyer(name, process=one.holds).holds(slot, connected=True)
+    await one.hears()
+
+    async def comes_back() -> None:
+        one.keeper.socket_opened("ben", "new tab", is_read=True)
+
+    with monkeypatch.context() as meanwhile:
+        while_it_is_told(one, meanwhile, before=True, does=comes_back)
+        for name in ("ann", "ben"):
+            one.keeper.socket_closed(name, "tab")
+        await one.keeper.flush()
+    world.time_passes(GRACE)
+    assert await is_held(world)
+
+
+async def test_a_hold_that_outlives_its_socket_has_the_grace_though_nobody_hears_of_it(
+    world: World, one: Process
+) -> None:
+    await one.opens("ann")
+    await one.closes("ann")
+    await world.buyer("ann", process=one.holds).holds("A-1", connected=True)
+    await one.misses()
+    world.time_passes(GRACE)
+    assert not await is_held(world)
+
+
+async def test_who_was_here_lately_is_known_however_often_sweeps_fail(
+    world: World, one: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them renews who is here; it is the renewals by the clock by which others are forgotten."""
+
+    async def fails(*_: object, **__: object) -> None:
+        raise Unavailable
+
+    await one.opens("ann")
+    await one.closes("ann")
+    with monkeypatch.context() as outage:
+        outage.setattr(one.keeper.sweeper, "sweep", fails)
+        for _ in range(3):
+            await one.keeper.guard(one.keeper.sweep())
+    await world.buyer("ann", process=world.process("other")).holds("A-1")
+    await one.hears()
+    world.time_passes(GRACE)
+    assert not await is_held(world)
+
+
+async def test_who_is_gone_is_forgotten_though_others_cannot_be_renewed(
+    world: World, one: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object, **__: object) -> None:
+        raise Unavailable
+
+    await one.opens("ben")
+    await world.buyer("ben", process=one.holds).holds("A-1", connected=True)
+    await one.opens("ann")
+    await one.closes("ann")
+    monkeypatch.setattr(one.holds.store, "run", fails)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await one.keeper.renew()
+    assert list(one.keeper._attendance._sessions) == ["ben"]
+
+
+@pytest.mark.parametrize("what", ["is to be read", "was heard of"])
+async def test_who_is_gone_is_not_forgotten_before_redis_was_told(
+    world: World, one: Process, what: str
+) -> None:
+    held = await world.buyer("ann", process=world.process("other")).holds("A-1")
+    one.keeper.socket_opened("ann", "tab", is_read=what == "was heard of")
+    if what == "was heard of":
+        one.keeper.liveness.hear("ann", "hall", held.hold.id)
+    one.keeper._attendance.leave("ann", "tab")
+    one.keeper.liveness._noted.clear()
+    for _ in range(3):
+        await one.keeper.renew()
+    await one.tells()
+    world.time_passes(GRACE)
+    assert not await is_held(world)
+
+
+async def test_what_was_taken_here_is_not_remembered_for_long(world: World, one: Process) -> None:
+    """Where its own event was lost, or came before the answer."""
+    await one.opens("ann")
+    await world.buyer("ann", process=one.holds).holds("A-1", connected=True)
+    taken = one.keeper.liveness
+    assert taken._taken
+    for _ in range(2):
+        await one.keeper.renew()
+    assert not taken._taken | taken._taken_before
+
+
+async def test_what_is_heard_before_its_answer_is_not_told_again(
+    world: World, one: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    answers: list[tuple[str, str, str]] = []
+    run = one.holds.store.run
+
+    async def noted(name: str, *given: Any, **named: Any) -> Any:
+        told.append(name)
+        return await run(name, *given, **named)
+
+    await one.opens("ann")
+    one.holds.on_taken(lambda *answer: answers.append(answer))
+    await world.buyer("ann", process=one.holds).holds("A-1", connected=True)
+    one.keeper.hear_events((await one._listener.so_far()).events)
+    one.keeper.liveness.taken(*answers[0])
+    monkeypatch.setattr(one.holds.store, "run", noted)
+    await one.keeper.flush()
+    assert told == []
+
+
 async def test_no_grace_begins_where_a_process_drains(world: World, one: Process) -> None:
     """Whatever it is that has their sessions told of meanwhile."""
     await one.opens("ann")
@@ -451,6 +652,18 @@ async def test_no_grace_begins_where_a_process_drains(world: World, one: Process
     await one.tells()
     world.time_passes(GRACE)
     assert await is_held(world)
+
+
+async def test_a_drain_goes_on_whatever_redis_says(
+    world: World, one: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object, **__: object) -> None:
+        raise Overloaded(retry_after=1)
+
+    await one.opens("ann")
+    await world.buyer("ann", process=one.holds).holds("A-1", connected=True)
+    monkeypatch.setattr(one.holds.store, "run", fails)
+    await one.keeper.drain()
 
 
 async def test_who_holds_nothing_costs_no_set_of_their_own(one: Process) -> None:

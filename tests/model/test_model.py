@@ -262,7 +262,7 @@ class SideBySide(RuleBasedStateMachine):
     def renew(self) -> None:
         for process, keeper in self.keepers.items():
             before = len(self.said[process])
-            self.done(keeper.liveness.renew())
+            self.done(keeper.renew())
             self._model_hears(process, before)
             for session in self.sockets[process]:
                 self._was_told(session, process, LIVENESS)
