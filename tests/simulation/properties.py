@@ -34,6 +34,7 @@ class LiveProperties:
         self._behind: set[str] = set()
         self._seen: dict[str, Seen] = {}
         self._holds: dict[tuple[str, str], tuple[str, int]] = {}
+        self._held_since: dict[tuple[str, str], int] = {}
 
     def forget(self, *, behind: Iterable[str] = ()) -> None:
         """Redis is another one, and what was seen of it before is nothing to compare with.
@@ -43,6 +44,7 @@ class LiveProperties:
         """
         self._seen.clear()
         self._holds.clear()
+        self._held_since.clear()
         self._behind = set(behind)
 
     def after(self, turn: Turn) -> None:
@@ -104,11 +106,17 @@ class LiveProperties:
             raise Broken(f"I3: {key} was {before} until {deadline} and ended at {turn.now}")
         if before in ("confirmed", "released", "expired") and hold["status"] != "paying":
             raise Broken(f"{key} was {before} and is {hold['status']} by {turn.name}")
+        if hold["status"] == "held" and before != "held":
+            self._held_since[key] = turn.now
         self._holds[key] = (hold["status"], hold["expires_at"])
 
     def deadlines_are_kept(self, resources: dict[str, Live], now: int, *, served_since: int) -> None:
-        """I3: whoever was there to end it has ended it by a second after its deadline."""
+        """I3: whoever was there to end it has ended it by a second after its deadline.
+
+        What a booking gives back behind its deadline is to end by a second after that.
+        """
         for name, live in resources.items():
             for hold, deadline in live.deadlines.items():
-                if now > max(deadline, served_since) + LATE_MS:
+                since = self._held_since.get((name, hold), 0)
+                if now > max(deadline, since, served_since) + LATE_MS:
                     raise Broken(f"I3: {name} {hold} was to end at {deadline}, it is {now}")

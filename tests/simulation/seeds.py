@@ -9,6 +9,7 @@ KEPT: Final[dict[int, str]] = {
     233: "a lagging Redis took over, and a booking that it had not heard of was counted out of it",
     527: "what a lagging Redis had as held, and was booked by then, stayed booked when that was cancelled",
     691: "a cancelled booking was counted out of a Redis that was built anew without it",
+    1511: "the simulation wanted what was given back behind its deadline to have ended before that",
     4604: "the simulated pub/sub lost what was said to who was cut off, and told nobody that it had",
     6183: "who gave up waiting for a lock of the simulated PostgreSQL gave it back when it was gone",
     9874: "a process without pub/sub did not know what was held for its session, which had left elsewhere",
