@@ -137,6 +137,7 @@ async def test_nobody_waits_long_for_a_connection(
     holds_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several Sentinels that say nothing take a second each."""
+    given = batching.CONNECT_SECONDS
     monkeypatch.setattr(batching, "CONNECT_SECONDS", 0.2)
     pool: Any = holds_redis.connection_pool
     get_connection = pool.get_connection
@@ -151,6 +152,7 @@ async def test_nobody_waits_long_for_a_connection(
         with pytest.raises(Unavailable):
             await or_unavailable(batcher.call("ECHO", "x"))
     monkeypatch.setattr(pool, "get_connection", get_connection)
+    monkeypatch.setattr(batching, "CONNECT_SECONDS", given)
     monkeypatch.setattr(batching, "AGAIN_SECONDS", 0)
     assert await batcher.call("ECHO", "x") == b"x"
 

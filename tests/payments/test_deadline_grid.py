@@ -26,6 +26,7 @@ AT_ONCE = 4
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.usefixtures("unhurried")
 async def test_around_its_deadline_a_payment_is_exactly_one_of_two_and_never_refunded(
     stripe_house: StripeHouse,
 ) -> None:
