@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -54,14 +55,17 @@ LOOKS = """(count) => {
   return Array.from({ length: count }, (_, seat) => map.lookOf(`s${seat}`)[0]).join("");
 }"""
 PIXELS = """() => {
-  const [, canvas] = document.querySelector("seat-map").shadowRoot.querySelectorAll("canvas");
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  let text = "";
-  for (let at = 0; at < data.length; at += 4) {
-    const [red, green, blue, alpha] = data.slice(at, at + 4).map((part) => part >> 5);
-    text += alpha === 0 ? " " : String.fromCharCode(35 + red * 64 + green * 8 + blue);
-  }
-  return text;
+  const layers = document.querySelector("seat-map").shadowRoot.querySelectorAll("canvas");
+  const [ground, seats] = Array.from(layers, (canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let text = "";
+    for (let at = 0; at < data.length; at += 4) {
+      const [red, green, blue, alpha] = data.slice(at, at + 4).map((part) => part >> 5);
+      text += alpha === 0 ? " " : String.fromCharCode(35 + red * 64 + green * 8 + blue);
+    }
+    return text;
+  });
+  return [ground, seats];
 }"""
 AT = "(slot) => document.querySelector('seat-map').pointOf(slot)"
 REVEAL = "(slot) => document.querySelector('seat-map').reveal([slot])"
@@ -77,6 +81,13 @@ class Seen:
     work: trace.Work
     frames_a_second: float
     changes_a_second: float
+
+
+class Picture(NamedTuple):
+    """A letter for each pixel, a blank where nothing was painted: what lies below the seats, and they."""
+
+    ground: str
+    seats: str
 
 
 @contextlib.contextmanager
@@ -218,28 +229,39 @@ def trace_opening(browser: Browser, server: Holdfast, device: str, seats: int, r
 
 def redraws(where: str, page: Page, result: report.Result) -> None:
     """What was drawn seat by seat, beside what the same page draws anew: dark, and then light again."""
-    drawn = at_rest(page, unlike="")
+    drawn = at_rest(page)
     page.emulate_media(color_scheme="dark")
     dark = at_rest(page, unlike=drawn)
     page.emulate_media(color_scheme="light")
-    wrong = differing(drawn, at_rest(page, unlike=dark))
+    again = at_rest(page, unlike=dark)
+    wrong = differing(drawn.ground, again.ground) + differing(drawn.seats, again.seats)
+    seen = len(drawn.seats) - drawn.seats.count(" ")
+    notes = (
+        ("it was never drawn anew", drawn == dark),
+        (f"no seat in sight, s500 at {_place(page)}", seen == 0),
+    )
     result.add(
         f"{where}: drawn right in the end",
-        f"{wrong} pixels of {len(drawn) - drawn.count(' '):,} differ",
+        f"{wrong} pixels differ, {seen:,} of seats",
         "none",
-        reached=wrong == 0 and drawn != dark,
-        note="" if drawn != dark else "it was never drawn anew",
+        reached=wrong == 0 and seen > 0 and drawn != dark,
+        note="; ".join(note for note, holds in notes if holds),
     )
 
 
-def at_rest(page: Page, *, unlike: str) -> str:
-    """The pixels once nothing is painted any more, and unlike these; the last seen, if that never comes."""
-    before, now = "", page.evaluate(PIXELS)
+def _place(page: Page) -> str:
+    point = page.evaluate(AT, "s500")
+    return f"{point['x']:.0f}, {point['y']:.0f}"
+
+
+def at_rest(page: Page, *, unlike: Picture | None = None) -> Picture:
+    """What is painted once nothing is any more, and unlike this; the last seen, if that never comes."""
+    before, now = None, Picture(*page.evaluate(PIXELS))
     for _ in range(REST_LOOKS):
-        if now == before and now != unlike and now.strip():
+        if now == before and now != unlike:
             break
         page.wait_for_timeout(500)
-        before, now = now, page.evaluate(PIXELS)
+        before, now = now, Picture(*page.evaluate(PIXELS))
     return now
 
 
