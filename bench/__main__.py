@@ -32,7 +32,7 @@ BENCHES = {
     "expiry": 90,
     "bookings": 90,
     "processes": 90,
-    "browser": 140,
+    "browser": 180,
 }
 """Each bench and how many seconds it may take."""
 

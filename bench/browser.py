@@ -58,12 +58,12 @@ PIXELS = """() => {
   const layers = document.querySelector("seat-map").shadowRoot.querySelectorAll("canvas");
   const [ground, seats] = Array.from(layers, (canvas) => {
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    let text = "";
+    const letters = new Uint16Array(data.length / 4);
     for (let at = 0; at < data.length; at += 4) {
-      const [red, green, blue, alpha] = data.slice(at, at + 4).map((part) => part >> 5);
-      text += alpha === 0 ? " " : String.fromCharCode(35 + red * 64 + green * 8 + blue);
+      const [red, green, blue] = [data[at] >> 5, data[at + 1] >> 5, data[at + 2] >> 5];
+      letters[at / 4] = data[at + 3] >> 5 === 0 ? 32 : 35 + red * 64 + green * 8 + blue;
     }
-    return text;
+    return new TextDecoder("utf-16le").decode(letters);
   });
   return [ground, seats];
 }"""
@@ -181,7 +181,7 @@ def storms(browser: Browser, page: Page, storm: Storm, seconds: float) -> tuple[
 
 def differing(one: str, other: str) -> int:
     """How many places differ."""
-    return sum(a != b for a, b in zip(one, other, strict=True))
+    return 0 if one == other else sum(a != b for a, b in zip(one, other, strict=True))
 
 
 def run(stand: Stand, result: report.Result, seats: int, changes: float, seconds: float) -> list[Seen]:
