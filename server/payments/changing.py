@@ -219,8 +219,19 @@ class Changing:
         await self.finish(change_id)
         extra = await self._bookings.get(change_id)
         assert extra.change_of is not None, "it is a change"
-        booking = await self._bookings.get(extra.change_of)
-        return booking, payment if extra.status == "pending" else None
+        if extra.status == "pending":
+            return await self._bookings.get(extra.change_of), payment
+        booking = await self._told(extra.change_of)
+        await self._told(change_id)
+        return booking, None
+
+    async def _told(self, booking_id: UUID) -> Booking:
+        """Redis has it as it is, even where another process made it so and has not said it yet."""
+        booking = await self._bookings.get(booking_id)
+        if booking.applied_version == booking.version:
+            return booking
+        await self._bookings.apply(booking_id)
+        return await self._bookings.get(booking_id)
 
     async def _make(self, connection: Connection, booking: Booking, extra: Booking, change: Change) -> None:
         """All of step 3, with both locked and Redis knowing both."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 import pytest
 from redis.asyncio import Redis
@@ -99,6 +100,37 @@ async def test_another_place_at_the_same_price_is_had_at_once_and_the_old_is_fre
     assert changed.applied_version == changed.version
     await _is_whole(house, redis)
     assert await house.refunds() == []
+
+
+async def test_what_another_process_has_made_is_on_sale_when_it_is_told(
+    house: House, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its loop was quicker, and stands still between PostgreSQL and Redis."""
+    ann = await _confirmed(house, "A-1")
+    other = house.opens_office()
+    makes = other.payments.changes._make
+
+    async def stands_still(_: UUID) -> None:
+        raise Unavailable("not yet")
+
+    async def makes_and_stands_still(*arguments: Any) -> None:
+        await makes(*arguments)
+        monkeypatch.setattr(other.bookings, "apply", stands_still)
+
+    monkeypatch.setattr(other.payments.changes, "_make", makes_and_stands_still)
+    finish = ann.office.payments.changes.finish
+
+    async def comes_second(change: UUID) -> None:
+        with suppress(Unavailable):
+            await other.payments.changes.finish(change)
+        await finish(change)
+
+    monkeypatch.setattr(ann.office.payments.changes, "finish", comes_second)
+    changed, _ = await _asks(ann, **_items("A-2"))
+    assert _has(changed) == [("A-2", 1)]
+    assert await house.booked_and_free("A-1") == (0, 1)
+    assert changed.applied_version == changed.version
+    await _is_whole(house, redis)
 
 
 async def test_what_both_have_is_kept(house: House, redis: Redis) -> None:
