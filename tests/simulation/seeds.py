@@ -12,6 +12,7 @@ KEPT: Final[dict[int, str]] = {
     1511: "the simulation wanted what was given back behind its deadline to have ended before that",
     4604: "the simulated pub/sub lost what was said to who was cut off, and told nobody that it had",
     6183: "who gave up waiting for a lock of the simulated PostgreSQL gave it back when it was gone",
+    8911: "the simulation looked at once whether a Redis that had just gone back agreed with PostgreSQL",
     9874: "a process without pub/sub did not know what was held for its session, which had left elsewhere",
     30615: "what was given back in a Redis that had forgotten its booking was booked for ever",
     40691: "as 30615, and somebody else had held the seat meanwhile",

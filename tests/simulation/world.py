@@ -232,8 +232,12 @@ class World:
         self.operations -= 1
 
     async def settles(self, bound: float) -> None:
-        """All that is held or owed comes to its end by itself, once nobody does anything any more."""
+        """All that is held or owed comes to its end by itself, once nobody does anything any more.
+
+        A Redis that has gone back just now knows of nothing that is left: that is found out first.
+        """
         until = self.loop.time() + bound
+        await asyncio.sleep(SERVES_AFTER)
         while left := [*self._still_held(), *self.money.unsettled()]:
             if self.loop.time() > until:
                 raise Broken(f"after {bound} s there is left: {left}")
