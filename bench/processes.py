@@ -2,10 +2,11 @@
 
     .venv/bin/python -m bench.processes --viewers 1000 --changes 20
 
-The same sale goes on twice, on sockets of a process that nobody watches: watched by so many viewers on one
-process, then by as many again on a second one. All share one core here, so it is processor time that tells.
-What one process spends bounds what it carries, so the second is worth as much as the busier of the two is no
-busier than the first was alone.
+The same sale goes on three times, on sockets of a process that nobody watches: watched by so many viewers on
+one process, by as many again on a second one, and by the first alone again. All share one core here, so it is
+processor time that tells. What one process spends bounds what it carries, so the second is worth as much as
+the busier of the two is no busier than one alone: the mean of before and after, for a machine that others use
+gets faster and slower.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from statistics import mean
 
 import redis
 
@@ -25,6 +27,9 @@ from bench.watchers import watching
 
 COMMAND = "make bench-processes"
 GOAL = 1.8
+AT_MOST = 2.1
+"""A second process can be worth no more than two: beyond that and its error, the machine was not even."""
+
 WARM_SECONDS = 1.0
 LAST_FRAMES_SECONDS = 0.5
 """What was said last is paid for, too: a tick lasts that long at the most."""
@@ -145,33 +150,38 @@ def main() -> None:
     parser.add_argument("--seats", type=int, default=20_000)
     parser.add_argument("--viewers", type=int, default=1000, help="on each process")
     parser.add_argument("--changes", type=int, default=20, help="seats that change a second")
-    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--seconds", type=float, default=6)
     options = parser.parse_args()
     if options.quick:
         options.seats, options.changes, options.viewers, options.seconds = 2000, 50, 50, 1
     result = report.Result("processes", COMMAND)
     with rig.stand() as stand:
-        alone = measure(stand, "alone", 1, options)
+        before = measure(stand, "before", 1, options)
         both = measure(stand, "both", 2, options)
+        after = measure(stand, "after", 1, options)
         url, messages = stand.environment["REDIS_URL"], 500 if options.quick else 4_000
         alone_us, ten_us = (subscriber_of_redis(url, messages, together) for together in (1, 10))
-    worth = 2 * alone.busiest / both.busiest
+    alone_frame = mean((before.busiest, after.busiest))
+    of_office, of_redis = mean((before.of_office, after.of_office)), mean((before.of_redis, after.of_redis))
+    worth = 2 * alone_frame / both.busiest
     result.add(
         "a second process on the same Redis",
         f"{worth:.2f} times the viewers",
         f"≥ {GOAL} times",
-        reached=worth >= GOAL,
-        note=f"{options.viewers:,} viewers each; {alone.busiest:.1f} µs of the busier one for each frame, "
-        f"{both.busiest:.1f} µs with two",
+        reached=worth >= GOAL if worth <= AT_MOST else None,
+        note=f"{options.viewers:,} viewers each; {before.busiest:.1f} µs for each frame alone, "
+        f"{both.busiest:.1f} µs of the busier one of two, {after.busiest:.1f} µs alone again"
+        + ("" if worth <= AT_MOST else "; more than two cannot be, so this decides nothing"),
     )
     result.add(
         "the process that sells, for each change",
-        f"{alone.of_office:.0f} µs, with one more that shows it {both.of_office:.0f} µs",
+        f"{of_office:.0f} µs, with one more that shows it {both.of_office:.0f} µs",
+        note=f"with what it does each second anyway, spread over {options.changes} changes",
     )
     result.add(
         "Redis, for each change",
-        f"{alone.of_redis:.0f} µs, with one more that shows it {both.of_redis:.0f} µs",
-        note="with what processes ask each second: positions, what is due",
+        f"{of_redis:.0f} µs, with one more that shows it {both.of_redis:.0f} µs",
+        note=f"with what is asked each second (positions, what is due), spread over {options.changes} changes",
     )
     result.add(
         "Redis for each process that hears a change",
@@ -179,10 +189,10 @@ def main() -> None:
     )
     result.facts = {
         "redis_hears_us": alone_us, "redis_hears_ten_us": ten_us,
-        "worth": worth, "alone_us": alone.busiest, "both_us": both.busiest,
+        "worth": worth, "alone_us": alone_frame, "both_us": both.busiest,
         "second_us": 1e6 * both.processes[1] * 2 / both.frames,
-        "redis_alone_us": alone.of_redis, "redis_both_us": both.of_redis,
-        "frames_alone": alone.frames, "frames_both": both.frames,
+        "redis_alone_us": of_redis, "redis_both_us": both.of_redis,
+        "frames_alone": before.frames + after.frames, "frames_both": both.frames,
     }  # fmt: skip
     report.finish(result, options)
 
