@@ -34,10 +34,10 @@ Json = dict[str, Any]
 
 
 class Refused(Exception):
-    """An `error` instead of the answer; `answer` is the whole message."""
+    """An `error` instead of the answer, or a problem of HTTP; `answer` is the whole message."""
 
     def __init__(self, answer: Json) -> None:
-        super().__init__(f"{answer['code']}: {answer['message']}")
+        super().__init__(f"{answer['code']}: {answer.get('message') or answer['detail']}")
         self.answer = answer
         self.code: str = answer["code"]
 
@@ -262,8 +262,10 @@ class Buyer:
     # -- over HTTP ------------------------------------------------------------------------------------------
 
     async def opens_session(self) -> Json:
-        """`POST /api/sessions`: new, or the same again."""
+        """`POST /api/sessions`: new, or the same again; Refused where the server cannot now."""
         answer = await self.http.post("/api/sessions", headers=self._identity())
+        if answer.status_code == 503:
+            raise Refused(answer.json())
         assert answer.status_code == 201, answer.text
         opened: Json = answer.json()
         self.session, self.token, self.csrf = opened["session"], opened["token"], opened["csrf"]
