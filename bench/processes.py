@@ -181,7 +181,7 @@ def main() -> None:
     result.add(
         "Redis, for each change",
         f"{of_redis:.0f} µs, with one more that shows it {both.of_redis:.0f} µs",
-        note=f"with what is asked each second (positions, what is due), spread over {options.changes} changes",
+        note=f"with what is asked each second (positions, what ends), spread over {options.changes} changes",
     )
     result.add(
         "Redis for each process that hears a change",
