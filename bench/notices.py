@@ -27,7 +27,7 @@ from websockets.typing import Subprotocol
 
 from scripts.sell_real_hall import holdfast, processes, servers
 from server.accounts.users import mint
-from server.http.times import now_milliseconds
+from server.times import now_milliseconds
 from tests.support.processes import Process
 
 OWNER = "olga"

@@ -28,7 +28,6 @@ from server.bookings.lost import LostHolds
 from server.bookings.rates_file import FileRates
 from server.bookings.service import Bookings
 from server.bookings.transfers import Transfers
-from server.bookings.worker import with_the_others
 from server.database.pool import Database
 from server.holds import routes as holds_routes
 from server.holds.client import connect
@@ -42,7 +41,6 @@ from server.http.pages import Pages
 from server.http.problems import exception_handlers
 from server.http.routing import IndexedRouter
 from server.http.static_files import StaticTree, static_routes
-from server.http.times import now_milliseconds
 from server.inventory import routes as inventory_routes
 from server.inventory.service import Inventory
 from server.live import routes as live_routes
@@ -73,6 +71,8 @@ from server.payments.served import Served, payment_providers
 from server.payments.service import Payments
 from server.settings import Settings
 from server.specification import routes as specification_routes
+from server.times import now_milliseconds
+from server.worker import with_the_others
 
 STATIC = Path(__file__).parent.parent / "static"
 

@@ -15,13 +15,13 @@ from server.accounts.users import mint
 from server.database.migrate import migrate
 from server.embedded.home import Home
 from server.embedded.seed import Seeded, seed
-from server.http.times import now_milliseconds
 from server.loop import run
 from server.notices.channels.senders import problems_of_channels
 from server.notices.channels.vapid import new_private_key
 from server.ops import logs
 from server.serve import listen, serve
 from server.settings import Settings, SettingsError, problems_of_payments
+from server.times import now_milliseconds
 
 FOLDER = Path(".holdfast")
 DEMO_SUBJECT: Final = "mailto:demo@example.com"  # some push services take no push without one

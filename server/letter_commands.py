@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from server.database.pool import Database
-from server.http.times import now_milliseconds
 from server.notices import letters as notice_letters
 from server.payments import letters as inbox_letters
+from server.times import now_milliseconds
 
 Work = Callable[[Database, argparse.Namespace], Awaitable[list[str]]]
 

@@ -6,8 +6,8 @@ from starlette.routing import Route
 from server.accounts.sessions import COOKIE
 from server.accounts.tokens import SESSION_SECONDS
 from server.http.endpoint import NOBODY, Answer, Call, endpoint
-from server.http.times import rfc3339
 from server.settings import Settings
+from server.times import rfc3339
 
 
 class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,9 +12,9 @@ from server.accounts.rules import Caller, Credentials, Opened, User
 from server.accounts.tokens import PREFIX, SESSION_SECONDS, SessionToken, Signer, new_session
 from server.accounts.users import Users, keys_of
 from server.errors import BadRequest, Forbidden, Unauthorized, Unavailable
-from server.http.times import now_milliseconds
 from server.ops.redis_errors import redis_away
 from server.settings import Settings
+from server.times import Clock, now_milliseconds
 
 COOKIE: Final = "holdfast_session"
 BOUND_CHANNEL: Final = "holdfast:bound"
@@ -44,7 +44,7 @@ class Sessions:
         redis: Any,
         *,
         users: Users | None = None,
-        clock: Callable[[], int] = now_milliseconds,
+        clock: Clock = now_milliseconds,
     ) -> None:
         self._signer = Signer(settings.secret_key)
         self._redis = redis

@@ -18,13 +18,14 @@ from server.bookings.backlog import Backlog
 from server.bookings.live import LiveHolds
 from server.bookings.outbox import tell
 from server.bookings.rules import Booking, Line, LineState, holds_of
-from server.bookings.worker import Clock, Worker
 from server.database.pool import Connection, Database
 from server.database.together import Together
 from server.errors import Conflict, Overloaded, Unavailable
 from server.holds.loading import not_waiting
 from server.holds.rules import Hold
 from server.holds.store import NotReady, Rebuilding
+from server.times import Clock
+from server.worker import Worker
 
 Announce = Callable[[Booking], Awaitable[None]]
 

@@ -6,11 +6,11 @@ from uuid import uuid4
 
 from server.bookings import store
 from server.bookings.rules import Booking, holds_of
-from server.bookings.worker import Clock, wall_clock
 from server.database.pool import Database
 from server.errors import UnknownResource
 from server.holds.rules import Hold
 from server.holds.sources import Booked
+from server.times import Clock, now_milliseconds
 
 # More than Redis keeps: the chunks of two days before today's first, which began a day or so ago at most.
 PAST_MS: Final = 5 * 86_400_000
@@ -25,7 +25,7 @@ async def _nothing() -> None:
 class PostgresBooked:
     """The BookedSource of server.holds."""
 
-    def __init__(self, database: Database, clock: Clock = wall_clock) -> None:
+    def __init__(self, database: Database, clock: Clock = now_milliseconds) -> None:
         self._database = database
         self._clock = clock
 

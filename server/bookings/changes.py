@@ -17,7 +17,7 @@ from server.errors import BadRequest, Conflict, FieldError, InvalidFields, Limit
 from server.holds.requests import Wanted
 from server.holds.rules import HoldRequest
 from server.holds.sources import Loaded
-from server.http.times import rfc3339
+from server.times import rfc3339
 
 # A shrunken booking's payments give back what is too much; everything else has to be settled first.
 CHANGEABLE: Final = frozenset({"paid", "partially_refunded"})

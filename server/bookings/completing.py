@@ -10,10 +10,11 @@ from server.bookings import moves, store
 from server.bookings.backlog import Backlog
 from server.bookings.places import Times, places_of
 from server.bookings.rules import Booking
-from server.bookings.worker import Clock, Worker
 from server.database.pool import Database
 from server.errors import Unavailable, UnknownResource
 from server.holds.sources import Resources
+from server.times import Clock
+from server.worker import Worker
 
 BATCH: Final = 50
 IDLE_SECONDS: Final = 5.0

@@ -9,8 +9,8 @@ import msgspec
 from server.bookings.cursors import read_cursor
 from server.bookings.rules import Approval, BookingStatus, PaymentStatus
 from server.errors import BadRequest
-from server.http.times import milliseconds
 from server.inventory.times import parse_instant
+from server.times import milliseconds
 
 Role = Literal["buyer", "owner"]
 

@@ -18,13 +18,13 @@ from server.bookings.places import Places, Step, places_of
 from server.bookings.quotes import Quotes
 from server.bookings.rules import Booking, is_buffer, lines_of, room_of
 from server.bookings.underway import Underway
-from server.bookings.worker import Clock
 from server.database.pool import Connection, Database
 from server.database.together import Together
 from server.errors import Conflict, HoldExpired, SelfBooking, SlotTaken, Unavailable, UnknownResource
 from server.holds.rules import Cart, Hold
 from server.holds.sources import Resources
 from server.inventory.rules import HoldPolicy
+from server.times import Clock
 
 
 class Within(Protocol):

@@ -10,9 +10,9 @@ import msgspec
 
 from server.bookings.rules import Line, RefundPolicies
 from server.holds.sources import Loaded, Resources
-from server.http.times import milliseconds
 from server.inventory.grid.labels import range_label
 from server.inventory.rules import Slot
+from server.times import milliseconds
 
 Step = tuple[str, Slot]
 """A step of a grid, with its resource's id."""

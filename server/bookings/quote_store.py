@@ -9,7 +9,7 @@ from server.bookings.pricing import KEEP_MS, Quote
 from server.bookings.store import moment
 from server.database.pool import Connection
 from server.database.queries import load
-from server.http.times import milliseconds
+from server.times import milliseconds
 
 # So many old ones go with each that is written: more than one, so that they never add up.
 SWEPT: Final = 100

@@ -4,7 +4,7 @@ from typing import Any
 
 from server.bookings.quotes import Quoted
 from server.bookings.views import item_views
-from server.http.times import rfc3339
+from server.times import rfc3339
 
 
 def quote_view(quoted: Quoted) -> dict[str, Any]:

@@ -25,12 +25,12 @@ from server.bookings.pricing import (
 )
 from server.bookings.rates import Rates, RateSource, RatesUnusable, convert
 from server.bookings.rules import Line, lines_of
-from server.bookings.worker import Clock
 from server.currencies import format_amount, problem_of
 from server.database.pool import Database
 from server.errors import Conflict, FieldError, InvalidFields, Unavailable
 from server.holds.rules import Cart
 from server.holds.sources import Resources
+from server.times import Clock
 
 # Why a payment of so many minor units of a currency would not be taken; None if it would.
 Refuses = Callable[[int, str], str | None]

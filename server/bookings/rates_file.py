@@ -17,7 +17,7 @@ import structlog
 
 from server.bookings.rates import Rates, RatesUnusable
 from server.currencies import EXPONENTS, problem_of
-from server.http.times import milliseconds
+from server.times import milliseconds
 
 LARGEST: Final = 1024 * 1024
 

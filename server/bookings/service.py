@@ -23,11 +23,12 @@ from server.bookings.quotes import DEFAULT_TOLERANCE_PERCENT, Quotes, Refuses
 from server.bookings.rates import RateSource
 from server.bookings.refund_policy import Terms
 from server.bookings.rules import Booking, CancelReason, PaymentStatus, holds_of
-from server.bookings.worker import Clock, Worker, wall_clock
 from server.database.pool import Connection, Database
 from server.errors import Conflict, NotFound, Unavailable, UnknownResource
 from server.holds.sources import Loaded, Resources
 from server.inventory.rules import DisputePolicy, HoldPolicy
+from server.times import Clock, now_milliseconds
+from server.worker import Worker
 
 RETAKE_MS: Final = 60_000
 # What a buyer has for another try after a late decline.
@@ -64,7 +65,7 @@ class Bookings:
         rates: RateSource | None = None,
         tolerance_percent: int = DEFAULT_TOLERANCE_PERCENT,
         refuses: Refuses | None = None,
-        clock: Clock = wall_clock,
+        clock: Clock = now_milliseconds,
     ) -> None:
         self._database = database
         self._holds = holds

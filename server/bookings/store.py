@@ -15,7 +15,7 @@ from server.bookings.rules import Booking, Line, LineState, RefundPolicies
 from server.database.plans import planned_by_arguments
 from server.database.pool import Connection
 from server.database.queries import load
-from server.http.times import milliseconds
+from server.times import milliseconds
 
 _queries = load(__file__, "sql/queries.sql")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -19,9 +19,9 @@ from server.bookings.outbox import tell
 from server.bookings.rules import Booking
 from server.bookings.service import Bookings
 from server.bookings.transfers_store import Transfer
-from server.bookings.worker import Clock, wall_clock
 from server.database.pool import Database
 from server.errors import Conflict, FieldError, Forbidden, InvalidFields, NotFound, SelfBooking, Unauthorized
+from server.times import Clock, now_milliseconds
 
 USUAL_SECONDS: Final = 3 * 86_400
 LEAST_SECONDS: Final = 60
@@ -58,7 +58,7 @@ class Offered:
 class Transfers:
     """What the routes call. A booking's offers and its owner change with the booking locked."""
 
-    def __init__(self, database: Database, bookings: Bookings, clock: Clock = wall_clock) -> None:
+    def __init__(self, database: Database, bookings: Bookings, clock: Clock = now_milliseconds) -> None:
         self._database = database
         self._bookings = bookings
         self._clock = clock

@@ -8,7 +8,7 @@ from server.bookings.transfers import AcceptRequest, Offered, OfferRequest
 from server.bookings.views import booking_view
 from server.http.addresses import address_of
 from server.http.endpoint import Answer, Call, endpoint
-from server.http.times import rfc3339
+from server.times import rfc3339
 
 PAGE: Final = "/transfers"
 

@@ -9,7 +9,7 @@ import asyncpg
 from server.bookings.store import moment
 from server.database.pool import Connection
 from server.database.queries import load
-from server.http.times import milliseconds
+from server.times import milliseconds
 
 TransferState = Literal["offered", "accepted", "withdrawn"]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from server.bookings.rules import Booking, Line
-from server.http.times import rfc3339
+from server.times import rfc3339
 
 Time = Callable[[int], Any]
 

@@ -19,7 +19,7 @@ from server.holds.liveness import NOT_TOLD, Liveness
 from server.holds.rules import HoldEvent
 from server.holds.service import Holds
 from server.holds.sweeper import Sweeper
-from server.http.times import now_milliseconds
+from server.times import now_milliseconds
 
 SWEEP_SECONDS = 1.0
 FLUSH_SECONDS = 0.05  # what sockets do within so long is told in one batch

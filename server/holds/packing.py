@@ -12,9 +12,9 @@ from itertools import groupby
 from typing import Any, Final, Literal
 
 from server.holds.sources import Loaded
-from server.http.times import milliseconds
 from server.inventory.blocks import Block
 from server.inventory.rules import Slot
+from server.times import milliseconds
 
 FIELDS = 4
 TYPES: Final[Mapping[int, Literal["B", "H", "I"]]] = {1: "B", 2: "H", 4: "I"}

@@ -17,10 +17,10 @@ from server.errors import (
 from server.holds.days import Laid, lay_for
 from server.holds.rules import Best, HeldItem, HoldRequest
 from server.holds.sources import Loaded
-from server.http.times import milliseconds
 from server.inventory.grid.calendar import Calendar
 from server.inventory.grid.ranges import RangeWanted, wanted_range
 from server.inventory.rules import Slot
+from server.times import milliseconds
 
 Items = list[tuple[int, int]]
 

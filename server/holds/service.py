@@ -40,9 +40,9 @@ from server.holds.sources import BookedSource, Loaded, Resources
 from server.holds.store import BATCH, HoldStore
 from server.holds.taking import Taking
 from server.holds.trust import LivenessTrust
-from server.http.times import now_milliseconds
 from server.inventory.grid.calendar import Calendar
 from server.settings import Settings
+from server.times import now_milliseconds
 
 
 class Holds:

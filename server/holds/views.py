@@ -6,7 +6,7 @@ from typing import Any
 from server.holds.requests import shown_items
 from server.holds.rules import Cart, Hold
 from server.holds.sources import Loaded
-from server.http.times import rfc3339
+from server.times import rfc3339
 
 
 def hold_view(hold: Hold, loaded: Loaded) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 from server.inventory.fields import Fields, shown
 from server.inventory.prices import hours_price, missing_price, price_field
 from server.inventory.rules import MAX_CAPACITY, ResourceDraft, SlotDraft
-from server.inventory.times import at_wall_clock, format_instant
+from server.inventory.times import at_wall_clock
+from server.times import format_instant
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MAX_DAYS = 400

@@ -1,9 +1,11 @@
-"""Instants as texts: RFC 3339, UTC, milliseconds; and the clocks on the wall that they come from."""
+"""Instants as people write them, with an offset or by the clocks of a time zone."""
 
 import re
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
+
+from server.times import format_instant
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?")
 _YEARS = range(2000, 2200)
@@ -30,11 +32,6 @@ def parse_instant(text: str, zone: ZoneInfo | None = None) -> str:
             raise ValueError("has no offset; write 2026-11-21T19:30:00Z or 2026-11-21T20:30:00+01:00")
         moment = moment.replace(tzinfo=zone)
     return format_instant(moment)
-
-
-def format_instant(moment: datetime) -> str:
-    """`2026-11-21T19:30:00.000Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def at_wall_clock(day: date, clock: time, zone: ZoneInfo) -> datetime:

@@ -20,10 +20,10 @@ from server.errors import BadRequest, HoldfastError, Overloaded, Unauthorized
 from server.holds.carts import NOTHING
 from server.holds.index import Listing
 from server.holds.returning import Return
-from server.http.times import now_milliseconds
 from server.live.sessions import LiveSessions
 from server.live.table import Tab
 from server.live.views import NO_CART, cart_changed, cart_view, ref_of
+from server.times import now_milliseconds
 
 WELCOME_TRIES: Final = 5
 """How often a session is read that changes meanwhile: nobody would know what changed behind the last one."""

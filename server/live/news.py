@@ -28,6 +28,7 @@ from server.holds.sources import Resources
 from server.live.names import Names
 from server.live.table import Position, Session, Tab, Table
 from server.live.views import cart_changed, cart_view, hold_changed
+from server.times import Clock
 
 QUEUE_LIMIT: Final = 100_000
 """Changes waiting to be told; when there are so many, all sessions are read anew instead."""
@@ -92,7 +93,7 @@ class News:
         table: Table,
         holds: Reader,
         inventory: Resources,
-        clock: Callable[[], int],
+        clock: Clock,
         booked: Callable[[Hold], Awaitable[str | None]],
         *,
         indices: Indices,

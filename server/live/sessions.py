@@ -22,7 +22,6 @@ from server.errors import HoldfastError, TokenExpired, Unauthorized
 from server.holds.events import SESSIONS_CHANNEL
 from server.holds.rules import Hold
 from server.holds.sources import Resources
-from server.http.times import now_milliseconds
 from server.live.doomed import Decider, Doomed
 from server.live.news import Indices, News, Reader
 from server.live.table import Tab, Table
@@ -30,6 +29,7 @@ from server.live.turns import Turns
 from server.live.views import error_message
 from server.ops.limits import rates
 from server.settings import Settings
+from server.times import Clock, now_milliseconds
 
 REVOKE_SECONDS: Final = 1.0
 """How long the sockets of a session that was just bound have to say `hello` as its user."""
@@ -105,7 +105,7 @@ class LiveSessions:
         booked: Callable[[Hold], Awaitable[str | None]],
         stale: Callable[[], bool] = lambda: False,
         shown: Callable[[str], Replica | None] = lambda _resource: None,
-        clock: Callable[[], int] = now_milliseconds,
+        clock: Clock = now_milliseconds,
         sender: Sender | None = None,
     ) -> None:
         self.settings = settings

@@ -7,15 +7,14 @@ from uuid import UUID
 
 from server.bookings.outbox import event_id
 from server.bookings.store import moment
-from server.bookings.worker import Clock
 from server.database.pool import Connection
 from server.database.queries import load
-from server.http.times import milliseconds
 from server.notices.batching import LATELY_MS, Lately, due
 from server.notices.channel import Channel
 from server.notices.preferences import read_preferences
 from server.notices.rules import USUAL, Event, Person, Preferences, channels_for, usual_email
 from server.notices.wording import Words
+from server.times import Clock, milliseconds
 
 # A message that goes out this soon is joined by no other: another process' clock may be ahead.
 MARGIN_MS: Final = 200

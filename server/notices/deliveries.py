@@ -15,7 +15,6 @@ from uuid import UUID
 
 import structlog
 
-from server.bookings.worker import Clock, Worker
 from server.database.pool import Database
 from server.errors import Unavailable
 from server.notices import delivery_store
@@ -23,6 +22,8 @@ from server.notices.channel import Channel, Message, Permanent, Sender, Temporar
 from server.notices.delivery_store import Outgoing
 from server.notices.digests import digest
 from server.notices.places import Candidate, Places
+from server.times import Clock
+from server.worker import Worker
 
 AT_ONCE: Final = 16
 SEND_SECONDS: Final = 20.0

@@ -10,9 +10,9 @@ import asyncpg
 from server.bookings.store import moment
 from server.database.pool import Connection
 from server.database.queries import load
-from server.http.times import milliseconds
 from server.notices.channel import Channel, Message, Recipient
 from server.notices.places import Candidate, Places
+from server.times import milliseconds
 
 Ended = Literal["sent", "dropped"]
 

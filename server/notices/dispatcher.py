@@ -16,14 +16,14 @@ import structlog
 
 from server.bookings.outbox import Facts, event_id
 from server.bookings.store import moment
-from server.bookings.worker import Clock, Worker
 from server.database.pool import Connection, Database
 from server.database.queries import load
-from server.http.times import milliseconds
 from server.notices.addressing import Addressing
 from server.notices.channel import Channel
 from server.notices.rules import Event, Person, people_of
 from server.notices.wording import Place, Words, words_for
+from server.times import Clock, milliseconds
+from server.worker import Worker
 
 BATCH: Final = 200
 IDLE_SECONDS: Final = 1.0

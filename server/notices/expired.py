@@ -12,12 +12,12 @@ from typing import Final
 import structlog
 
 from server.bookings.outbox import THINGS_AT_MOST, Facts, Thing, tell_of_carts
-from server.bookings.worker import Worker
 from server.database.pool import Database
 from server.errors import Unavailable, UnknownResource
 from server.holds.events import decode_events
 from server.holds.rules import Hold
 from server.holds.sources import Loaded, Resources
+from server.worker import Worker
 
 # The holds of a cart end within this of each other, resource by resource.
 GATHER_SECONDS: Final = 0.1

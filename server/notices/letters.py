@@ -11,8 +11,8 @@ from server.bookings.store import moment
 from server.database.pool import Connection, Database
 from server.database.queries import load
 from server.errors import NotFound
-from server.http.times import milliseconds, rfc3339
 from server.notices.channels.mail import one_line
+from server.times import milliseconds, rfc3339
 
 State = Literal["waiting", "joined", "sent", "dead", "dropped"]
 

@@ -6,9 +6,9 @@ import msgspec
 from starlette.routing import Route
 
 from server.http.endpoint import Answer, Call, endpoint
-from server.http.times import rfc3339
 from server.notices.push_store import Subscription
 from server.notices.pushes import PushRequest, Text
+from server.times import rfc3339
 
 
 class UnsubscribeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,6 +1,5 @@
 """Browsers that take a user's pushes: subscribed by the page, forgotten by it or by their push service."""
 
-from collections.abc import Callable
 from typing import Annotated, Final
 
 import msgspec
@@ -15,6 +14,7 @@ from server.notices.channels.push_encryption import BadSubscription, BrowserKeys
 from server.notices.channels.vapid import VapidKey
 from server.notices.ids import uuid_of
 from server.notices.push_store import Subscription
+from server.times import Clock
 
 AGENT_LENGTH: Final = 200
 LAST_MS: Final = 253_402_300_799_999
@@ -47,9 +47,7 @@ class PushRequest(
 class Pushes:
     """`key` None: this server sends none."""
 
-    def __init__(
-        self, database: Database, outgoing: Outgoing, key: VapidKey | None, clock: Callable[[], int]
-    ) -> None:
+    def __init__(self, database: Database, outgoing: Outgoing, key: VapidKey | None, clock: Clock) -> None:
         self._database = database
         self._outgoing = outgoing
         self._key = key

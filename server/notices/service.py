@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from server.bookings.worker import Clock, Worker, wall_clock
 from server.database.pool import Database
 from server.errors import BadRequest, NotFound
 from server.notices import delivery_store, preferences, store
@@ -16,6 +15,8 @@ from server.notices.dispatcher import Dispatcher
 from server.notices.news import Newsman
 from server.notices.preferences import PreferencesRequest
 from server.notices.rules import Notice, Preferences
+from server.times import Clock, now_milliseconds
+from server.worker import Worker
 
 PAGE: Final = 50
 PAGE_LIMIT: Final = 200
@@ -50,7 +51,7 @@ class Notices:
         newsman: Newsman,
         *,
         senders: Mapping[Channel, Sequence[Sender]] | None = None,
-        clock: Clock = wall_clock,
+        clock: Clock = now_milliseconds,
     ) -> None:
         self._database = database
         self._clock = clock

@@ -10,9 +10,9 @@ import msgspec
 from server.bookings.store import moment
 from server.database.pool import Connection
 from server.database.queries import load
-from server.http.times import milliseconds
 from server.notices.preferences import read_preferences
 from server.notices.rules import USUAL, Notice, Preferences
+from server.times import milliseconds
 
 COUNTED_AT_MOST: Final = 1_000
 

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from channels.protocol import Notification
-from server.http.times import rfc3339
 from server.notices.rules import Notice, Preferences
+from server.times import rfc3339
 
 
 def notice_view(notice: Notice) -> dict[str, Any]:

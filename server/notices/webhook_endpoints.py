@@ -1,6 +1,5 @@
 """Where owners' own systems hear of events: a few addresses for each user, each with a secret of its own."""
 
-from collections.abc import Callable
 from typing import Annotated, Final, get_args
 
 import msgspec
@@ -15,6 +14,7 @@ from server.notices.channels.mail import one_line
 from server.notices.channels.signing import new_secret
 from server.notices.ids import uuid_of
 from server.notices.webhook_store import Endpoint
+from server.times import Clock
 
 MOST: Final = 10
 ROTATION_MS: Final = 24 * 3600 * 1000
@@ -36,7 +36,7 @@ class WebhookRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class WebhookEndpoints:
     """An owner's; whatever is not the owner's is not there."""
 
-    def __init__(self, database: Database, outgoing: Outgoing, clock: Callable[[], int]) -> None:
+    def __init__(self, database: Database, outgoing: Outgoing, clock: Clock) -> None:
         self._database = database
         self._outgoing = outgoing
         self._clock = clock

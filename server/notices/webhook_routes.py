@@ -7,9 +7,9 @@ from starlette.routing import Route
 
 from server.accounts.rules import Role
 from server.http.endpoint import Answer, Call, endpoint
-from server.http.times import rfc3339
 from server.notices.webhook_endpoints import WebhookRequest
 from server.notices.webhook_store import Endpoint
+from server.times import rfc3339
 
 ROLES: Final[tuple[Role, ...]] = ("owner", "operator")
 

@@ -8,7 +8,7 @@ import msgspec
 from server.bookings.store import moment
 from server.database.pool import Connection
 from server.database.queries import load
-from server.http.times import milliseconds
+from server.times import milliseconds
 
 _queries = load(__file__, "sql/addresses.sql")
 

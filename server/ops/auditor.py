@@ -17,10 +17,10 @@ from server.holds.packing import FIELDS, numbers
 from server.holds.rules import Hold
 from server.holds.scripts import Scripts, or_unavailable
 from server.holds.store import HoldStore, key
-from server.http.times import milliseconds
 from server.ops.audit import Finding, Ledger, LineRow, Live, Record, SlotRow, compare, lasting
 from server.ops.money_audit import BookingRow, PaymentRow, money
 from server.ops.range_audit import RangeRow, Span, ranges
+from server.times import milliseconds
 
 SETTLE_SECONDS = 2.0
 """How long what is on its way between the two servers has to arrive."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
-from server.http.times import rfc3339
 from server.ops.audit import Finding
+from server.times import rfc3339
 
 Span = tuple[int, int]
 

@@ -10,7 +10,6 @@ import structlog
 
 from server.bookings.rules import Booking
 from server.bookings.service import Bookings
-from server.bookings.worker import Clock
 from server.database.pool import Database
 from server.payments import store
 from server.payments.provider import Intent
@@ -18,6 +17,7 @@ from server.payments.providers import Providers
 from server.payments.reading import Reading
 from server.payments.rules import Payment
 from server.payments.stripe.objects import CHECKOUT, VIA
+from server.times import Clock
 
 # Two ways into one account: an event of the one may be about the other's.
 _FAMILY: Final = frozenset({"stripe", "stripe_checkout"})

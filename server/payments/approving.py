@@ -15,10 +15,10 @@ from server.bookings import approvals
 from server.bookings.moves import way_to
 from server.bookings.rules import Booking, CancelReason, PaymentStatus
 from server.bookings.service import Bookings
-from server.bookings.worker import Clock
 from server.database.pool import Database
 from server.errors import Conflict, Forbidden, Unavailable
 from server.payments import store
+from server.times import Clock
 
 # What was granted and is not confirmed yet is looked at again after this.
 LOOK_AGAIN_MS: Final = 15_000

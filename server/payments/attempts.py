@@ -8,7 +8,6 @@ import msgspec
 
 from server.bookings.rules import Booking
 from server.bookings.service import Bookings
-from server.bookings.worker import Clock
 from server.database.pool import Connection, Database
 from server.errors import Conflict, FieldError, InvalidFields
 from server.payments import shares, store
@@ -17,6 +16,7 @@ from server.payments.provider import Intent
 from server.payments.providers import Providers, Via, made
 from server.payments.rules import LOOK_MS, Payment
 from server.payments.settle import Settle
+from server.times import Clock
 
 # How often a money question that met a change is asked anew.
 TRIES: Final = 3

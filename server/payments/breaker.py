@@ -6,8 +6,8 @@ from typing import Final, Literal, TypeVar
 
 import structlog
 
-from server.bookings.worker import Clock, wall_clock
 from server.payments.provider import Intent, Order, Provider, ProviderUnavailable, Refund
+from server.times import Clock, now_milliseconds
 
 State = Literal["closed", "half_open", "open"]
 
@@ -29,7 +29,7 @@ class Circuit:
     """
 
     def __init__(
-        self, name: str, *, failures: int = FAILURES, open_ms: int = OPEN_MS, clock: Clock = wall_clock
+        self, name: str, *, failures: int = FAILURES, open_ms: int = OPEN_MS, clock: Clock = now_milliseconds
     ) -> None:
         self.name = name
         self._most = failures

@@ -11,13 +11,13 @@ from server.accounts.rules import Caller
 from server.bookings.refund_policy import ALL, Terminable, Terms, all_of_it, by_buyer
 from server.bookings.rules import Booking, CancelReason
 from server.bookings.service import Bookings
-from server.bookings.worker import Clock
 from server.database.pool import Connection, Database
 from server.errors import Conflict, NotFound
 from server.payments import refund_store, shares, store
 from server.payments.providers import Providers
 from server.payments.refunding import left_of_each, refuse_disputed
 from server.payments.rules import Payment
+from server.times import Clock
 
 
 class Cancelling:

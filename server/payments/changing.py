@@ -30,7 +30,6 @@ from server.bookings.places import Places, places_of
 from server.bookings.refund_policy import by_buyer
 from server.bookings.rules import Booking, Line, is_buffer, room_of_lines
 from server.bookings.service import Bookings
-from server.bookings.worker import Clock, Worker
 from server.database.pool import Connection, Database
 from server.errors import Conflict, NotFound, SlotTaken, Unavailable
 from server.holds import requests
@@ -40,6 +39,8 @@ from server.payments.closing import Closing, PaidMeanwhile
 from server.payments.providers import Providers
 from server.payments.refunding import Refunding, left_of_each, owe_each
 from server.payments.rules import Payment, together
+from server.times import Clock
+from server.worker import Worker
 
 CHANGED: Final = "changed"
 BATCH: Final = 20

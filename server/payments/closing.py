@@ -9,7 +9,6 @@ import structlog
 
 from server.bookings.rules import Booking, CancelReason
 from server.bookings.service import Bookings
-from server.bookings.worker import Clock, Worker
 from server.database.pool import Database
 from server.errors import Unavailable
 from server.payments import store
@@ -18,6 +17,8 @@ from server.payments.provider import Intent, ProviderRefused
 from server.payments.providers import Providers
 from server.payments.rules import Payment, is_being_stopped, mismatch
 from server.payments.settle import Settle
+from server.times import Clock
+from server.worker import Worker
 
 AT_ONCE: Final = 32
 # New ones are taken when there is room for so many, or when all are done.

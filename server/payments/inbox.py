@@ -13,7 +13,6 @@ from typing import Final, Protocol
 
 import structlog
 
-from server.bookings.worker import Clock, Worker
 from server.database.pool import Database
 from server.database.together import Together
 from server.errors import Unavailable
@@ -21,6 +20,8 @@ from server.payments import inbox_store
 from server.payments.inbox_store import Standing, Work
 from server.payments.intake import Intake
 from server.payments.provider import Event
+from server.times import Clock
+from server.worker import Worker
 
 Heard = Callable[[str, str], Awaitable[object]]
 

@@ -10,8 +10,8 @@ import asyncpg
 from server.bookings.store import moment
 from server.database.pool import Connection
 from server.database.queries import load
-from server.http.times import milliseconds
 from server.payments.provider import Event
+from server.times import milliseconds
 
 State = Literal["due", "done", "dead"]
 Key = tuple[str, str]

@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from server.bookings.worker import Clock
 from server.database.pool import Database
 from server.errors import Overloaded
 from server.payments import inbox_store
 from server.payments.inbox_store import Key, Work
 from server.payments.provider import Event
+from server.times import Clock
 
 WAITING_AT_MOST: Final = 2_000
 BYTES_AT_MOST: Final = 16 * 1024 * 1024

@@ -12,7 +12,6 @@ from server.bookings.moves import way_to
 from server.bookings.outbox import tell
 from server.bookings.rules import Booking, CancelReason, PaymentStatus
 from server.bookings.service import Bookings, Superseded
-from server.bookings.worker import Clock
 from server.database.pool import Connection, Database
 from server.payments import refund_store, store
 from server.payments.figures import PaymentFigures
@@ -29,6 +28,7 @@ from server.payments.rules import (
     together,
     went_back,
 )
+from server.times import Clock
 
 OVERSOLD: Final = "paid_too_late"
 

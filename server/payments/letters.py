@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from server.database.pool import Database
 from server.errors import NotFound
-from server.http.times import rfc3339
 from server.payments import inbox_store
 from server.payments.inbox_store import Letter, State
+from server.times import rfc3339
 
 _HIDDEN: Final = "…"
 _DIGITS: Final = 30

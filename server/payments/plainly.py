@@ -15,11 +15,11 @@ from server.bookings.outbox import NoticeKind, event_of
 from server.bookings.rules import Booking
 from server.bookings.service import Bookings
 from server.bookings.store import Told
-from server.bookings.worker import Clock
 from server.database.pool import Database
 from server.database.together import Together
 from server.payments import store
 from server.payments.rules import TAKEN, Case, Payment, Step, look_after, status_of, went_back
+from server.times import Clock
 
 
 class Settled(msgspec.Struct, frozen=True):

@@ -9,13 +9,13 @@ import msgspec
 import structlog
 
 from server.bookings.rules import Booking
-from server.bookings.worker import Clock
 from server.database.pool import Database
 from server.database.together import Together
 from server.errors import FieldError, InvalidFields, Unavailable
 from server.payments import refund_store, store
 from server.payments.provider import Intent, Order, Provider, ProviderRefused, ProviderUnavailable, Refund
 from server.payments.rules import Payment
+from server.times import Clock
 
 # Where a buyer pays: on a page of ours, or on the provider's.
 Via = Literal["element", "checkout"]

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import structlog
 
-from server.bookings.worker import Clock, Worker
 from server.database.pool import Database
 from server.errors import Unavailable
 from server.payments import store
@@ -15,6 +14,8 @@ from server.payments.inbox import Heard
 from server.payments.provider import Intent, Provider
 from server.payments.providers import Providers
 from server.payments.rules import went_back
+from server.times import Clock
+from server.worker import Worker
 
 BATCH: Final = 50
 AT_ONCE: Final = 4

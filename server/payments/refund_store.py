@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from server.bookings.store import moment
 from server.database.pool import Connection
 from server.database.queries import load
-from server.http.times import milliseconds
+from server.times import milliseconds
 
 RefundState = Literal["requested", "pending", "succeeded", "failed", "dropped"]
 

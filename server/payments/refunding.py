@@ -7,13 +7,13 @@ from uuid import UUID, uuid4
 
 from server.bookings.rules import Booking
 from server.bookings.service import Bookings
-from server.bookings.worker import Clock
 from server.database.pool import Connection, Database
 from server.errors import Conflict, FieldError, InvalidFields
 from server.payments import refund_store, shares, store
 from server.payments.providers import Providers
 from server.payments.refund_store import RefundRow, Sums
 from server.payments.rules import Payment
+from server.times import Clock
 
 BY_OWNER: Final = "by_owner"
 

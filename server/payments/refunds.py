@@ -12,7 +12,6 @@ from uuid import UUID
 
 import structlog
 
-from server.bookings.worker import Clock, Worker
 from server.database.pool import Database
 from server.errors import Unavailable
 from server.payments import refund_store
@@ -22,6 +21,8 @@ from server.payments.providers import Providers
 from server.payments.refund_store import OwedRefund
 from server.payments.refunding import BY_OWNER
 from server.payments.rules import left_of
+from server.times import Clock
+from server.worker import Worker
 
 BATCH: Final = 20
 LEASE_MS: Final = 30_000

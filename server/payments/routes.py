@@ -12,9 +12,9 @@ from server.bookings.whereabouts import Whereabouts
 from server.errors import FieldError, InvalidFields
 from server.http.addresses import address_of
 from server.http.endpoint import Answer, Call, endpoint
-from server.http.times import rfc3339
 from server.payments.providers import Via
 from server.payments.views import payers_booking_view, payment_view, refund_view
+from server.times import rfc3339
 
 DELAY_LIMIT: Final = 86_400
 NOTE_LENGTH: Final = 500

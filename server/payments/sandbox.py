@@ -15,12 +15,10 @@ import msgspec
 import structlog
 
 from server.bookings.store import moment
-from server.bookings.worker import Clock, Worker
 from server.database.pool import Connection, Database
 from server.database.queries import load
 from server.database.together import Together
 from server.errors import Unavailable
-from server.http.times import milliseconds
 from server.payments.provider import (
     Event,
     Intent,
@@ -30,6 +28,8 @@ from server.payments.provider import (
     ProviderUnavailable,
     Refund,
 )
+from server.times import Clock, milliseconds
+from server.worker import Worker
 
 Outcome = Literal["succeed", "decline", "cancel"]
 Deliver = Callable[[Event], Awaitable[None]]

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from server.bookings.worker import Clock, wall_clock
 from server.payments.breaker import Circuit, Guarded
 from server.payments.provider import Provider
 from server.settings import Settings
+from server.times import Clock, now_milliseconds
 
 _log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ class Served:
     close: Callable[[], Awaitable[None]] = _nothing
 
 
-def payment_providers(settings: Settings, clock: Clock = wall_clock) -> Served:
+def payment_providers(settings: Settings, clock: Clock = now_milliseconds) -> Served:
     """Stripe on our page where there is a publishable key, on its own where there is a way back.
 
     Both are one third party, so they share a circuit. Stripe's library is loaded only where it is asked for.

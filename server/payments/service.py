@@ -14,7 +14,6 @@ from server.bookings.details import BookingRequest
 from server.bookings.refund_policy import Terminable
 from server.bookings.rules import Booking
 from server.bookings.service import Bookings
-from server.bookings.worker import Clock, Worker, wall_clock
 from server.database.pool import Database
 from server.errors import Conflict, Forbidden, NotFound, Unavailable
 from server.payments.adoption import Adoption
@@ -40,6 +39,8 @@ from server.payments.rules import Case, Payment, Step, went_back
 from server.payments.sandbox import NAME as SANDBOX
 from server.payments.sandbox import Outcome, Sandbox
 from server.payments.settle import Settle
+from server.times import Clock, now_milliseconds
+from server.worker import Worker
 
 Serving = Literal["sandbox"]
 
@@ -74,7 +75,7 @@ class Payments:
         offered: Collection[str] | None = None,
         circuit: Circuit | None = None,
         most_items: int = 50,
-        clock: Clock = wall_clock,
+        clock: Clock = now_milliseconds,
     ) -> None:
         self._database = database
         self._bookings = bookings

@@ -15,7 +15,6 @@ import structlog
 
 from server.bookings.rules import Booking
 from server.bookings.service import Bookings
-from server.bookings.worker import Clock
 from server.database.pool import Database
 from server.errors import Unavailable
 from server.inventory.rules import DisputePolicy
@@ -25,6 +24,7 @@ from server.payments.provider import Intent, ProviderRefused
 from server.payments.providers import Providers, made
 from server.payments.reading import Reading
 from server.payments.rules import Case, Payment, Step, is_over, next_look, went_back
+from server.times import Clock
 
 STEPS_AT_MOST: Final = 12
 # So long a confirmation waits for its money to be taken, to be told with it.

@@ -12,9 +12,9 @@ from server.bookings.rules import Booking, PaymentStatus
 from server.bookings.store import booking_of, moment
 from server.database.pool import Connection
 from server.database.queries import load
-from server.http.times import milliseconds
 from server.payments.provider import Intent
 from server.payments.rules import LOOK_MS, Payment, look_after
+from server.times import milliseconds
 
 _queries = load(__file__, "sql/queries.sql")
 

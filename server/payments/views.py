@@ -4,10 +4,10 @@ from typing import Any, Final
 
 from server.bookings.rules import Booking
 from server.bookings.views import booking_view
-from server.http.times import rfc3339
 from server.payments.links import PayLinks
 from server.payments.refund_store import RefundRow
 from server.payments.rules import Payment
+from server.times import rfc3339
 
 _PAYERS_SEE: Final = frozenset(
     {"id", "reference", "status", "payment_status", "items", "total", "owed", "refunded", "expires_at"}

@@ -13,7 +13,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.bookings.worker import wall_clock
 from server.errors import BadRequest, HoldfastError, NotFound, Unavailable
 from server.http.addresses import address_of
 from server.http.hosts import WEBHOOK
@@ -23,6 +22,7 @@ from server.payments.seldom import Seldom
 from server.payments.stripe.client import API_VERSION
 from server.payments.stripe.events import BadEvent, Ignored, read_event
 from server.payments.stripe.signature import BadSignature, read_header, require_genuine
+from server.times import now_milliseconds
 
 BODY_LIMIT: Final = 256 * 1024
 _HEADER: Final = b"stripe-signature"
@@ -90,7 +90,7 @@ class Deliveries:
 
 async def _genuine_body(scope: Scope, receive: Receive, secrets: list[bytes]) -> bytes:
     headers = [value for name, value in scope["headers"] if name == _HEADER]
-    signature = read_header(headers, wall_clock())
+    signature = read_header(headers, now_milliseconds())
     body = await read_body(Request(scope, receive), BODY_LIMIT)
     require_genuine(signature, body, secrets)
     return body

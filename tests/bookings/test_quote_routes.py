@@ -12,10 +12,10 @@ import pytest
 from server.accounts.rules import Caller
 from server.bookings.routes import routes as booking_routes
 from server.bookings.service import Bookings
-from server.http.times import now_milliseconds, rfc3339
 from server.payments.routes import routes as payment_routes
 from server.payments.service import Payments
 from server.settings import Settings
+from server.times import now_milliseconds, rfc3339
 from tests.bookings.rates import opens_bureau
 from tests.inventory.examples import draft, seat_draft
 from tests.payments.house import Buyer, House

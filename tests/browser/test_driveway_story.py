@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 import pytest
 from playwright.async_api import expect
 
-from server.http.times import now_milliseconds
 from server.inventory.rules import HoldPolicy
 from server.settings import Settings
+from server.times import now_milliseconds
 from tests.browser.buying import OVERLAY, pays, sees_the_form
 from tests.browser.till import stripe, till_settings, took
 from tests.browser.visitor import PATIENCE, PHONE, Visits

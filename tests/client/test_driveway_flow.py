@@ -11,9 +11,9 @@ import pytest
 from channels.client import Booked, Booking, Client, Declined, Money, Notice, Payment, StripeDesk, Unreachable
 from channels.client.news import News
 from channels.client.stripe import Standing
-from server.http.times import now_milliseconds
 from server.inventory.rules import HoldPolicy
 from server.settings import Settings
+from server.times import now_milliseconds
 from tests.browser.till import stripe, till_settings, took
 from tests.client.conftest import ANN, at, becomes, client_of
 from tests.fake_stripe import FakeStripe

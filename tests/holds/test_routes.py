@@ -12,9 +12,9 @@ from server.accounts.sessions import Sessions
 from server.holds.keeper import Keeper
 from server.holds.routes import routes
 from server.holds.service import Holds
-from server.http.times import rfc3339
 from server.ops.limits import Limits
 from server.settings import Settings
+from server.times import rfc3339
 from tests.holds.conftest import MakeWorld
 from tests.holds.world import Catalogue, World
 from tests.support.door import app_of, bearer, jwt_of, parts_of, visit

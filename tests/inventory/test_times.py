@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from server.inventory.times import at_wall_clock, format_instant, is_time_zone, parse_instant
+from server.inventory.times import at_wall_clock, is_time_zone, parse_instant
+from server.times import format_instant
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -5,10 +5,10 @@ from itertools import pairwise
 import pytest
 
 from server.bookings.store import moment
-from server.bookings.worker import Clock
 from server.notices import service
 from server.notices.news import Newsman
 from server.notices.service import Notices
+from server.times import Clock
 from tests.notices.conftest import Desk
 
 HOUR = 3_600

@@ -15,7 +15,6 @@ from server.bookings.booked import PostgresBooked
 from server.bookings.details import BookingRequest, Customer
 from server.bookings.rules import Booking
 from server.bookings.service import Bookings
-from server.bookings.worker import Worker
 from server.database.pool import Database
 from server.errors import Unavailable
 from server.holds.client import connect
@@ -29,6 +28,7 @@ from server.payments.provider import Event
 from server.payments.rules import Payment
 from server.payments.service import Payments
 from server.settings import Settings
+from server.worker import Worker
 
 HALL = "hall"
 PRICE = 2_500

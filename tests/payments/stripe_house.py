@@ -9,7 +9,6 @@ from uuid import UUID  # noqa: TC003  # pytest reads annotations
 
 from redis.asyncio import Redis
 
-from server.bookings.worker import Worker
 from server.database.pool import Database
 from server.holds.client import connect
 from server.payments.links import PayLinks
@@ -19,6 +18,7 @@ from server.payments.stripe.client import Calls
 from server.payments.stripe.events import Ignored, read_event
 from server.payments.stripe.intents import Stripe
 from server.settings import Settings
+from server.worker import Worker
 from tests.fake_stripe import FakeStripe
 from tests.payments.house import Buyer, Clock, House, Office, Wrap
 

@@ -5,11 +5,11 @@ from typing import cast
 from server.bookings.announcer import Announcer
 from server.bookings.booked import PostgresBooked
 from server.bookings.service import Bookings
-from server.bookings.worker import Worker
 from server.database.pool import Database
 from server.holds.scripts import Scripts
 from server.holds.service import Holds
 from server.payments.service import Payments
+from server.worker import Worker
 from tests.simulation.catalogue import Catalogue
 from tests.simulation.clock import Clock
 from tests.simulation.network import Weather

@@ -11,8 +11,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from server.bookings.worker import with_the_others
 from server.payments.provider import Intent
+from server.worker import with_the_others
 from tests.simulation.catalogue import Catalogue, hall
 from tests.simulation.determinism import Troubles
 from tests.simulation.live import Live, Meta, Slot, Turn
@@ -369,7 +369,7 @@ STORIES: Final[dict[Story, str]] = {
     _breaks_a_property: "Broken: I2: whatever it is",
     _logs_a_dead_letter: "logged, and may never be: event_dead",
     _has_a_loop_that_dies: "logged, and may never be: a loop died",
-    _looks_at_the_real_clock: "server.bookings.worker reads time.monotonic",
+    _looks_at_the_real_clock: "server.worker reads time.monotonic",
     _never_ends: "Deadlock",
 }
 

@@ -15,9 +15,9 @@ from server.accounts.sessions import Sessions
 from server.accounts.users import mint
 from server.http.middleware import middleware
 from server.http.problems import exception_handlers
-from server.http.times import now_milliseconds
 from server.ops.limits import Limits
 from server.settings import Settings
+from server.times import now_milliseconds
 
 SECRET_KEY = "a-secret-of-the-tests-0123456789abcdef"
 JWT_SECRET = "another-secret-of-the-tests-0123456789"

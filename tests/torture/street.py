@@ -29,11 +29,11 @@ from server.database.pool import Database
 from server.embedded.process import PORTS, choose_port
 from server.errors import Unavailable
 from server.holds.client import connect
-from server.http.times import now_milliseconds
 from server.inventory.rules import HoldPolicy, ResourceDraft, SlotDraft
 from server.inventory.service import Inventory
 from server.ops.audit import Finding
 from server.ops.auditor import audit
+from server.times import now_milliseconds
 from tests.fake_stripe import FakeStripe
 from tests.support.processes import Process
 from tests.support.servers import Databases, PostgreSQL, Redis, fast_postgresql

@@ -20,7 +20,7 @@ from server.inventory.grid.rules import (
     minutes_of,
 )
 from server.inventory.prices import highest_price, read_price
-from server.inventory.times import format_instant
+from server.times import format_instant
 
 MAX_PLACES: Final = 100_000
 MAX_HORIZON_DAYS: Final = 400

@@ -7,7 +7,7 @@ from typing import Any, Final
 from server.errors import InvalidRange
 from server.inventory.grid.calendar import Calendar
 from server.inventory.grid.ranges import RangeWanted, beginning, moment_of, steps_between
-from server.inventory.times import format_instant
+from server.times import format_instant
 
 LENGTHS: Final = (30, 60, 120, 240, 480)
 """In minutes."""

@@ -8,7 +8,8 @@ from server.inventory.fields import shown
 from server.inventory.grid.calendar import Calendar
 from server.inventory.grid.clocks import milliseconds
 from server.inventory.grid.labels import moment_label
-from server.inventory.times import format_instant, parse_instant
+from server.inventory.times import parse_instant
+from server.times import format_instant
 
 
 @dataclass(frozen=True, slots=True)

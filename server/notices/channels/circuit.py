@@ -3,12 +3,12 @@
 Of several providers each has a circuit of its own; which one is next is server.notices.deliveries' to say.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 import structlog
 
 from server.notices.channel import Message, Sender, Temporary
+from server.times import Clock
 
 FAILURES: Final = 3
 OPEN_MS: Final = 15_000
@@ -27,7 +27,7 @@ class Circuit:
     The while is OPEN_MS, twice as long each time that the try after it fails too, at most OPEN_AT_MOST_MS.
     """
 
-    def __init__(self, sender: Sender, clock: Callable[[], int]) -> None:
+    def __init__(self, sender: Sender, clock: Clock) -> None:
         self._sender = sender
         self._clock = clock
         self._failures = 0

@@ -3,10 +3,10 @@
 Users chose them, and could choose ones that hold everybody else's messages up.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 from server.notices.channel import Temporary
+from server.times import Clock
 
 REST_MS: Final = 60_000
 KEPT: Final = 1_000
@@ -15,7 +15,7 @@ KEPT: Final = 1_000
 class Rests:
     """One process' memory of who did not answer; of more than KEPT the oldest are forgotten."""
 
-    def __init__(self, clock: Callable[[], int]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until: dict[str, int] = {}
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from server.http.times import milliseconds
+from server.times import milliseconds
 
 MOST_SECONDS: Final = 24 * 3600.0
 

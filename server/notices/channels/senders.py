@@ -10,7 +10,6 @@ import httpx
 
 from server.database.pool import Database
 from server.http.outgoing import Outgoing, authorities
-from server.http.times import now_milliseconds
 from server.notices.channel import Channel, Sender
 from server.notices.channels.circuit import Circuit
 from server.notices.channels.mail import read_address
@@ -21,8 +20,7 @@ from server.notices.channels.web_push import WebPush
 from server.notices.channels.webhooks import Webhooks
 from server.notices.figures import Counted, NoticeFigures
 from server.settings import Settings, SettingsError
-
-Clock = Callable[[], int]
+from server.times import Clock, now_milliseconds
 
 _NOWHERE: Final = "localhost"
 

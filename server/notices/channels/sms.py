@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from server.http.times import now_milliseconds
 from server.notices.channel import Message, Permanent, Temporary
 from server.notices.channels.circuit import Away
 from server.notices.channels.mail import one_line
 from server.notices.channels.retry_after import retry_after
+from server.times import now_milliseconds
 
 SECONDS: Final = 12.0
 USUAL_BODY: Final = '{"to": "{to}", "text": "{text}", "id": "{id}"}'

@@ -1,7 +1,7 @@
 """Pushes to browsers (RFC 8030): encrypted for one, signed by our key, carried by its push service."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -9,7 +9,6 @@ import msgspec
 from server.database.pool import Database
 from server.http.outgoing import NoAnswer, Outgoing, Reply
 from server.http.public_addresses import AddressRefused
-from server.http.times import rfc3339
 from server.notices import push_store
 from server.notices.channel import Message, Permanent, Temporary
 from server.notices.channels.push_encryption import PLAIN_LIMIT, BadSubscription, BrowserKeys
@@ -17,6 +16,7 @@ from server.notices.channels.rests import Rests
 from server.notices.channels.retry_after import retry_after
 from server.notices.channels.vapid import VapidKey, to_base64url
 from server.notices.push_store import Subscription
+from server.times import Clock, rfc3339
 
 TTL_SECONDS: Final = 24 * 3600
 """How long a push service keeps what a browser that is away will still want."""
@@ -39,7 +39,7 @@ class WebPush:
         key: VapidKey,
         *,
         subject: str,
-        clock: Callable[[], int],
+        clock: Clock,
     ) -> None:
         self._database = database
         self._outgoing = outgoing

@@ -1,6 +1,5 @@
 """Events to an owner's own system, signed by Standard Webhooks. At least once, in no promised order."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -8,13 +7,13 @@ import msgspec
 from server.database.pool import Database
 from server.http.outgoing import NoAnswer, Outgoing, Reply
 from server.http.public_addresses import AddressRefused
-from server.http.times import rfc3339
 from server.notices import webhook_store
 from server.notices.channel import Message, Permanent, Temporary
 from server.notices.channels.rests import Rests
 from server.notices.channels.retry_after import retry_after
 from server.notices.channels.signing import signed_headers
 from server.notices.webhook_store import Endpoint
+from server.times import Clock, rfc3339
 
 GIVEN_UP_MS: Final = 5 * 24 * 3600 * 1000
 """An endpoint that has taken nothing for so long is disabled, until its owner enables it again."""
@@ -26,7 +25,7 @@ class Webhooks:
 
     name = "webhook"
 
-    def __init__(self, database: Database, outgoing: Outgoing, clock: Callable[[], int]) -> None:
+    def __init__(self, database: Database, outgoing: Outgoing, clock: Clock) -> None:
         self._database = database
         self._outgoing = outgoing
         self._clock = clock

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from server.accounts.users import mint
-from server.http.times import now_milliseconds
+from server.times import now_milliseconds
 from tests.torture.people.line import Unanswered
 from tests.torture.people.person import Call, Person, insists, new_op
 from tests.torture.people.presence import Json, Offer, Refused, of_booking

@@ -1,7 +1,11 @@
-"""Times on the wire: RFC 3339 in UTC with milliseconds over HTTP, integer milliseconds on the socket."""
+"""Times: integer milliseconds inside and on the socket, over HTTP RFC 3339 in UTC with milliseconds."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+
+Clock = Callable[[], int]
+"""Answers the milliseconds since the Unix epoch."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -14,8 +18,12 @@ def now_milliseconds() -> int:
 
 def rfc3339(milliseconds: int) -> str:
     """`1774000000123` as `2026-03-20T09:46:40.123Z`."""
-    moment = _EPOCH + timedelta(milliseconds=milliseconds)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return format_instant(_EPOCH + timedelta(milliseconds=milliseconds))
+
+
+def format_instant(moment: datetime) -> str:
+    """A moment of any zone as `2026-11-21T19:30:00.000Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def milliseconds(moment: datetime) -> int:

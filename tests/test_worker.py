@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from server.bookings import worker as workers
-from server.bookings.worker import Worker, with_the_others
+from server import worker as workers
 from server.errors import Unavailable
+from server.worker import Worker, with_the_others
 
 
 async def test_it_works_at_once_sleeps_until_woken_and_outlives_its_failures() -> None:

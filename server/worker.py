@@ -11,18 +11,11 @@ import structlog
 
 from server.errors import Unavailable
 
-Clock = Callable[[], int]
-
 RETRY_SECONDS: Final = 1.0
 
 _PHASE: Final = random.random()  # noqa: S311  # spreads processes, hides nothing
 
 _log = structlog.get_logger(__name__)
-
-
-def wall_clock() -> int:
-    """Milliseconds since the Unix epoch."""
-    return time.time_ns() // 1_000_000
 
 
 def with_the_others(idle: float) -> float:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.http.times import milliseconds, now_milliseconds, rfc3339
+from server.times import milliseconds, now_milliseconds, rfc3339
 
 
 def test_a_time_has_milliseconds_and_ends_in_z() -> None:
