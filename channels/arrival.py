@@ -17,11 +17,11 @@ from typing import Any
 from channels import handshake
 from channels import socket as sockets
 from channels.bounded import BoundedWebSocketProtocol
+from channels.corking import Cork
 from channels.handshake import Knock
 from channels.house import Deadlines, House
 from channels.line import Line
 from channels.socket import Denial, Door
-from channels.together import Together
 
 ASK_SECONDS = 10.0
 """How long it may take to ask others about a handshake, before its connection is cut."""
@@ -60,7 +60,7 @@ class Lines:
                 server_state.connections,
                 Deadlines(loop),
                 Deadlines(loop),
-                Together(),
+                Cork(),
             )
         return self._house
 

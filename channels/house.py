@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from channels.corking import Cork
 from channels.socket import Door
-from channels.together import Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class House:
     asked: "Deadlines"
     """For who else is asked about a handshake."""
 
-    together: Together
+    cork: Cork
 
 
 class Late(Protocol):

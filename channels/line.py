@@ -14,13 +14,13 @@ from functools import partial
 from channels import control, frames
 from channels import socket as sockets
 from channels.codec import Codec, Frame, wire
+from channels.corking import CorkedProtocol
 from channels.descriptor import NO_DESCRIPTOR, narrow
 from channels.frames import Reader, Violation, close_frame, control_frame, read_close, text_of, whole_frames
 from channels.handshake import Knock
 from channels.house import House
 from channels.protocol import CloseCode, ServerMessage, Welcome, close_reason
 from channels.socket import ABNORMAL, Socket
-from channels.together import Talker
 
 MESSAGES_AT_ONCE = 64
 """Messages of one socket that are taken before others get their turn on the event loop."""
@@ -35,19 +35,19 @@ _LONGER_THAN_CONTROL = 6 + 126
 _log = logging.getLogger("holdfast.socket")
 
 
-class Line(Talker, Socket):
+class Line(CorkedProtocol, Socket):
     """One open connection. Times are the event loop's."""
 
     __slots__ = (
         "_closer",
         "_control_until",
+        "_cork",
         "_deaf",
         "_first",
         "_house",
         "_paused",
         "_pinged",
         "_reader",
-        "_together",
         "_transport",
         "last_received",
     )
@@ -55,11 +55,11 @@ class Line(Talker, Socket):
     def __init__(self, house: House, transport: asyncio.Transport, *, deflates: bool) -> None:
         super().__init__(house.door)
         self.deflates = deflates
-        self.write = partial(house.together.say, transport)
+        self.write = partial(house.cork.write, transport)
         self.descriptor = narrow(transport)
         self.last_received = house.loop.time()
         self._house = house
-        self._transport, self._together = transport, house.together
+        self._transport, self._cork = transport, house.cork
         self._reader: Reader | None = None
         self._paused = transport.get_write_buffer_size() > 0
         self._pinged: bytes | None = None
@@ -216,7 +216,7 @@ class Line(Talker, Socket):
             super().answer(message)
         else:
             self.greeted = self.greeted or isinstance(message, Welcome)
-            self._together.say(self._transport, wire(message, self.codec))
+            self._cork.write(self._transport, wire(message, self.codec))
 
     def answer_all(self, messages: Sequence[ServerMessage]) -> None:
         """Several answers in their order, in one write."""

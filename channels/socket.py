@@ -188,8 +188,8 @@ class Socket:
         for message in messages:
             self.answer(message)
 
-    def say_together(self, work: Callable[[], None]) -> None:
-        """Do `work` at once, and say what it answers in one write where that can be."""
+    def in_one_write(self, work: Callable[[], None]) -> None:
+        """Do `work` at once, with all that it answers in one write where that can be."""
         work()
 
     def _queue(self, made: Frame) -> None:

@@ -119,7 +119,7 @@ class Conversation:
         if self._waiting and is_late:
             self._refuse(self._waiting.popleft(), _too_late())
         if self._waiting:
-            self._peer.say_together(self._do_what_waits)
+            self._peer.in_one_write(self._do_what_waits)
 
     def ended(self, code: int, *, clean: bool) -> None:
         """The socket is closed: what waits is not done any more, and what is being done is given up."""
@@ -236,7 +236,7 @@ class Conversation:
     def _replied(self, message: Message, then: Then, reply: asyncio.Future[Any]) -> None:
         if self._worker is reply:  # else it was closed meanwhile
             self._worker = None
-            self._peer.say_together(partial(self._go_on, message, then))
+            self._peer.in_one_write(partial(self._go_on, message, then))
 
     def _go_on(self, message: Message, then: Then) -> None:
         """The answer, and what was said behind that."""

@@ -35,8 +35,8 @@ class Peer(Subscriber, Protocol):
     def answer_all(self, messages: Sequence[ServerMessage]) -> None:
         """Say several things, in their order and in one write where that can be."""
 
-    def say_together(self, work: Callable[[], None]) -> None:
-        """Do this at once, and say what it answers in one write where that can be."""
+    def in_one_write(self, work: Callable[[], None]) -> None:
+        """Do this at once, with all that it answers in one write where that can be."""
 
     def close(self, code: int, words: str = "", retry_after: float | None = None) -> None:
         """Begin to close; what waits is not sent."""

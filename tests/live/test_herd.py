@@ -17,7 +17,7 @@ from tests.support.buyer import CODECS, CodecName, Refused, visiting
 from tests.support.door import jwt_of
 from tests.support.house import House
 
-CONNECTIONS = {"arrival", "reception", "together", "line", "door", "conversation", "greeting"}
+CONNECTIONS = {"arrival", "reception", "corking", "line", "door", "conversation", "greeting"}
 """The modules in which a connection's bytes become what is done about them."""
 
 

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from channels import protocol, together
+from channels import corking, protocol
 from channels.codec import Codec, frame
+from channels.corking import Cork
 from channels.frames import CLOSE, PING, TEXT
 from channels.line import Line
 from channels.protocol import Heartbeat
-from channels.together import Together
 from tests.channels.raw_peer import RawPeer, masked
 from tests.channels.street import House, next_of, serving
 
@@ -26,16 +26,16 @@ class Transport:
         self.written.append(bytes(data))
 
 
-def turn(of: Together, transport: Transport) -> None:
+def turn(of: Cork, transport: Transport) -> None:
     of.begin(transport)  # type: ignore[arg-type]  # as far as it is used
 
 
-def say(of: Together, transport: Transport, data: bytes | memoryview) -> None:
-    of.say(transport, data)  # type: ignore[arg-type]  # see above
+def say(of: Cork, transport: Transport, data: bytes | memoryview) -> None:
+    of.write(transport, data)  # type: ignore[arg-type]  # see above
 
 
 def test_what_is_said_in_a_turn_is_written_at_its_end() -> None:
-    of, ann, ben = Together(), Transport(), Transport()
+    of, ann, ben = Cork(), Transport(), Transport()
     turn(of, ann)
     say(of, ann, b"a")
     say(of, ben, b"to another")
@@ -48,7 +48,7 @@ def test_what_is_said_in_a_turn_is_written_at_its_end() -> None:
 
 
 def test_what_is_long_is_not_copied_and_keeps_its_place() -> None:
-    of, ann, long = Together(), Transport(), b"x" * together.MOST
+    of, ann, long = Cork(), Transport(), b"x" * corking.MOST
     turn(of, ann)
     for data in (b"a", long, b"b", b"c"):
         say(of, ann, data)
@@ -61,14 +61,14 @@ def test_what_is_long_is_not_copied_and_keeps_its_place() -> None:
 
 
 def test_a_turn_that_says_nothing_writes_nothing() -> None:
-    of, ann = Together(), Transport()
+    of, ann = Cork(), Transport()
     turn(of, ann)
     of.end()
     assert ann.written == []
 
 
 def test_a_turn_within_a_turn_gets_nothing_of_the_other() -> None:
-    of, ann, ben = Together(), Transport(), Transport()
+    of, ann, ben = Cork(), Transport(), Transport()
     turn(of, ann)
     say(of, ann, b"a")
     turn(of, ben)
@@ -92,14 +92,14 @@ async def house() -> AsyncIterator[House]:
 def writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many frames each write of a turn had."""
     found: list[int] = []
-    real = Together.flush
+    real = Cork.flush
 
-    def flush(self: Together) -> None:
-        if self._held:
-            found.append(len(self._held))
+    def flush(self: Cork) -> None:
+        if self._unwritten:
+            found.append(len(self._unwritten))
         real(self)
 
-    monkeypatch.setattr(Together, "flush", flush)
+    monkeypatch.setattr(Cork, "flush", flush)
     return found
 
 
