@@ -220,8 +220,8 @@ class Cluster(Redis):
 
         return await self.nodes.route(slot_of(key), send)
 
-    def together(self, keys: Mapping[str, str]) -> list[list[str]]:
-        """The names, by the server that has their keys."""
+    def by_server(self, keys: Mapping[str, str]) -> list[list[str]]:
+        """The names in one list for each server that has their keys."""
         found: dict[Host | None, list[str]] = {}
         for name, key in keys.items():
             found.setdefault(self.nodes.host_of(slot_of(key)), []).append(name)

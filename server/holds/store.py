@@ -246,7 +246,7 @@ class HoldStore:
     def by_server(self, resources: Sequence[str]) -> list[list[str]]:
         """The resources, those of one server together."""
         if isinstance(self._client, Cluster):
-            return self._client.together({name: key(name, "meta") for name in resources})
+            return self._client.by_server({name: key(name, "meta") for name in resources})
         return [list(resources)]
 
     async def meta(self, resource: str) -> Meta | None:
