@@ -18,8 +18,8 @@ from server.bookings.backlog import Backlog
 from server.bookings.live import LiveHolds
 from server.bookings.outbox import tell
 from server.bookings.rules import Booking, Line, LineState, holds_of
+from server.database.coalescing import Coalescer
 from server.database.pool import Connection, Database
-from server.database.together import Together
 from server.errors import Conflict, Overloaded, Unavailable
 from server.holds.loading import not_waiting
 from server.holds.rules import Hold
@@ -74,7 +74,7 @@ class Applier:
         self._stale: set[str] = set()
         self._backlog = Backlog(BATCH)
         self._gate = asyncio.Semaphore(AT_ONCE)
-        self._together: Together[UUID, Outcome] = Together(self._apply_these)
+        self._coalesced: Coalescer[UUID, Outcome] = Coalescer(self._apply_these)
         self.on_commit: Callable[[], None] = lambda: None
         self.worker = Worker("bookings.apply", self.work, idle=IDLE_SECONDS)
 
@@ -119,7 +119,7 @@ class Applier:
 
     async def _apply(self, booking_id: UUID) -> list[Hold]:
         """What many bookings need is done in one transaction; one that somebody else has, in its own."""
-        outcome = await self._together(booking_id)
+        outcome = await self._coalesced(booking_id)
         if outcome is None:
             (outcome,) = await self._apply_these([booking_id], wait=True)
         if isinstance(outcome, Overloaded):  # it passes as well, and is no fault of who changed the booking

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from server.bookings.rules import LineState
+from server.database.coalescing import Coalescer
 from server.database.pool import Database
 from server.database.queries import load
-from server.database.together import Together
 from server.holds.rules import Hold
 
 _queries = load(__file__, "sql/lost.sql")
@@ -16,11 +16,11 @@ class LostHolds:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._together: Together[Hold, LineState | None] = Together(self._read)
+        self._coalesced: Coalescer[Hold, LineState | None] = Coalescer(self._read)
 
     async def line_of(self, hold: Hold) -> LineState | None:
         """How it stands in a booking, None if it does in none. Raises Unavailable."""
-        return await self._together(hold)
+        return await self._coalesced(hold)
 
     async def _read(self, holds: list[Hold]) -> Sequence[LineState | None]:
         sessions, ids = list({hold.session for hold in holds}), [hold.id for hold in holds]

@@ -18,8 +18,8 @@ from server.bookings.places import Places, Step, places_of
 from server.bookings.quotes import Quotes
 from server.bookings.rules import Booking, is_buffer, lines_of, room_of
 from server.bookings.underway import Underway
+from server.database.coalescing import Coalescer
 from server.database.pool import Connection, Database
-from server.database.together import Together
 from server.errors import Conflict, HoldExpired, SelfBooking, SlotTaken, Unavailable, UnknownResource
 from server.holds.rules import Cart, Hold
 from server.holds.sources import Resources
@@ -84,7 +84,7 @@ class Making:
         self._clock = clock
         self.within: Within = Alone()
         self._underway = Underway()
-        self._together: Together[New, Booking | None] = Together(self._take_all)
+        self._coalesced: Coalescer[New, Booking | None] = Coalescer(self._take_all)
 
     async def open(self, caller: Caller, request: BookingRequest) -> tuple[Booking, Any]:
         """See Bookings.open."""
@@ -206,7 +206,7 @@ class Making:
 
     async def _take(self, new: New) -> Booking:
         """Many in one transaction; by itself what has steps to be made, or somebody to wait for."""
-        taken = None if new.steps else await self._together(new)
+        taken = None if new.steps else await self._coalesced(new)
         return taken or await self._take_alone(new)
 
     async def _take_alone(self, new: New) -> Booking:

@@ -13,8 +13,8 @@ from typing import Final, Protocol
 
 import structlog
 
+from server.database.coalescing import Coalescer
 from server.database.pool import Database
-from server.database.together import Together
 from server.errors import Unavailable
 from server.payments import inbox_store
 from server.payments.inbox_store import Standing, Work
@@ -83,7 +83,7 @@ class Inbox:
         self._intake = Intake(
             database, clock, room=self._room_for_news, kept=self._has_kept, lease_ms=LEASE_MS
         )
-        self._end = Together(self._end_all)
+        self._end = Coalescer(self._end_all)
         self._ours: deque[Work] = deque()
         self._left, self._asked = True, 0
         self._running: set[asyncio.Task[None]] = set()

@@ -15,8 +15,8 @@ from server.bookings.outbox import NoticeKind, event_of
 from server.bookings.rules import Booking
 from server.bookings.service import Bookings
 from server.bookings.store import Told
+from server.database.coalescing import Coalescer
 from server.database.pool import Database
-from server.database.together import Together
 from server.payments import store
 from server.payments.rules import TAKEN, Case, Payment, Step, look_after, status_of, went_back
 from server.times import Clock
@@ -42,10 +42,10 @@ class Plainly:
         self._database = database
         self._bookings = bookings
         self._clock = clock
-        self._together: Together[Case, Settled | None] = Together(self._write_all)
+        self._coalesced: Coalescer[Case, Settled | None] = Coalescer(self._write_all)
 
     async def __call__(self, case: Case) -> Settled | None:
-        return None if settled(case, case.now) is None else await self._together(case)
+        return None if settled(case, case.now) is None else await self._coalesced(case)
 
     async def _write_all(self, cases: list[Case]) -> list[Settled | None]:
         now = self._clock()

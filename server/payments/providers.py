@@ -9,8 +9,8 @@ import msgspec
 import structlog
 
 from server.bookings.rules import Booking
+from server.database.coalescing import Coalescer
 from server.database.pool import Database
-from server.database.together import Together
 from server.errors import FieldError, InvalidFields, Unavailable
 from server.payments import refund_store, store
 from server.payments.provider import Intent, Order, Provider, ProviderRefused, ProviderUnavailable, Refund
@@ -43,8 +43,8 @@ class Providers:
         self._default = default
         self._offered = by_name if offered is None else offered
         self._clock = clock
-        self._request = Together(self._request_all)
-        self._made = Together(self._made_all)
+        self._request = Coalescer(self._request_all)
+        self._made = Coalescer(self._made_all)
 
     def __iter__(self) -> Iterator[Provider]:
         return iter(self._by_name.values())

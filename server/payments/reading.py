@@ -5,8 +5,8 @@ from uuid import UUID
 
 from server.accounts.rules import Caller
 from server.bookings.rules import Booking, is_buyer
+from server.database.coalescing import Coalescer
 from server.database.pool import Database
-from server.database.together import Together
 from server.errors import NotFound
 from server.payments import store
 from server.payments.rules import Payment
@@ -17,9 +17,9 @@ class Reading:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._whole = Together(self._read_all)
-        self._by_intent = Together(self._find_all)
-        self._with_buyer = Together(self._read_buyers)
+        self._whole = Coalescer(self._read_all)
+        self._by_intent = Coalescer(self._find_all)
+        self._with_buyer = Coalescer(self._read_buyers)
 
     async def whole(self, payment_id: UUID) -> tuple[Payment, Booking]:
         """A payment and its booking."""

@@ -15,9 +15,9 @@ import msgspec
 import structlog
 
 from server.bookings.store import moment
+from server.database.coalescing import Coalescer
 from server.database.pool import Connection, Database
 from server.database.queries import load
-from server.database.together import Together
 from server.errors import Unavailable
 from server.payments.provider import (
     Event,
@@ -67,10 +67,10 @@ class Sandbox:
         self._database = database
         self._deliver = deliver
         self._clock = clock
-        self._fetch = Together(self._fetch_all)
-        self._make = Together(self._make_all)
-        self._authorise = Together(self._authorise_all)
-        self._capture = Together(self._capture_all)
+        self._fetch = Coalescer(self._fetch_all)
+        self._make = Coalescer(self._make_all)
+        self._authorise = Coalescer(self._authorise_all)
+        self._capture = Coalescer(self._capture_all)
         # The earliest that is delayed, and that is to be told again, as far as this process knows.
         self._outcome_due = self._event_due = self._looks_at = 0
         self._fresh: list[Event] = []

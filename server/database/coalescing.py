@@ -1,6 +1,6 @@
-"""What many ask of PostgreSQL sent as one statement: what gathers while one is on its way is the next.
+"""Coalescing of calls: what many ask of PostgreSQL while a statement is on its way is sent as the next one.
 
-Under load that is a round trip for dozens of callers; an idle one waits for nobody.
+Under load that is one round trip for dozens of callers; a caller who comes alone waits for nobody.
 """
 
 import asyncio
@@ -12,15 +12,17 @@ from typing import Final, Generic, TypeVar, cast
 from server.errors import Unavailable
 
 BATCH: Final = 100
-# Statements on their way at once.
+"""Calls in one statement."""
+
 LANES: Final = 2
+"""Statements on their way at once."""
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
 
-class Together(Generic[Asked, Answer]):
-    """`await together(asked)`; `work` answers a list of them, one for each and in their order.
+class Coalescer(Generic[Asked, Answer]):
+    """`await coalesced(asked)`; `work` answers a list of them, one answer for each and in their order.
 
     Only for what each may ask by itself: reads, and writes of rows that nobody has locked for long, for one
     that waits keeps those in its statement waiting. What fails, fails for all of one statement. A caller that
@@ -39,7 +41,7 @@ class Together(Generic[Asked, Answer]):
         self._waiting.append((asked, answer))
         if len(self._lanes) < LANES:
             # A context of its own: what is logged in there is not of the request that happened to open it.
-            lane = asyncio.create_task(self._run(), name="together", context=Context())
+            lane = asyncio.create_task(self._run(), name="coalesced calls", context=Context())
             self._lanes.add(lane)
             lane.add_done_callback(self._lanes.discard)  # for one that is cancelled before it begins
         return await answer

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from server.database.together import BATCH, LANES, Together
+from server.database.coalescing import BATCH, LANES, Coalescer
 from server.errors import Unavailable
 
 
@@ -20,7 +20,7 @@ class Desk:
         self.asked: list[list[int]] = []
         self.open = asyncio.Event()
         self.trouble: BaseException | None = None
-        self.ask = Together(self.work)
+        self.ask = Coalescer(self.work)
 
     async def work(self, asked: list[int]) -> list[int]:
         self.asked.append(asked)
@@ -69,11 +69,11 @@ async def test_a_failure_is_told_to_whom_it_is_about_and_the_rest_go_on() -> Non
             raise ValueError("a row that does not decode")
         return [10 * each for each in asked]
 
-    together = Together(work)
-    done = await asyncio.gather(*(together(number) for number in range(20)), return_exceptions=True)
+    coalesced = Coalescer(work)
+    done = await asyncio.gather(*(coalesced(number) for number in range(20)), return_exceptions=True)
     assert isinstance(done.pop(7), ValueError)
     assert done == [10 * number for number in range(20) if number != 7]
-    assert await together(8) == 80
+    assert await coalesced(8) == 80
 
 
 async def test_away_while_each_is_asked_alone_is_away_for_the_rest() -> None:
@@ -87,8 +87,8 @@ async def test_away_while_each_is_asked_alone_is_away_for_the_rest() -> None:
             raise Unavailable("gone")
         return asked
 
-    together = Together(work)
-    done = await asyncio.gather(*(together(number) for number in range(20)), return_exceptions=True)
+    coalesced = Coalescer(work)
+    done = await asyncio.gather(*(coalesced(number) for number in range(20)), return_exceptions=True)
     assert done[0] == 0
     assert all(isinstance(each, Unavailable) for each in done[1:])
     assert calls == [list(range(20)), [0], [1]]
@@ -139,15 +139,15 @@ async def test_who_asks_in_the_turn_in_which_both_lanes_end_is_answered() -> Non
             await gate
         return asked
 
-    together = Together(work)
+    coalesced = Coalescer(work)
 
     async def twice() -> int:
-        return await together(await together(1) + 1)
+        return await coalesced(await coalesced(1) + 1)
 
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         again = tasks.create_task(twice())
         await _turns()
-        tasks.create_task(together(7))
+        tasks.create_task(coalesced(7))
         await _turns()
         for gate in gates:
             gate.set_result(None)
@@ -162,7 +162,7 @@ async def test_what_is_done_for_many_is_nobodys_in_the_log() -> None:
         return [request.get() for _ in asked]
 
     request.set("the first one's")
-    assert await Together(work)(1) == "nobody's"
+    assert await Coalescer(work)(1) == "nobody's"
 
 
 async def test_what_all_callers_were_told_is_not_told_again() -> None:
