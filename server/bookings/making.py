@@ -225,7 +225,7 @@ class Making:
         """
         try:
             filled = await self._write_all(new)
-        except taking.Held:
+        except taking.LockedElsewhere:
             return [None] * len(new)
         return [filled.get(each.booking.id) for each in new]
 

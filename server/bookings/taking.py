@@ -17,8 +17,8 @@ from server.database.pool import Connection
 from server.errors import SlotTaken
 
 
-class Held(Exception):
-    """Somebody has something locked, and for longer than many can wait."""
+class LockedElsewhere(Exception):
+    """Another transaction keeps a row locked for longer than many bookings can wait for it."""
 
 
 async def take(connection: Connection, lines: Sequence[Line], steps: Sequence[Step]) -> tuple[Line, ...]:
@@ -50,15 +50,16 @@ async def write(connection: Connection, booking: Booking, steps: Sequence[Step])
 
 
 async def write_all(connection: Connection, bookings: Sequence[Booking]) -> dict[UUID, Booking]:
-    """The same of several whose slots are there; without those whose resources somebody has for itself.
+    """What `write` does, of several bookings whose slots are there already; answers those it wrote, by id.
 
-    SlotTaken, for whichever it is, where there is not room for all of them; Held where somebody keeps a slot
-    or a cart locked. The caller rolls back.
+    A booking is left out where another transaction has its resources for itself. SlotTaken, for whichever it
+    is, where there is not room for all of them; LockedElsewhere where a slot or a cart stays locked. The
+    caller rolls back.
     """
     try:
         found, is_room = await store.open_all_with_places(connection, bookings)
     except asyncpg.LockNotAvailableError as error:
-        raise Held from error
+        raise LockedElsewhere from error
     filled = {
         booking.id: msgspec.structs.replace(booking, lines=named_with_room(booking.lines, found[booking.id]))
         for booking in bookings
