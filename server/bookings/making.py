@@ -59,7 +59,7 @@ class New(msgspec.Struct, frozen=True):
 
 
 class Making:
-    """`open` makes it, `quote` says what would be made; `apply` answers the holds that had ended.
+    """`open` makes it, `validate` says what would be made; `apply` answers the holds that had ended.
 
     `within` is what is made with each.
     """
@@ -100,8 +100,8 @@ class Making:
         await self._require_holds(opened)
         return _in_currency(opened, request), along
 
-    async def quote(self, caller: Caller, request: BookingRequest) -> tuple[Booking, bool]:
-        """See Bookings.quote."""
+    async def validate(self, caller: Caller, request: BookingRequest) -> tuple[Booking, bool]:
+        """See Bookings.validate."""
         cart = await self._cart(caller, to_book=False)
         if cart is None:
             return _in_currency(await self._pending_of(caller), request), False
@@ -114,7 +114,7 @@ class Making:
         return msgspec.structs.replace(booking, lines=lines), True
 
     def seconds_to_pay(self, policy: HoldPolicy) -> int:
-        """In seconds."""
+        """How long there is to pay (s): the resource's own time, else PAYMENT_SECONDS."""
         return policy.payment_seconds or self._payment_seconds
 
     async def _cart(self, caller: Caller, *, to_book: bool = True) -> Cart | None:

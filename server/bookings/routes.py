@@ -18,7 +18,7 @@ class QuoteRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 async def validate(call: Call) -> Answer:
     """Everything that booking would refuse, and the price; changes nothing."""
-    booking, new = await call.parts.bookings.quote(call.caller, call.body)
+    booking, new = await call.parts.bookings.validate(call.caller, call.body)
     view = booking_view(booking)
     kept = ("reference", "items", "total", "quote", "expires_at")
     return Answer({"valid": True, "new": new} | {name: view[name] for name in kept})

@@ -118,9 +118,12 @@ class Bookings:
         """
         return await self._making.open(caller, request)
 
-    async def quote(self, caller: Caller, request: BookingRequest) -> tuple[Booking, bool]:
-        """What `open` would answer, with everything checked and nothing changed."""
-        return await self._making.quote(caller, request)
+    async def validate(self, caller: Caller, request: BookingRequest) -> tuple[Booking, bool]:
+        """The booking that `open` would answer, and whether it would be new; nothing is changed.
+
+        Raises what `open` would raise.
+        """
+        return await self._making.validate(caller, request)
 
     def seconds_to_pay(self, policy: HoldPolicy) -> int:
         """How long there is to pay for what has such a policy."""

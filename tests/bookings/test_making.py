@@ -196,22 +196,22 @@ async def test_validating_says_what_booking_would_and_changes_nothing(house: Hou
     ann, ben = house.buyer("ann"), house.buyer("ben")
     bookings = house.office.bookings
     with pytest.raises(Conflict):
-        await bookings.quote(ann.caller, FORM)
+        await bookings.validate(ann.caller, FORM)
     await ann.holds("A-1", "A-2")
-    quoted, new = await bookings.quote(ann.caller, FORM)
+    quoted, new = await bookings.validate(ann.caller, FORM)
     assert new
     assert quoted.total == 2 * PRICE
     assert [line.slot for line in quoted.lines] == ["A-1", "A-2"]
     with pytest.raises(InvalidFields):
-        await bookings.quote(ann.caller, BookingRequest(customer=Customer(name="", email="")))
+        await bookings.validate(ann.caller, BookingRequest(customer=Customer(name="", email="")))
     assert await house.value("select count(*) from booking") == 0
     await ann.books()
-    again, new = await bookings.quote(ann.caller, FORM)
+    again, new = await bookings.validate(ann.caller, FORM)
     assert (again.id, new) == (ann.own.id, False)
     await ben.holds("A-3")
     await house.execute("update slot set blocked = true where id = 'A-3'")
     with pytest.raises(SlotTaken):
-        await bookings.quote(ben.caller, FORM)
+        await bookings.validate(ben.caller, FORM)
 
 
 async def test_validating_knows_a_booking_that_another_tab_makes_just_now(house: House) -> None:
@@ -225,7 +225,7 @@ async def test_validating_knows_a_booking_that_another_tab_makes_just_now(house:
 
     holds = house.office.holds
     holds.standing = holds.to_book = as_it_was  # type: ignore[method-assign,assignment]  # read before that
-    found, new = await house.office.bookings.quote(ann.caller, FORM)
+    found, new = await house.office.bookings.validate(ann.caller, FORM)
     assert (found.id, new) == (ann.own.id, False)
     assert (await house.office.payments.begin(ann.caller, FORM)).booking.id == ann.own.id
     await ann.pays()

@@ -33,7 +33,7 @@ async def present(buyer: Buyer) -> Quoted:
 
 async def validates(buyer: Buyer, currency: str | None) -> Booking:
     form = msgspec.structs.replace(FORM, currency=currency)
-    return (await buyer.office.bookings.quote(buyer.caller, form))[0]
+    return (await buyer.office.bookings.validate(buyer.caller, form))[0]
 
 
 def refused_field(error: InvalidFields) -> str:

@@ -57,7 +57,7 @@ async def test_validating_shows_one_thing_too_before_any_step_of_it_was_ever_boo
     await street.sells(rules(buffer_minutes=15))
     ann = street.driver("ann")
     street.holds_for(ann, "09:00", "17:00")
-    quoted, new = await street.office.bookings.quote(ann.caller, FORM)
+    quoted, new = await street.office.bookings.validate(ann.caller, FORM)
     assert new
     (item,) = booking_view(quoted)["items"]
     assert (item["price"]["amount"], item["range"]) == (3200, (at("09:00"), at("17:00")))
