@@ -27,23 +27,23 @@ from server.inventory.rules import HoldPolicy
 from server.times import Clock
 
 
-class Within(Protocol):
-    """What joins the transaction in which bookings are made."""
+class Companions(Protocol):
+    """What else is written in the transaction that makes a booking (payments write its first attempt)."""
 
     def of(self, booking: Booking) -> Any:
-        """What goes with this one; what it raises keeps the booking from being made."""
+        """The companion of this booking; what is raised here keeps the booking from being made."""
 
     async def write(self, connection: Connection, made: Sequence[Any]) -> None:
-        """Write that of the bookings that are made."""
+        """Write the companions of the bookings that are made."""
 
 
 _log = structlog.get_logger(__name__)
 
 
-class Alone:
-    """Nothing is made with a booking."""
+class NoCompanions:
+    """Nothing else is written with a booking."""
 
-    def of(self, booking: Booking) -> None:  # as Within has it
+    def of(self, booking: Booking) -> None:  # as Companions has it
         """Nothing."""
 
     async def write(self, connection: Connection, made: Sequence[Any]) -> None:
@@ -51,18 +51,15 @@ class Alone:
 
 
 class New(msgspec.Struct, frozen=True):
-    """A booking to be made, the steps of grids that it needs rows of, and what is made with it."""
+    """A booking to be made, the steps of grids that it needs rows of, and what is written with it."""
 
     booking: Booking
     steps: Sequence[Step]
-    along: Any
+    companion: Any
 
 
 class Making:
-    """`open` makes it, `validate` says what would be made; `apply` answers the holds that had ended.
-
-    `within` is what is made with each.
-    """
+    """`open` makes it, `validate` says what would be made; `apply` answers the holds that had ended."""
 
     def __init__(
         self,
@@ -82,7 +79,7 @@ class Making:
         self._apply = apply
         self._payment_seconds = payment_seconds
         self._clock = clock
-        self.within: Within = Alone()
+        self.companions: Companions = NoCompanions()
         self._underway = Underway()
         self._coalesced: Coalescer[New, Booking | None] = Coalescer(self._take_all)
 
@@ -96,9 +93,9 @@ class Making:
         if cart is None:
             return _in_currency(await self._pending_of(caller), request), None
         booking, places = await self._draft(caller, request, cart)
-        opened, along = await self._insert(booking, places.steps(booking.lines))
+        opened, companion = await self._insert(booking, places.steps(booking.lines))
         await self._require_holds(opened)
-        return _in_currency(opened, request), along
+        return _in_currency(opened, request), companion
 
     async def validate(self, caller: Caller, request: BookingRequest) -> tuple[Booking, bool]:
         """See Bookings.validate."""
@@ -190,9 +187,9 @@ class Making:
 
     async def _insert(self, booking: Booking, steps: Sequence[Step]) -> tuple[Booking, Any]:
         """The booking first, its slots after it: another tab waits here and finds this one."""
-        new = New(booking, steps, self.within.of(booking))
+        new = New(booking, steps, self.companions.of(booking))
         try:
-            return await self._take(new), new.along
+            return await self._take(new), new.companion
         except asyncpg.UniqueViolationError:
             return await self._other_tabs(booking), None
         except SlotTaken as taken:
@@ -214,7 +211,7 @@ class Making:
             if new.steps:
                 await store.lock_resources(connection, new.booking.resources)
             filled = await taking.write(connection, new.booking, new.steps)
-            await self.within.write(connection, [new.along])
+            await self.companions.write(connection, [new.companion])
             await tell(connection, "booking_created", filled, by="buyer")
         return filled
 
@@ -232,9 +229,9 @@ class Making:
     async def _write_all(self, new: Sequence[New]) -> dict[UUID, Booking]:
         async with self._database.transaction() as connection:
             filled = await taking.write_all(connection, [each.booking for each in new])
-            made = [each.along for each in new if each.booking.id in filled]
+            made = [each.companion for each in new if each.booking.id in filled]
             if made:
-                await self.within.write(connection, made)
+                await self.companions.write(connection, made)
                 await tell_each(connection, "booking_created", list(filled.values()), by="buyer")
         return filled
 

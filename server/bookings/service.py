@@ -16,7 +16,7 @@ from server.bookings.cursors import write_cursor
 from server.bookings.details import BookingPatch, BookingRequest, patched
 from server.bookings.listing import Wanted
 from server.bookings.live import LiveHolds
-from server.bookings.making import Making, Within
+from server.bookings.making import Companions, Making
 from server.bookings.outbox import event_of, tell
 from server.bookings.places import Places, places_of
 from server.bookings.quotes import DEFAULT_TOLERANCE_PERCENT, Quotes, Refuses
@@ -105,12 +105,12 @@ class Bookings:
         """The loops to be run beside the server."""
         return [self._applier.worker, self._completing.worker]
 
-    def make_with(self, within: Within) -> None:
-        """What is made with each booking, in the same transaction."""
-        self._making.within = within
+    def make_with(self, companions: Companions) -> None:
+        """Have these written with each booking, in the same transaction."""
+        self._making.companions = companions
 
     async def open(self, caller: Caller, request: BookingRequest) -> tuple[Booking, Any]:
-        """The pending booking of the caller's cart, and what was made with it; None where it is not new.
+        """The pending booking of the caller's cart, and its companion; None where the booking is not new.
 
         HoldExpired names the slots that ended, SlotTaken those that somebody else has after all; Conflict
         where there is no cart, where it was quoted anew, or where it is booked in another currency than the

@@ -1,8 +1,9 @@
-"""So many bookings are being made at a time, and who waits for that does so before their cart is read.
+"""At most PLACES bookings are made at a time; the others queue before their cart is read.
 
-A cart that is read for its booking holds for some seconds from then on (decision 25), in which PostgreSQL has
-to have said yes and Redis to have heard of it. If all who come were let in, they would wait for each other's
-connections and turns, that time would go by in line, and seats would come back whose buyers are about to pay.
+A cart that is read for its booking may have no more than five seconds from then on (decision 25), in which
+PostgreSQL has to have said yes and Redis to have heard of it. If all who come were let in, they would wait
+for each other's connections and turns, that time would go by in line, and seats would come back whose buyers
+are about to pay.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Final
 from server.errors import Overloaded
 
 PLACES: Final = 64
-"""As many as share a transaction or two, and are done before the time of any cart is over."""
+"""As many as share a transaction or two, and are made before the five seconds of any cart are over."""
 
 PATIENCE_SECONDS: Final = 8.0
 """How long one waits for a place: less than a browser waits for its answer."""
@@ -30,7 +31,7 @@ class Underway:
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
-        """While one is made; Overloaded, with nothing begun, if no place becomes free for too long."""
+        """A place while one booking is made; Overloaded, with nothing begun, after `patience` seconds."""
         try:
             async with asyncio.timeout(self._patience):
                 await self._places.acquire()
