@@ -74,7 +74,7 @@ class Applier:
         self._stale: set[str] = set()
         self._backlog = Backlog(BATCH)
         self._gate = asyncio.Semaphore(AT_ONCE)
-        self._coalesced: Coalescer[UUID, Outcome] = Coalescer(self._apply_these)
+        self._coalesced: Coalescer[UUID, Outcome] = Coalescer(self._apply_batch)
         self.on_commit: Callable[[], None] = lambda: None
         self.worker = Worker("bookings.apply", self.work, idle=IDLE_SECONDS)
 
@@ -87,23 +87,24 @@ class Applier:
         self.on_commit()
         for pause in REBUILD_PAUSES:
             try:
-                return await self._apply_all(booking_id)
+                return await self._apply_wholly(booking_id)
             except Stale:
                 await asyncio.sleep(pause)
         try:
-            return await self._apply_all(booking_id)
+            return await self._apply_wholly(booking_id)
         except Stale as stale:
             await self._rebuild(stale.resources)
             raise Unavailable("the live state is being rebuilt", retry_after=1) from stale
 
-    async def follow(self, changed: Sequence[tuple[Booking, Mapping[str, str]]]) -> list[UUID]:
-        """Have Redis and the listeners follow bookings that the caller has locked, each with its epochs.
+    async def apply_locked(self, changed: Sequence[tuple[Booking, Mapping[str, str]]]) -> list[UUID]:
+        """Apply bookings that the caller has locked, each with its epochs, before the caller commits.
 
-        Answers those that did: the caller writes that down with the change. The rest is told afterwards. Only
-        for what would be right for Redis even if that were never written.
+        Answers the ids of those that were applied, to be marked so in the same transaction; the others are to
+        be applied after it. Only for bookings whose lines' states are committed already: if the caller rolls
+        back, Redis is right all the same, and the listeners are told again.
         """
         outcomes = await asyncio.gather(
-            *(self._bring(booking, epochs) for booking, epochs in changed), return_exceptions=True
+            *(self._apply_one(booking, epochs) for booking, epochs in changed), return_exceptions=True
         )
         return [
             booking.id
@@ -111,17 +112,21 @@ class Applier:
             if isinstance(outcome, _Applied) and outcome.done is not None
         ]
 
-    async def _apply_all(self, booking_id: UUID) -> list[Hold]:
-        ended = await self._apply(booking_id)
+    async def _apply_wholly(self, booking_id: UUID) -> list[Hold]:
+        """Apply a booking and, where it is cancelled by this, its cancellation too."""
+        ended = await self._apply_or_cancel(booking_id)
         if ended:
-            await self._apply(booking_id)
+            await self._apply_or_cancel(booking_id)
         return ended
 
-    async def _apply(self, booking_id: UUID) -> list[Hold]:
-        """What many bookings need is done in one transaction; one that somebody else has, in its own."""
+    async def _apply_or_cancel(self, booking_id: UUID) -> list[Hold]:
+        """Apply a booking together with others; by itself, with its lock waited for, where somebody has that.
+
+        Answers the holds that turned out to have ended: the booking is cancelled then.
+        """
         outcome = await self._coalesced(booking_id)
         if outcome is None:
-            (outcome,) = await self._apply_these([booking_id], wait=True)
+            (outcome,) = await self._apply_batch([booking_id], wait=True)
         if isinstance(outcome, Overloaded):  # it passes as well, and is no fault of who changed the booking
             raise Unavailable("the live state has too much to do", retry_after=1) from outcome
         if isinstance(outcome, BaseException):
@@ -132,12 +137,15 @@ class Applier:
             await self._cancel(booking_id)
         return outcome.ended
 
-    async def _apply_these(self, ids: Sequence[UUID], *, wait: bool = False) -> list[Outcome]:
-        """What became of each; None for one that somebody else has, or of which there is none."""
+    async def _apply_batch(self, ids: Sequence[UUID], *, wait: bool = False) -> list[Outcome]:
+        """Apply bookings in one transaction; answers what became of each.
+
+        None for a booking that is not there, or that another transaction has locked, unless with `wait`.
+        """
         async with self._gate, self._database.transaction() as connection:
             found = await store.lock_to_apply(connection, list(set(ids)), wait=wait)
             outcomes: list[_Applied | BaseException] = await asyncio.gather(
-                *(self._bring(booking, epochs) for booking, epochs in found), return_exceptions=True
+                *(self._apply_one(booking, epochs) for booking, epochs in found), return_exceptions=True
             )
             done = [each.done for each in outcomes if isinstance(each, _Applied) and each.done is not None]
             if done:
@@ -145,17 +153,18 @@ class Applier:
         by_id = dict(zip((booking.id for booking, _ in found), outcomes, strict=True))
         return [by_id.get(name) for name in ids]
 
-    async def _bring(self, booking: Booking, epochs: Mapping[str, str]) -> _Applied:
-        """One locked booking's change brought to Redis and the listeners.
+    async def _apply_one(self, booking: Booking, epochs: Mapping[str, str]) -> _Applied:
+        """Bring a locked booking's change to Redis and the listeners.
 
-        A rebuild is not waited for in here: others are locked too, and they are of other resources.
+        Stale while a resource of it is being rebuilt, which is not waited for in here: bookings of other
+        resources are locked too.
         """
         if booking.applied_version == booking.version:
             return _Applied([])
         behind = tuple(line for line in booking.lines if line.applied != line.state)
         try:
             with not_waiting():
-                ended = await self._follow(booking, behind, epochs)
+                ended = await self._update_redis(booking, behind, epochs)
         except Rebuilding as reason:
             raise Stale([]) from reason
         except NotReady as reason:  # its epoch is right, so it is not waited for twice
@@ -195,15 +204,15 @@ class Applier:
                 self._stale.add(resource)
                 await self._holds.ensure(resource)
 
-    async def _follow(
+    async def _update_redis(
         self, booking: Booking, behind: tuple[Line, ...], epochs: Mapping[str, str]
     ) -> list[Hold]:
-        """Redis does what the lines say; answers the holds that had ended."""
+        """Have Redis do what the lines say that are behind; answers the holds that had ended."""
         if not behind:
             return []
         current = {line.resource: epochs[line.resource] for line in behind}
         await self._require_epochs(current)
-        return await self._tell(booking, behind, current)
+        return await self._move_holds(booking, behind, current)
 
     async def _require_epochs(self, wanted: Mapping[str, str]) -> None:
         stale = [name for name, epoch in wanted.items() if await self._holds.epoch(name) != epoch]
@@ -211,7 +220,10 @@ class Applier:
             raise Stale(stale)
         self._stale.difference_update(wanted)
 
-    async def _tell(self, booking: Booking, lines: tuple[Line, ...], current: dict[str, str]) -> list[Hold]:
+    async def _move_holds(
+        self, booking: Booking, lines: tuple[Line, ...], current: dict[str, str]
+    ) -> list[Hold]:
+        """Run the script that moves these lines' holds to the lines' state; answers those that had ended."""
         state: LineState = lines[0].state  # a booking's lines move together
         holds, name = holds_of(booking, lines), str(booking.id)
         if state == "pending" and booking.change_of is not None:  # nobody has held what it adds
@@ -221,23 +233,28 @@ class Applier:
         if state == "confirmed":
             await self._holds.confirm(holds, name)
         else:
-            await self._release(booking, holds, current)
+            await self._free_holds(booking, holds, current)
         return []
 
-    async def _release(self, booking: Booking, holds: list[Hold], current: dict[str, str]) -> None:
+    async def _free_holds(self, booking: Booking, holds: list[Hold], current: dict[str, str]) -> None:
         name = str(booking.id)
         match booking.cancel_reason:
-            case "refunded" | "payment_failed" | "disputed" | "by_buyer" | "by_owner":
-                await self._unbook(booking, holds, current)
-            case "declined" | "unanswered" | "changed":
+            case (
+                "refunded"
+                | "payment_failed"
+                | "disputed"
+                | "by_buyer"
+                | "by_owner"
+                | "declined"
+                | "unanswered"
+                | "changed"
+            ):
                 await self._unbook(booking, holds, current)
             case "returned":
                 await self._give_back(holds, name)
-            case "expired":
-                await self._holds.end(holds, name, "expired", "deadline")
             case "released":
                 await self._holds.end(holds, name, "released", "cancelled")
-            case _:  # hold_expired: none was ever paying, unless a rebuild found the booking still pending
+            case _:  # expired; or hold_expired, where none was paying unless a rebuild found it still pending
                 await self._holds.end(holds, name, "expired", "deadline")
 
     async def _unbook(self, booking: Booking, holds: list[Hold], current: dict[str, str]) -> None:

@@ -230,10 +230,10 @@ class Bookings:
     ) -> set[UUID]:
         """Write down locked bookings that are confirmed, with their money and what their people are told.
 
-        Of these, `standing` were confirmed before: Redis and the listeners follow at once. Answers those that
-        did; the others are to be applied.
+        Of these, `standing` were confirmed before, and are applied at once. Answers the ids of those that
+        were; the others are to be applied after the commit.
         """
-        known = await self._applier.follow(standing)
+        known = await self._applier.apply_locked(standing)
         await store.write_paid(connection, bookings, told, known, self._clock())
         return set(known)
 

@@ -126,14 +126,14 @@ async def test_what_a_rebuild_read_as_given_up_is_not_taken_out_of_it_again(hous
     await ann.books()
     await ann.pays()
     applier, holds = house.office.bookings._applier, house.office.holds
-    bring = applier._bring
+    apply_one = applier._apply_one
 
-    async def brings_late(*given: object) -> object:
-        applier._bring = bring  # type: ignore[method-assign]
+    async def applies_late(*given: object) -> object:
+        applier._apply_one = apply_one  # type: ignore[method-assign]
         await holds.load(HALL)
-        return await bring(*given)  # type: ignore[arg-type]  # handed on as it came
+        return await apply_one(*given)  # type: ignore[arg-type]  # handed on as it came
 
-    applier._bring = brings_late  # type: ignore[method-assign,assignment]
+    applier._apply_one = applies_late  # type: ignore[method-assign,assignment]
     await ann.cancels()
     assert await house.booked_and_free("A-1") == (0, 1)
     await house.office.loops_run()
