@@ -18,12 +18,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: int | None
     tiers: tuple[RefundTier, ...] | None
 
-    def share(self, now: int) -> tuple[int, int | None]:
-        """How much goes back, in percent, and until when (ms) that stays so; None: for good."""
+    def percent_back(self, now: int) -> tuple[int, int | None]:
+        """How much goes back, in percent, and until when (ms) that stays so; None: for good.
+
+        Where nothing says when it begins, it is always early enough for the best of the tiers.
+        """
         if self.starts_at is None:
-            return max(
-                (tier.percent for tier in self.tiers), default=0
-            ) if self.tiers is not None else ALL, None
+            percent = ALL if self.tiers is None else max((tier.percent for tier in self.tiers), default=0)
+            return percent, None
         for tier in sorted(_or_default(self.tiers), key=lambda each: -each.hours):
             until = self.starts_at - tier.hours * HOUR_MS
             if now <= until:
@@ -31,43 +33,43 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         return 0, None
 
 
-class Terminable(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes back of `paid` if it is cancelled now, in minor units; until when (ms), None for good."""
+class CancellationRefund(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes back of `paid` if a booking is cancelled now, in minor units and in percent of the price.
+
+    `until` is how long that stays so (ms); None: for good.
+    """
 
     paid: int
-    refund: int
+    amount: int
     percent: int
     until: int | None
 
     @property
     def kept(self) -> int:
         """What stays with the owner."""
-        return self.paid - self.refund
+        return self.paid - self.amount
 
 
-def by_buyer(parts: Sequence[Terms], paid: int, now: int, *, step: int = 1) -> Terminable:
-    """Each part's policy over its share of the price; rounded half up to the provider's `step`.
+def buyer_refund(parts: Sequence[Terms], paid: int, now: int, *, step: int = 1) -> CancellationRefund:
+    """What a buyer who cancels gets back: each part's policy over its share of the price.
 
-    What was paid beyond the price stayed when it was changed to something cheaper: nothing of that goes back.
+    It is rounded once, half up to the provider's `step` (minor units). What was paid beyond the price stayed
+    when the booking was changed to something cheaper: nothing of that goes back.
     """
-    shares = [(part.value, *part.share(now)) for part in parts]
-    whole = sum(value for value, _, _ in shares)
-    if not whole:
-        return all_of_it(paid, until=_first(until for _, _, until in shares))
-    weighed = sum(value * percent for value, percent, _ in shares)
-    bound = min(paid, whole)
-    refund = _rounded(bound * weighed, ALL * whole * step) * step if weighed < ALL * whole else paid
-    return Terminable(
-        paid=paid,
-        refund=min(refund, paid),
-        percent=weighed // whole,
-        until=_first(until for _, _, until in shares),
-    )
+    weighed = [(part.value, *part.percent_back(now)) for part in parts]
+    until = _first(moment for _, _, moment in weighed)
+    price = sum(value for value, _, _ in weighed)
+    if not price:
+        return full_refund(paid, until=until)
+    weight = sum(value * percent for value, percent, _ in weighed)
+    bound = min(paid, price)
+    amount = _rounded(bound * weight, ALL * price * step) * step if weight < ALL * price else paid
+    return CancellationRefund(paid=paid, amount=min(amount, paid), percent=weight // price, until=until)
 
 
-def all_of_it(paid: int, *, until: int | None = None) -> Terminable:
+def full_refund(paid: int, *, until: int | None = None) -> CancellationRefund:
     """Everything goes back."""
-    return Terminable(paid=paid, refund=paid, percent=ALL, until=until)
+    return CancellationRefund(paid=paid, amount=paid, percent=ALL, until=until)
 
 
 def _or_default(tiers: tuple[RefundTier, ...] | None) -> tuple[RefundTier, ...]:

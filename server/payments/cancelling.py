@@ -8,7 +8,7 @@ from math import lcm
 from uuid import UUID
 
 from server.accounts.rules import Caller
-from server.bookings.refund_policy import ALL, Terminable, Terms, all_of_it, by_buyer
+from server.bookings.refund_policy import ALL, CancellationRefund, Terms, buyer_refund, full_refund
 from server.bookings.rules import Booking, CancelReason
 from server.bookings.service import Bookings
 from server.database.pool import Connection, Database
@@ -21,7 +21,7 @@ from server.times import Clock
 
 
 class Cancelling:
-    """`terms` says what would go back, `cancel` does it; both as the booking stands at that moment."""
+    """`refund_now` says what would go back, `cancel` does it; both as the booking stands at that moment."""
 
     def __init__(self, database: Database, bookings: Bookings, providers: Providers, clock: Clock) -> None:
         self._database = database
@@ -29,17 +29,17 @@ class Cancelling:
         self._providers = providers
         self._clock = clock
 
-    async def terms(self, caller: Caller, booking: Booking) -> Terminable:
+    async def refund_now(self, caller: Caller, booking: Booking) -> CancellationRefund:
         """What goes back if the caller cancels now; Conflict where it can't be cancelled."""
         if booking.status == "pending":
-            return all_of_it(booking.secured)
+            return full_refund(booking.secured)
         if booking.status != "confirmed":
             raise Conflict(f"the booking is {booking.status}")
         refuse_disputed(booking)
         policies = await self._policies(caller, booking)
         async with self._database.connection() as connection:
             payments, left = await self._money(connection, booking)
-        return self._terms(policies, payments, left)
+        return self._refund(policies, payments, left)
 
     async def require_possible(self, caller: Caller, booking: Booking) -> None:
         """Conflict where `cancel` would refuse a confirmed booking, before anything is given up for it."""
@@ -47,7 +47,7 @@ class Cancelling:
         policies = await self._policies(caller, booking)
         async with self._database.connection() as connection:
             payments, left = await self._money(connection, booking)
-        if policies is not None and self._terms(policies, payments, left).percent < ALL:
+        if policies is not None and self._refund(policies, payments, left).percent < ALL:
             _require_taken(payments)
 
     async def cancel(self, caller: Caller, booking: Booking) -> list[UUID]:
@@ -69,9 +69,9 @@ class Cancelling:
             if _things(locked) != _things(booking) or locked.is_of(caller) != booking.is_of(caller):
                 raise Conflict("the booking was changed just now", retry_after=1)
             payments, left = await self._money(connection, locked)
-            terms = self._terms(policies, payments, left)
-            if policies is not None and terms.percent < ALL:  # though nothing may be left of which to keep
-                await self._keep(connection, payments, left, terms)
+            refund = self._refund(policies, payments, left)
+            if policies is not None and refund.percent < ALL:  # though nothing may be left of which to keep
+                await self._keep(connection, payments, left, refund)
             else:
                 await refund_store.supersede(connection, booking.id, self._clock())
             await self._bookings.cancel(connection, locked, reason, locked.payment_status)
@@ -88,17 +88,19 @@ class Cancelling:
         """What binds the buyer who cancels; None for the owner, who gives all of it back."""
         return await self._bookings.refund_terms(booking) if booking.is_of(caller) else None
 
-    def _terms(self, policies: list[Terms] | None, payments: list[Payment], left: list[int]) -> Terminable:
+    def _refund(
+        self, policies: list[Terms] | None, payments: list[Payment], left: list[int]
+    ) -> CancellationRefund:
         if policies is None:
-            return all_of_it(sum(left))
-        return by_buyer(policies, sum(left), self._clock(), step=self._step(payments))
+            return full_refund(sum(left))
+        return buyer_refund(policies, sum(left), self._clock(), step=self._step(payments))
 
     async def _keep(
-        self, connection: Connection, payments: list[Payment], left: list[int], terms: Terminable
+        self, connection: Connection, payments: list[Payment], left: list[int], refund: CancellationRefund
     ) -> None:
         """Of each payer's money the same part stays. Refunds that are owed already go their way."""
         _require_taken(payments)
-        back = shares.spread(terms.refund, left, self._step(payments))
+        back = shares.spread(refund.amount, left, self._step(payments))
         for payment, has, part in zip(payments, left, back, strict=True):
             await store.keep(connection, payment.id, has - part)
 

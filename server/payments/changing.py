@@ -27,7 +27,7 @@ from server.bookings.changes import Change, ChangeRequest
 from server.bookings.moves import cancelled
 from server.bookings.outbox import tell
 from server.bookings.places import Places, places_of
-from server.bookings.refund_policy import by_buyer
+from server.bookings.refund_policy import buyer_refund
 from server.bookings.rules import Booking, Line, is_buffer, room_of_lines
 from server.bookings.service import Bookings
 from server.database.pool import Connection, Database
@@ -198,7 +198,7 @@ class Changing:
                     booking=booking.id,
                     before=booking.lines,
                     after=after,
-                    refund=by_buyer(terms, changes.to_give_back(before, price, left), now).refund,
+                    refund=buyer_refund(terms, changes.to_give_back(before, price, left), now).amount,
                     starts_at=times.starts_at,
                     ends_at=times.ends_at,
                 )

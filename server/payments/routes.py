@@ -122,10 +122,10 @@ async def confirm(call: Call) -> Answer:
 
 async def cancellation(call: Call) -> Answer:
     """What goes back if the caller cancels now: `percent` of it, as long as it is before `until`."""
-    terms, booking = await call.parts.payments.cancellation(call.caller, call.path["id"])
-    refund = {"amount": terms.refund, "currency": booking.currency}
-    until = None if terms.until is None else rfc3339(terms.until)
-    return Answer({"refund": refund, "percent": terms.percent, "until": until})
+    refund, booking = await call.parts.payments.cancellation(call.caller, call.path["id"])
+    money = {"amount": refund.amount, "currency": booking.currency}
+    until = None if refund.until is None else rfc3339(refund.until)
+    return Answer({"refund": money, "percent": refund.percent, "until": until})
 
 
 async def attempt(call: Call) -> Answer:

@@ -11,7 +11,7 @@ import structlog
 
 from server.accounts.rules import Caller
 from server.bookings.details import BookingRequest
-from server.bookings.refund_policy import Terminable
+from server.bookings.refund_policy import CancellationRefund
 from server.bookings.rules import Booking
 from server.bookings.service import Bookings
 from server.database.pool import Database
@@ -246,12 +246,12 @@ class Payments:
             await self._settle_all(booking, await self._cancelling.cancel(caller, booking))
         return await self._bookings.get(booking.id)
 
-    async def cancellation(self, caller: Caller, booking_id: str) -> tuple[Terminable, Booking]:
+    async def cancellation(self, caller: Caller, booking_id: str) -> tuple[CancellationRefund, Booking]:
         """What would go back if the caller cancelled now; Conflict where that is not possible (any more)."""
         booking = await self._bookings.find(caller, booking_id)
         if booking.is_open and not booking.is_of(caller):
             raise Conflict("the booking is still being paid")
-        return await self._cancelling.terms(caller, booking), booking
+        return await self._cancelling.refund_now(caller, booking), booking
 
     async def refund(
         self, caller: Caller, booking_id: str, amount: int | None, note: str

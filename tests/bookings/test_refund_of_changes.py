@@ -49,8 +49,8 @@ async def _moves(ann: Buyer, start: str, end: str, day: int = 2) -> None:
 
 
 async def _says(street: House, ann: Buyer) -> tuple[int, int, int]:
-    terms, _ = await street.office.payments.cancellation(ann.caller, str(ann.own.id))
-    return terms.paid, terms.refund, terms.percent
+    refund, _ = await street.office.payments.cancellation(ann.caller, str(ann.own.id))
+    return refund.paid, refund.amount, refund.percent
 
 
 async def test_what_was_moved_to_later_is_given_back_as_if_it_was_not(street: House) -> None:

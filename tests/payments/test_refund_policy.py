@@ -58,8 +58,8 @@ async def _is_whole(house: House) -> None:
 
 
 async def _says(house: House, caller: Caller, ann: Buyer) -> tuple[int, int]:
-    terms, _ = await house.office.payments.cancellation(caller, str(ann.own.id))
-    return terms.refund, terms.percent
+    refund, _ = await house.office.payments.cancellation(caller, str(ann.own.id))
+    return refund.amount, refund.percent
 
 
 async def test_half_goes_back_and_half_stays_as_was_shown_before(house: House) -> None:
