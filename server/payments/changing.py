@@ -149,7 +149,7 @@ class Changing:
             await self._bookings.apply(change.id)
             return
         _log.warning("change_given_up", change=str(change.id), booking=str(change.booking))
-        for payment in await self._refunding.full(extra):
+        for payment in await self._refunding.refund_all(extra):
             await self._settle(payment)
 
     async def _begin(self, caller: Caller, booking: Booking, after: tuple[Line, ...], places: Places) -> UUID:

@@ -19,7 +19,7 @@ BY_OWNER: Final = "by_owner"
 
 
 class Refunding:
-    """`full` ends the booking, `part` does not. Neither goes while a dispute is open: Conflict."""
+    """`refund_all` ends the booking, `owe_part` does not. Conflict in both while a dispute is open."""
 
     def __init__(self, database: Database, bookings: Bookings, providers: Providers, clock: Clock) -> None:
         self._database = database
@@ -27,11 +27,11 @@ class Refunding:
         self._providers = providers
         self._clock = clock
 
-    async def full(self, booking: Booking) -> list[UUID]:
+    async def refund_all(self, booking: Booking) -> list[UUID]:
         """Cancel a confirmed booking; answers the payments whose money goes back, to be settled now.
 
-        The money is unwanted from the same moment on that the places are free. Parts that nobody has made
-        yet are in it. Twice is once.
+        The money is unwanted from the same moment on that the places are free. Parts that are owed and were
+        not given back yet are in it. Twice is once.
         """
         async with self._database.transaction() as connection:
             locked = await self._bookings.lock(connection, booking.id)
@@ -44,8 +44,8 @@ class Refunding:
         await self._bookings.apply(booking.id)
         return unwanted
 
-    async def part(self, booking: Booking, amount: int, note: str) -> bool:
-        """Owe a part of it, from each payer in proportion; False if it is all there is.
+    async def owe_part(self, booking: Booking, amount: int, note: str) -> bool:
+        """Owe each payer a part in proportion; False, with nothing owed, where the amount is all there is.
 
         InvalidFields if it is more than is left or its provider has no such amount, Conflict while the money
         is not all taken.

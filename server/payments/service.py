@@ -3,7 +3,7 @@
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -41,8 +41,6 @@ from server.payments.sandbox import Outcome, Sandbox
 from server.payments.settle import Settle
 from server.times import Clock, now_milliseconds
 from server.worker import Worker
-
-Serving = Literal["sandbox"]
 
 # A page may ask again and again; the provider is asked this seldom for one payment, by each process.
 CHECK_SECONDS: Final = 1.0
@@ -232,18 +230,10 @@ class Payments:
         booking = await self._bookings.find(caller, booking_id)
         if booking.approval is not None and booking.status in {"pending", "cancelled"}:
             await self.approving.cancel(caller, booking)
-            return await self._bookings.get(booking.id)
-        if booking.status == "pending":
-            if not booking.is_of(caller):
-                raise Forbidden("the booking is still being paid: only its buyer can give it up")
-            await self._cancel_pending(booking, release=release or booking.change_of is not None)
-        elif booking.change_of is not None and booking.status == "confirmed":
-            raise Conflict("the booking is being changed", retry_after=1)
+        elif booking.status == "pending":
+            await self._cancel_pending(caller, booking, release=release)
         else:
-            if booking.change is not None and booking.status == "confirmed":
-                await self._cancelling.require_possible(caller, booking)  # else the change stays, too
-            await self.changes.abandon(booking)
-            await self._settle_all(booking, await self._cancelling.cancel(caller, booking))
+            await self._cancel_confirmed(caller, booking)
         return await self._bookings.get(booking.id)
 
     async def cancellation(self, caller: Caller, booking_id: str) -> tuple[CancellationRefund, Booking]:
@@ -261,12 +251,13 @@ class Payments:
         Conflict unless it is confirmed and its money is taken, and while a dispute is open.
         """
         booking = await self._refundable(caller, booking_id)
-        if amount is not None and await self._refunding.part(booking, amount, note):
+        is_part_owed = amount is not None and await self._refunding.owe_part(booking, amount, note)
+        if is_part_owed:
             self.refunds.worker.wake()
         elif booking.status != "confirmed":
             raise Conflict(f"the booking is {booking.status}")
         else:
-            await self._cancel_confirmed(booking)
+            await self._settle_all(booking, await self._refunding.refund_all(booking))
         return await self._bookings.get(booking.id), await self._refunding.of_booking(booking)
 
     async def refunds_of(self, caller: Caller, booking_id: str) -> list[RefundRow]:
@@ -341,7 +332,10 @@ class Payments:
         if not known and not await self._bookings.is_had(booking):
             raise Conflict("the booking is cancelled")
 
-    async def _cancel_pending(self, booking: Booking, *, release: bool) -> None:
+    async def _cancel_pending(self, caller: Caller, booking: Booking, *, release: bool) -> None:
+        if not booking.is_of(caller):
+            raise Forbidden("the booking is still being paid: only its buyer can give it up")
+        release = release or booking.change_of is not None  # what a change adds was in nobody's cart
         if not release:
             await self._bookings.require_room_in_cart(booking)
         try:
@@ -352,8 +346,15 @@ class Payments:
         if now.status == "confirmed" or now.is_awaited:
             raise Conflict("the booking was paid meanwhile")
 
-    async def _cancel_confirmed(self, booking: Booking) -> None:
-        await self._settle_all(booking, await self._refunding.full(booking))
+    async def _cancel_confirmed(self, caller: Caller, booking: Booking) -> None:
+        """Also for what is cancelled already, which stays so, and what is completed, which is refused."""
+        is_confirmed = booking.status == "confirmed"
+        if is_confirmed and booking.change_of is not None:
+            raise Conflict("the booking is being changed", retry_after=1)
+        if is_confirmed and booking.change is not None:
+            await self._cancelling.require_possible(caller, booking)  # where that is not, its change goes on
+        await self.changes.abandon(booking)
+        await self._settle_all(booking, await self._cancelling.cancel(caller, booking))
 
     async def _settle_all(self, booking: Booking, payments: list[UUID]) -> None:
         for payment in payments:
