@@ -17,10 +17,10 @@ from typing import Any, Final, Self
 import httpx
 
 from channels.client.bookings import Bookings
+from channels.client.connection import Connection
 from channels.client.holding import Holding
 from channels.client.http import Http
 from channels.client.identity import Identity, Token
-from channels.client.line import Line
 from channels.client.models import Session
 from channels.client.news import News
 from channels.client.notices import Notices
@@ -62,7 +62,7 @@ class Client:
             transport=transport,
             chance=chance,
         )
-        self._line = Line(
+        self._connection = Connection(
             f"ws{base_url.removeprefix('http')}/ws", self._hello, patience=self._patience, chance=chance
         )
         self.resources = Resources(self._http)
@@ -81,7 +81,7 @@ class Client:
 
     async def close(self) -> None:
         """Close the socket and all connections. Holds outlive them by the grace, or to their deadline."""
-        await self._line.close()
+        await self._connection.close()
         await self._http.close()
 
     async def session(self) -> Session:
@@ -92,7 +92,7 @@ class Client:
     async def watch(self, resource: str, view: View = None) -> AsyncIterator[Watch]:
         """Follow a resource: all of it, `view` of its sections (of a grid: days), or "totals" by section.
 
-        Inside, the numbers are there, and stay true over lost lines. One view of a resource at a time.
+        Inside, the numbers are there, and stay true over lost connections. One view of a resource at a time.
         """
         if resource in self._watched:
             raise ValueError(f"{resource} is watched already; a client has one view of each")
@@ -103,7 +103,7 @@ class Client:
         self._watched.add(resource)
         try:
             async with Watch(
-                self._line, resource, view, look_up=look_up, seconds=self._patience.seconds
+                self._connection, resource, view, look_up=look_up, seconds=self._patience.seconds
             ) as watch:
                 yield watch
         finally:
@@ -111,7 +111,7 @@ class Client:
 
     def news(self) -> News:
         """What happens to one's own holds, cart and bookings, and a user's notices: a context with events."""
-        return News(self._line)
+        return News(self._connection)
 
     async def _hello(self, renew: bool) -> Mapping[str, Any] | None:
         """What the socket shows; None where another token is wanted and there is none."""

@@ -2,7 +2,7 @@
 
 HoldfastError
 ├── Unreachable        no answer came, although it was asked for again as long as there was patience
-├── LineClosed         the server will not have this line again (or it was closed here)
+├── LineClosed         the server will not have this connection again (or it was closed here)
 ├── Declined           Stripe does not take this way of paying (channels.client.stripe)
 ├── StripeRefused      Stripe does not know the key or the payment, or may not do that with it
 └── Refused            the server's answer; each problem `code` has a class of its own below it

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
+from channels.client.connection import Connection, Message
 from channels.client.errors import HoldfastError, LineClosed
-from channels.client.line import Line, Message
 from channels.client.models import Booking, Cart, Hold, Notice, from_socket
 
 QUEUE_LIMIT: Final = 1_000
@@ -16,7 +16,7 @@ QUEUE_LIMIT: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What this session has, at the beginning of each line: whatever happened without one is in it."""
+    """What this session has, at the beginning of each connection: whatever happened without one is in it."""
 
     cart: Cart | None
     holds: tuple[Hold, ...]
@@ -41,23 +41,23 @@ Kind = TypeVar("Kind", bound=Event)
 
 
 class News:
-    """Use it as a context and iterate over it. It ends with LineClosed, or what else ends the line."""
+    """Use it as a context and iterate over it. It ends with LineClosed, or what else ends the connection."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._waiting: deque[Event] = deque()
         self._came = asyncio.Event()
         self._error: HoldfastError | None = None
         self._missed = 0
 
     async def __aenter__(self) -> Self:
-        await self._line.listen(self)
+        await self._connection.listen(self)
         return self
 
     async def __aexit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._line.leave(self)
+        self._connection.leave(self)
         self.ended(LineClosed(1000))
 
     def __aiter__(self) -> AsyncIterator[Event]:
@@ -82,10 +82,10 @@ class News:
             if isinstance(event, kind) and holds(event):
                 return event
 
-    # As the line's listener.
+    # As the connection's listener.
 
     async def welcomed(self, message: Message) -> None:
-        """A new line, or one that stood before."""
+        """A new connection, or one that stood before."""
         if message:
             cart = message["cart"] and from_socket(message["cart"], Cart)
             self._put(Standing(cart, tuple(from_socket(hold, Hold) for hold in message["holds"])))
@@ -99,7 +99,7 @@ class News:
         self._came.set()
 
     async def heard(self, message: Message) -> None:
-        """A message of the line's."""
+        """A message of the connection's."""
         kind = message.get("type")
         if kind == "hold":
             self._put(from_socket(message, Hold))

@@ -10,7 +10,7 @@ from channels.client.errors import HoldfastError, Refused, Unreachable
 class Patience:
     """`seconds` until one gives up; waits begin at `base` and double up to `most`, by full jitter.
 
-    `most` is well below the grace of a session whose line was lost, so that what it holds is still there.
+    `most` is well below the grace of a session whose connection was lost: what it holds is still there then.
     """
 
     seconds: float = 30.0

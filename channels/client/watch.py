@@ -1,4 +1,4 @@
-"""A resource, live: a replica that snapshots and deltas keep, over as many lines as it takes."""
+"""A resource, live: a replica that snapshots and deltas keep, over as many connections as it takes."""
 
 import asyncio
 import time
@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
+from channels.client.connection import Connection, Message
 from channels.client.errors import HoldfastError, LineClosed, Unreachable, refusal
-from channels.client.line import Line, Message
 from channels.client.patience import may_go_well_later
 from channels.client.replica import Numbers, Outcome, Replica, Sum
 from channels.supervisor import stop
@@ -29,10 +29,12 @@ class Watch:
     merged: whoever is slow gets fewer of them, never stale ones.
     """
 
-    def __init__(self, line: Line, resource: str, view: View, *, look_up: LookUp, seconds: float) -> None:
+    def __init__(
+        self, connection: Connection, resource: str, view: View, *, look_up: LookUp, seconds: float
+    ) -> None:
         self.resource = resource
         self._replica = Replica()
-        self._line = line
+        self._connection = connection
         self._channel = f"availability:{resource}"
         self._sections = None if view is None or isinstance(view, str) else list(view)
         self._view: Any = view if self._sections is None else {"sections": self._sections}
@@ -52,7 +54,7 @@ class Watch:
             async with asyncio.timeout(self._seconds):
                 if self._sections is not None:
                     self._known, self._replica.indices = await self._look_up(self._sections)
-                await self._line.listen(self)
+                await self._connection.listen(self)
                 await self.until(lambda: self._current)
         except TimeoutError:
             await self.close()
@@ -69,10 +71,10 @@ class Watch:
 
     async def close(self) -> None:
         """Follow it no more."""
-        self._line.leave(self)
+        self._connection.leave(self)
         self.ended(LineClosed(1000))
         await stop(self._again)
-        await self._line.say("unsubscribe", channel=self._channel)
+        await self._connection.say("unsubscribe", channel=self._channel)
 
     # What there is to see.
 
@@ -88,8 +90,8 @@ class Watch:
 
     @property
     def current(self) -> bool:
-        """Whether the line stands, the server is sure of what it says, and this has caught up with it."""
-        return self._current and self._line.live and not self._line.stale
+        """Whether it is connected, the server is sure of what it says, and this has caught up with that."""
+        return self._current and self._connection.live and not self._connection.stale
 
     def at(self, index: int) -> Numbers:
         """The numbers of a slot, by its index."""
@@ -119,7 +121,7 @@ class Watch:
                 raise self._error
             await self._changed.wait()
 
-    # As the line's listener.
+    # As the connection's listener.
 
     async def welcomed(self, _message: Message) -> None:
         """Follow from where this stands."""
@@ -137,7 +139,7 @@ class Watch:
         self._tell()
 
     async def heard(self, message: Message) -> None:
-        """A message of the line's."""
+        """A message of the connection's."""
         if message.get("type") == "heartbeat" and time.monotonic() - self._spoke > QUIET_SECONDS:
             self._spoke = time.monotonic()
             await self._subscribe()
@@ -185,7 +187,7 @@ class Watch:
         changed.set()
 
     async def _subscribe(self) -> None:
-        self._asked = await self._line.say(
+        self._asked = await self._connection.say(
             "subscribe", channel=self._channel, position=self._replica.position, view=self._view
         )
 
@@ -217,7 +219,7 @@ class Watch:
         await self._subscribe()
 
     def _do(self, work: Callable[[], Awaitable[None]]) -> None:
-        """One thing at a time, beside the line's reading."""
+        """One thing at a time, beside the connection's reading."""
 
         async def done() -> None:
             try:

@@ -1,4 +1,4 @@
-"""A replica that stays true: over lost lines, a restart of the server, another layout, and views."""
+"""A replica that stays true: over lost connections, a restart of the server, another layout, and views."""
 
 import asyncio
 import secrets
@@ -31,9 +31,9 @@ FREE, HELD = Numbers(1, 0), Numbers(0, 1)
 
 
 def cuts_off(client: Client) -> None:
-    """The line goes dead without a word."""
-    assert client._line._socket is not None
-    client._line._socket.transport.abort()
+    """The connection goes dead without a word."""
+    assert client._connection._socket is not None
+    client._connection._socket.transport.abort()
 
 
 async def agrees(watch: Watch, client: Client) -> None:
@@ -66,7 +66,7 @@ async def ben(town: House) -> AsyncIterator[Client]:
         yield client
 
 
-async def test_changes_come_by_themselves_and_over_lost_lines(ann: Client, ben: Client) -> None:
+async def test_changes_come_by_themselves_and_over_lost_connections(ann: Client, ben: Client) -> None:
     async with ann.watch("hall") as seen:
         assert seen.at(0) == FREE
         changes = seen.changes()
@@ -142,7 +142,7 @@ async def test_ones_own_is_told_in_order_and_a_lost_line_tells_how_things_stand(
 
 
 async def test_what_nobody_takes_is_let_go_and_said() -> None:
-    news = News(client_of("http://127.0.0.1:9")._line)
+    news = News(client_of("http://127.0.0.1:9")._connection)
     await news.welcomed({"cart": None, "holds": []})
     for _ in range(QUEUE_LIMIT):
         await news.heard({"type": "cart", "reference": None})

@@ -1,4 +1,4 @@
-"""How a line comes back: a real socket server here says and closes what a test has it say and close."""
+"""How a connection comes back: a real socket server here says and closes what a test has it say and close."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -12,7 +12,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from channels.client import HoldfastError, LineClosed, NotAllowed, Patience
-from channels.client.line import Line, Message
+from channels.client.connection import Connection, Message
 
 QUICK = Patience(seconds=5, base=0.001, most=0.002)
 WELCOME = {"type": "welcome", "session": "s", "heartbeat_seconds": 10, "cart": None, "holds": []}
@@ -93,17 +93,17 @@ async def server(*scripts: Script, refuse: list[int] | None = None) -> AsyncIter
 
 
 @asynccontextmanager
-async def line(
+async def connection(
     url: str, *, tokens: int = 9, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> AsyncIterator[tuple[Listening, list[bool]]]:
-    """A line, its listener, and whether it was each time asked to show a new token."""
+    """A connection, its listener, and whether it was each time asked to show a new token."""
     renewals: list[bool] = []
 
     async def hello(renew: bool) -> Mapping[str, Any] | None:
         renewals.append(renew)
         return {"token": "t"} if sum(renewals) < tokens else None
 
-    opened, listening = Line(url, hello, patience=QUICK, chance=lambda: 0.5, sleep=sleep), Listening()
+    opened, listening = Connection(url, hello, patience=QUICK, chance=lambda: 0.5, sleep=sleep), Listening()
     await opened.listen(listening)
     try:
         yield listening, renewals
@@ -129,21 +129,21 @@ def ends(code: int, reason: str = "") -> Script:
     [(4100, False), (4201, False), (1001, False), (1011, False), (4400, True), (4401, True)],
 )
 async def test_most_closes_are_followed_by_another_line(code: int, renews: bool) -> None:
-    async with server(ends(code), stays) as url, line(url) as (heard, renewals):
+    async with server(ends(code), stays) as url, connection(url) as (heard, renewals):
         await heard.has_heard("welcome", "lost", "welcome")
         assert renewals == [False, renews]
 
 
 @pytest.mark.parametrize("code", [4500, 4501, 1003, 1008, 1009])
 async def test_some_are_for_good(code: int) -> None:
-    async with server(ends(code, "no more")) as url, line(url) as (heard, _):
+    async with server(ends(code, "no more")) as url, connection(url) as (heard, _):
         await heard.has_heard("welcome", "lost", "ended")
         assert isinstance(heard.error, LineClosed)
         assert heard.error.code == code
 
 
 async def test_without_another_token_it_ends_with_what_was_wrong_with_the_last() -> None:
-    async with server(ends(4400)) as url, line(url, tokens=1) as (heard, _):
+    async with server(ends(4400)) as url, connection(url, tokens=1) as (heard, _):
         await heard.has_heard("ended")
         assert isinstance(heard.error, LineClosed)
         assert heard.error.code == 4400
@@ -156,7 +156,7 @@ async def test_a_delay_is_kept(script: Script) -> None:
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    async with server(script, stays) as url, line(url, sleep=sleep) as (heard, _):
+    async with server(script, stays) as url, connection(url, sleep=sleep) as (heard, _):
         await heard.has_heard("welcome", "lost", "welcome")
     assert waits[0] == 0.3 or waits[0] >= QUICK.base
 
@@ -172,7 +172,7 @@ async def test_a_goodbye_says_when_and_how_far_apart() -> None:
         await conversation.says(type="goodbye", reason="deploy", after_ms=100, spread_ms=2_000)
         await conversation.closes(4100)
 
-    async with server(drains, stays) as url, line(url, sleep=sleep) as (heard, _):
+    async with server(drains, stays) as url, connection(url, sleep=sleep) as (heard, _):
         await heard.has_heard("welcome", "lost", "welcome")
     assert waits == [1.1]
 
@@ -182,7 +182,7 @@ async def test_silence_is_a_lost_line() -> None:
         await conversation.welcomes(heartbeat_seconds=0.02)
         await conversation.socket.wait_closed()
 
-    async with server(falls_silent, stays) as url, line(url) as (heard, _):
+    async with server(falls_silent, stays) as url, connection(url) as (heard, _):
         await heard.has_heard("welcome", "lost", "welcome")
 
 
@@ -196,18 +196,18 @@ async def test_a_hello_that_is_refused_is_said_again_with_another_token_or_not_a
         return script
 
     scripts = (refuses("unauthorized", "refresh"), refuses("unavailable", "later"), stays)
-    async with server(*scripts) as url, line(url) as (heard, renewals):
+    async with server(*scripts) as url, connection(url) as (heard, renewals):
         await heard.has_heard("welcome")
         assert renewals == [False, True, False]
-    async with server(refuses("forbidden", "never")) as url, line(url) as (heard, _):
+    async with server(refuses("forbidden", "never")) as url, connection(url) as (heard, _):
         await heard.has_heard("ended")
         assert isinstance(heard.error, NotAllowed)
 
 
 async def test_a_handshake_is_tried_again_while_it_may_go_well() -> None:
-    async with server(stays, refuse=[503, 429]) as url, line(url) as (heard, _):
+    async with server(stays, refuse=[503, 429]) as url, connection(url) as (heard, _):
         await heard.has_heard("welcome")
-    async with server(refuse=[403]) as url, line(url) as (heard, _):
+    async with server(refuse=[403]) as url, connection(url) as (heard, _):
         await heard.has_heard("ended")
         assert "refuses the handshake" in str(heard.error)
 
@@ -224,7 +224,7 @@ async def test_a_server_that_is_not_there_is_waited_for() -> None:
             third.set()
         await asyncio.sleep(0.001)
 
-    async with line(url, sleep=sleep) as (heard, _):
+    async with connection(url, sleep=sleep) as (heard, _):
         await third.wait()
         protocol = Subprotocol("holdfast.v1.msgpack")
 
@@ -241,7 +241,7 @@ async def test_who_comes_later_is_welcomed_too_and_nobody_after_the_end() -> Non
         async def hello(_renew: bool) -> Mapping[str, Any]:
             return {}
 
-        opened, first, second = Line(url, hello, patience=QUICK), Listening(), Listening()
+        opened, first, second = Connection(url, hello, patience=QUICK), Listening(), Listening()
         await opened.listen(first)
         await first.has_heard("welcome")
         await opened.listen(second)

@@ -24,7 +24,7 @@ from channels.protocol import CloseCode, next_step
 
 CONNECT_SECONDS: Final = 10.0
 HEARTBEATS: Final = 2.5
-"""So many heartbeats of silence are a lost line."""
+"""So many heartbeats of silence are a lost connection."""
 
 LOST: Final = 1006
 FRAME_LIMIT: Final = 64 * 1024 * 1024
@@ -38,16 +38,16 @@ class Listener(Protocol):
     """Who is told. None of it may wait for an answer: answers come to `heard`."""
 
     async def welcomed(self, message: Message) -> None:
-        """There is a line, for the first time or again."""
+        """It is connected, for the first time or again."""
 
     async def heard(self, message: Message) -> None:
         """Something came, answers included."""
 
     def lost(self) -> None:
-        """There is no line for the moment."""
+        """It is not connected for the moment."""
 
     def ended(self, error: HoldfastError) -> None:
-        """There will be none again."""
+        """It will not be connected again."""
 
 
 class _Again(Exception):
@@ -60,7 +60,7 @@ class _Again(Exception):
         self.renew = renew
 
 
-class Line:
+class Connection:
     """`hello` gives the fields to show; with another token if it is asked to, None where there is none."""
 
     def __init__(
@@ -89,12 +89,12 @@ class Line:
         self._silence = CONNECT_SECONDS
 
     async def listen(self, listener: Listener) -> None:
-        """Tell this one from now on; the first opens the line. Raises what has ended it."""
+        """Tell this one from now on; the first opens it. Raises what has ended it."""
         if self._ended is not None:
             raise self._ended
         self._listeners.append(listener)
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="holdfast line")
+            self._task = asyncio.create_task(self._run(), name="holdfast connection")
         elif self.live:
             await listener.welcomed({})
 
@@ -104,7 +104,7 @@ class Line:
             self._listeners.remove(listener)
 
     async def say(self, kind: str, **fields: Any) -> int | None:
-        """Send a message; its `ref`, or None without a line: the next welcome is the time to say it."""
+        """Send a message; its `ref`, or None while not connected: the next welcome is the time to say it."""
         if self._socket is None:
             return None
         ref = next(self._refs)
