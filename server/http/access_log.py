@@ -15,12 +15,12 @@ _PATH_LIMIT: Final = 200
 
 
 def access_log() -> Any:
-    """Where lines go. Made for each of them, it would cost as much as the line."""
+    """Where entries are written; made anew for each, it would cost as much as writing the entry."""
     return _log.bind()
 
 
-class Line:
-    """One request or handshake: its name (`request`, in every line logged on its way), and what became of it.
+class LogEntry:
+    """One request or handshake: its name (`request`, in all that it logs on its way), and what became of it.
 
     Of a path that has secrets in it (a transfer's token) the route is logged instead.
     """

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.errors import BadRequest, RateLimited, Unavailable
 from server.http import address_limit
-from server.http.access_log import Line, access_log
+from server.http.access_log import LogEntry, access_log
 from server.http.cors import PREFLIGHT, Cors, Marks
 from server.http.hosts import Hosts
 from server.http.problems import failed
@@ -42,17 +42,17 @@ class Front:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        began, line = time.perf_counter(), Line(scope)
-        answer = _Answer(line, self._security.of(scope) if scope["type"] == "http" else [], send)
-        before = structlog.contextvars.bind_contextvars(request=line.request)
+        began, entry = time.perf_counter(), LogEntry(scope)
+        answer = _Answer(entry, self._security.of(scope) if scope["type"] == "http" else [], send)
+        before = structlog.contextvars.bind_contextvars(request=entry.request)
         try:
             await self._let_in(scope, receive, answer)
         finally:
             seconds = time.perf_counter() - began
-            line.write(self._log, seconds)
+            entry.write(self._log, seconds)
             structlog.contextvars.reset_contextvars(**before)
             if self._count is not None and scope["type"] == "http":
-                self._count(scope, line.status or 500, seconds)
+                self._count(scope, entry.status or 500, seconds)
 
     async def _let_in(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         if not self._hosts.knows(scope):
@@ -84,10 +84,10 @@ class Front:
 class _Answer:
     """Sends, and adds to an answer's head what every answer has. `marks` say who may read it."""
 
-    __slots__ = ("_line", "_send", "_usual", "marks")
+    __slots__ = ("_entry", "_send", "_usual", "marks")
 
-    def __init__(self, line: Line, usual: list[tuple[bytes, bytes]], send: Send) -> None:
-        self._line = line
+    def __init__(self, entry: LogEntry, usual: list[tuple[bytes, bytes]], send: Send) -> None:
+        self._entry = entry
         self._usual = usual
         self._send = send
         self.marks: Marks = ()
@@ -95,7 +95,7 @@ class _Answer:
     @property
     def has_begun(self) -> bool:
         """Whether its head is on its way."""
-        return self._line.status is not None
+        return self._entry.status is not None
 
     async def send(self, message: Message) -> None:
         """One message."""
@@ -103,10 +103,10 @@ class _Answer:
             case "http.response.body":
                 pass
             case "http.response.start" | "websocket.http.response.start":
-                self._line.status = message["status"]
+                self._entry.status = message["status"]
                 self._add_to(message)
             case _:
-                self._line.notes(message)
+                self._entry.notes(message)
         await self._send(message)
 
     def _add_to(self, message: Message) -> None:
@@ -116,5 +116,5 @@ class _Answer:
             *said,
             *(each for each in self._usual if each[0] not in names),
             *self.marks,
-            (b"x-request-id", self._line.request.encode()),
+            (b"x-request-id", self._entry.request.encode()),
         ]
