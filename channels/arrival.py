@@ -2,10 +2,10 @@
 
 A connection begins as a `Reception` (reception.py), which shakes hands by itself where the first thing that
 is said is a plain handshake for our path, and gives everything else to uvicorn. What uvicorn then finds to be
-an upgrade comes here, too: `Lines` is given to it as `ws=`, which it calls as it would its own protocol class
-and hands the request's head to what it makes: an `Arrival`. On our path that shakes hands and is followed by
-a `Line` (line.py); on every other, by uvicorn's own class, to which everything is told again. What of uvicorn
-this relies on is checked at start by fit.py.
+an upgrade comes here, too: `Arrivals` is given to it as `ws=`; uvicorn calls it as it would its own protocol
+class and hands the request's head to the `Arrival` that this makes. On our path the Arrival shakes hands and
+makes way for a `DirectSocket` (direct.py); on every other, for uvicorn's own class, which is told everything
+again. What of uvicorn this relies on is checked at start by fit.py.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from channels import handshake
 from channels import socket as sockets
 from channels.bounded import BoundedWebSocketProtocol
 from channels.corking import Cork
+from channels.direct import DirectSocket
 from channels.handshake import Knock
 from channels.house import Deadlines, House
-from channels.line import Line
 from channels.socket import Denial, Door
 
 ASK_SECONDS = 10.0
@@ -29,8 +29,8 @@ ASK_SECONDS = 10.0
 _log = logging.getLogger("holdfast.socket")
 
 
-class Lines:
-    """Makes an Arrival for each upgrade, and what all of one server's lines share."""
+class Arrivals:
+    """Makes an Arrival for each upgrade, and what all sockets of one server share."""
 
     def __init__(self, door: Door, path: str = "/ws") -> None:
         self._door = door
@@ -191,9 +191,9 @@ class Arrival(asyncio.Protocol):
             return
         deflates = knock.request.deflates
         self._transport.write(handshake.switching(accepted, admitted.subprotocol, deflated=deflates))
-        line = Line(self._house, self._transport, deflates=deflates)
-        self._hand_over(line)
-        line.begin(admitted, knock)
+        socket = DirectSocket(self._house, self._transport, deflates=deflates)
+        self._hand_over(socket)
+        socket.begin(admitted, knock)
 
     def _refuse(self, denial: Denial) -> None:
         if self._transport.is_closing():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class BoundedWebSocketProtocol(WebSocketsSansIOProtocol):
-    """Given to uvicorn as `ws=` where lines do not serve."""
+    """Given to uvicorn as `ws=` where direct sockets do not serve."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -2,7 +2,7 @@
 
 It reads frames (frames.py) as they come and writes whole frames straight to the transport. Whoever floods
 with control frames or fragments is cut; what waits to be written is bounded here, in the transport's buffer
-and in the kernel's; a close that the peer does not take in ends by itself. How a line comes about is told in
+and in the kernel's; a close that the peer does not take in ends by itself. How one comes about is told in
 arrival.py.
 """
 
@@ -35,7 +35,7 @@ _LONGER_THAN_CONTROL = 6 + 126
 _log = logging.getLogger("holdfast.socket")
 
 
-class Line(CorkedProtocol, Socket):
+class DirectSocket(CorkedProtocol, Socket):
     """One open connection. Times are the event loop's."""
 
     __slots__ = (

@@ -1,4 +1,4 @@
-"""Whether the installed uvicorn is the one that lines are made for; where it is not, plain ASGI serves.
+"""Whether the installed uvicorn is the one that direct sockets are made for; if not, plain ASGI serves.
 
 None of what is used is public, so it is compared at start and by a contract test.
 """
@@ -14,7 +14,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets import frames
 
-from channels.arrival import Lines
+from channels.arrival import Arrivals
 from channels.bounded import BoundedWebSocketProtocol
 from channels.reception import Receptions
 from channels.socket import Door
@@ -41,9 +41,9 @@ _MASKED: Final = bytes(ord(letter) ^ 1 for letter in "held")
 
 
 def problems() -> list[str]:
-    """What of uvicorn or websockets is not as lines need it; nothing, if they can be used."""
+    """What of uvicorn or websockets is not as direct sockets need it; nothing, if they can be used."""
     found = [
-        f"{name} is {version(name)}; lines are made for {wanted}*"
+        f"{name} is {version(name)}; direct sockets are made for {wanted}*"
         for name, wanted in _VERSIONS.items()
         if not version(name).startswith(wanted)
     ]
@@ -76,16 +76,17 @@ def _problems_inside() -> list[str]:
 
 
 def protocols(door: Door | None, http: Any, *, plain: bool = False) -> tuple[Any, Any]:
-    """What to give uvicorn as `http=` and `ws=`: lines through `door`; or its own, wanted or as a way out.
+    """What to give uvicorn as `http=` and `ws=`: direct sockets through `door`, or uvicorn's own sockets.
 
-    `http` is the class for whatever else comes.
+    Those serve where `plain` asks for them, there is no door, or this uvicorn does not fit. `http` is the
+    class for whatever else comes.
     """
     if door is None or plain:
         return http, PLAIN
     found = problems()
     if not found:
-        lines = Lines(door)
-        return Receptions(lines, http), lines
+        arrivals = Arrivals(door)
+        return Receptions(arrivals, http), arrivals
     _log.error("sockets use plain ASGI, slower and less exact: %s", "; ".join(found))
     return http, PLAIN
 

@@ -1,4 +1,4 @@
-"""Sockets by plain ASGI: what serves where uvicorn is not as line.py needs it, or with `--plain-sockets`.
+"""Sockets by plain ASGI: what serves where uvicorn is not as direct.py needs it, or with `--plain-sockets`.
 
 Slower and dearer, with two tasks and uvicorn's own protocol for each connection, and with less to tell:
 pongs are uvicorn's affair, and an end without a close frame looks like one without a code.

@@ -8,7 +8,7 @@ import asyncio
 from typing import Any
 
 from channels import handshake
-from channels.arrival import Arrival, Lines
+from channels.arrival import Arrival, Arrivals
 from channels.heads import Heads
 from channels.house import House
 
@@ -19,9 +19,9 @@ FIRST_SECONDS = 10.0
 class Receptions:
     """Given to uvicorn as `http=`; `http` is the class for all that is not a plain handshake."""
 
-    def __init__(self, lines: Lines, http: Any) -> None:
-        self._lines = lines
-        self._heads = Heads(lines.path)
+    def __init__(self, arrivals: Arrivals, http: Any) -> None:
+        self._arrivals = arrivals
+        self._heads = Heads(arrivals.path)
         self._http = http
 
     def __call__(
@@ -32,7 +32,7 @@ class Receptions:
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> "Reception":
         """As uvicorn calls a protocol class."""
-        house = self._lines.house(server_state)
+        house = self._arrivals.house(server_state)
         return Reception(house, self._heads, self._http, (config, server_state, app_state))
 
 

@@ -1,11 +1,11 @@
 """One browser's socket: its messages in, answers and broadcasts out, and neither ever waits for the other.
 
-Two classes know how bytes get there: `Line` (line.py), which is uvicorn's protocol object itself, without a
-task, and `PlainSocket` (plain.py), which stands on ASGI. What waits for a client that does not read is the
-same in both: answers in a bounded queue, of broadcasts at most one; the hub passes over a socket that is not
-`ready` and catches it up afterwards.
+Two classes know how bytes get there: `DirectSocket` (direct.py), which is uvicorn's protocol object itself,
+without a task, and `PlainSocket` (plain.py), which stands on ASGI. What waits for a client that does not read
+is the same in both: answers in a bounded queue, of broadcasts at most one; the hub passes over a socket that
+is not `ready` and catches it up afterwards.
 
-Nobody receives: a socket calls its `Talk` when something was heard, and once when it is over.
+There is no loop that receives: a socket calls its `Talk` when a message was heard, and once when it is over.
 """
 
 from abc import abstractmethod
@@ -248,7 +248,7 @@ class Socket:
 
     # -- watched by the pulse --------------------------------------------------------------------------------
 
-    def silent_seconds(self, now: float) -> float:  # noqa: ARG002 - see line.py
+    def silent_seconds(self, now: float) -> float:  # noqa: ARG002 - see direct.py
         """How long nothing has come, pongs included, by the loop's time; 0 where nobody can tell."""
         return 0.0
 

@@ -1,4 +1,4 @@
-"""`GET /ws` by ASGI, for where lines (channels/line.py) do not serve."""
+"""`GET /ws` by ASGI, for where direct sockets (channels/direct.py) do not serve."""
 
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket

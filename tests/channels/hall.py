@@ -1,4 +1,4 @@
-"""A hall whose ticks go to real lines of a real server, and peers that read when they are told to."""
+"""A hall whose ticks go to real sockets of a real server, and peers that read when they are told to."""
 
 import asyncio
 import socket as sockets
@@ -14,7 +14,7 @@ import uvloop
 
 from channels import sender as senders
 from channels.codec import Codec
-from channels.line import Line
+from channels.direct import DirectSocket
 from channels.ring import Ring
 from channels.sender import Sender
 from tests.channels.raw_peer import handshake
@@ -100,7 +100,7 @@ class Spy:
 
 
 class Street:
-    """A hall, a real server, and the lines that follow the hall."""
+    """A hall, a real server, and the sockets that follow the hall."""
 
     def __init__(self, house: House, sender: Sender) -> None:
         self.scene = Scene(Truth(slots=[(1, 0)] * SEATS, sections=["A"] * SEATS), sender=sender)
@@ -113,11 +113,11 @@ class Street:
         self.mutes.append(Mute(self.house.port, f"/ws{query}"))
         return self.mutes[-1]
 
-    async def follows(self) -> Line:
-        """The line of who came last, at the door of the hall."""
-        line: Line = await next_of(self.house.opened)
-        await self.scene.hub.subscribe(line, HALL)
-        return line
+    async def follows(self) -> DirectSocket:
+        """The socket of who came last, at the door of the hall."""
+        socket: DirectSocket = await next_of(self.house.opened)
+        await self.scene.hub.subscribe(socket, HALL)
+        return socket
 
     async def changes(self, slots: int = 1) -> None:
         """Some seats change, and a tick tells of it."""

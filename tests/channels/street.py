@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 
 from channels import protocol
-from channels.arrival import Lines
+from channels.arrival import Arrivals
 from channels.codec import Codec, negotiate
 from channels.descriptor import keep_little
 from channels.fit import PLAIN
@@ -141,9 +141,9 @@ async def serving(
     app = Starlette(
         routes=[WebSocketRoute("/ws", endpoint), WebSocketRoute("/echo", echo), Route("/page", page)]
     )
-    lines = Lines(house)
-    http: Any = BoundedHttpProtocol if plain else Receptions(lines, BoundedHttpProtocol)
-    ws: Any = PLAIN if plain else lines
+    arrivals = Arrivals(house)
+    http: Any = BoundedHttpProtocol if plain else Receptions(arrivals, BoundedHttpProtocol)
+    ws: Any = PLAIN if plain else arrivals
     config = uvicorn.Config(
         app,
         port=0,

@@ -7,8 +7,8 @@ import pytest
 from channels import corking, protocol
 from channels.codec import Codec, frame
 from channels.corking import Cork
+from channels.direct import DirectSocket
 from channels.frames import CLOSE, PING, TEXT
-from channels.line import Line
 from channels.protocol import Heartbeat
 from tests.channels.raw_peer import RawPeer, masked
 from tests.channels.street import House, next_of, serving
@@ -79,7 +79,7 @@ def test_a_turn_within_a_turn_gets_nothing_of_the_other() -> None:
     assert (ann.written, ben.written) == ([b"a", b"c"], [b"b"])
 
 
-# -- on a line ---------------------------------------------------------------------------------------------
+# -- on a socket -------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -126,16 +126,16 @@ async def test_what_is_pushed_in_a_turn_follows_its_answers(
     house: House, monkeypatch: pytest.MonkeyPatch, writes: list[int]
 ) -> None:
     shared = frame(Heartbeat(server_time=1), Codec.JSON)
-    real = Line.answer
+    real = DirectSocket.answer
 
-    def answer(self: Line, message: protocol.ServerMessage) -> None:
+    def answer(self: DirectSocket, message: protocol.ServerMessage) -> None:
         real(self, message)
         if isinstance(message, protocol.Ok):
             assert self.write is not None
             self.write(shared.wire)
             self.push(shared)
 
-    monkeypatch.setattr(Line, "answer", answer)
+    monkeypatch.setattr(DirectSocket, "answer", answer)
     async with RawPeer(house.port) as peer:
         peer.writer.write(HELLO)
         assert b"welcome" in (await peer.next()).payload
@@ -145,7 +145,7 @@ async def test_what_is_pushed_in_a_turn_follows_its_answers(
     assert writes[:2] == [1, 3]
 
 
-async def test_a_line_without_a_turn_writes_at_once(house: House) -> None:
+async def test_a_socket_without_a_turn_writes_at_once(house: House) -> None:
     async with RawPeer(house.port) as peer:
         socket = await next_of(house.opened)
         socket.answer(protocol.Ok(ref=1))

@@ -15,7 +15,7 @@ import pytest
 
 from channels import handshake, protocol
 from channels.descriptor import NO_DESCRIPTOR, NOT_SENT_LOW_WATER, keep_little
-from channels.line import Line
+from channels.direct import DirectSocket
 from server.http import connection
 from tests.channels.hall import Street, on_every_way
 from tests.channels.raw_peer import RawPeer
@@ -23,11 +23,11 @@ from tests.channels.street import End, next_of, until
 from tests.support.certificates import client_context, server_context
 
 
-async def fill(street: Street, line: Line) -> None:
+async def fill(street: Street, socket: DirectSocket) -> None:
     """Changes until the peer's buffers are full."""
     for _ in range(2000):
         await street.changes(slots=500)
-        if not line.ready:
+        if not socket.ready:
             return
     raise AssertionError("it never filled")
 
@@ -35,11 +35,11 @@ async def fill(street: Street, line: Line) -> None:
 @on_every_way
 async def test_a_tick_goes_past_the_transports(street: Any) -> None:
     async with street() as here, RawPeer(here.house.port) as peer:
-        line = await here.follows()
+        socket = await here.follows()
         await peer.said()
         with here.spied_on() as spy:
             await here.changes()
-        assert [descriptor for descriptor, _ in spy.written] == [line.descriptor]
+        assert [descriptor for descriptor, _ in spy.written] == [socket.descriptor]
         assert b'"delta"' in await peer.said()
 
 
@@ -51,10 +51,10 @@ def test_a_listener_that_is_no_tcp_is_taken_as_it_is() -> None:
 @on_every_way
 async def test_a_frame_follows_what_was_answered_in_the_same_turn(street: Any) -> None:
     async with street() as here, RawPeer(here.house.port) as peer:
-        line = await here.follows()
+        socket = await here.follows()
         await peer.said()
         for ref in range(50):
-            line.answer(protocol.Ok(ref=ref))
+            socket.answer(protocol.Ok(ref=ref))
             await here.changes()
         for ref in range(50):
             assert b'"ref":%d}' % ref in await peer.said()
@@ -92,17 +92,17 @@ async def test_whoever_was_not_served_by_a_failed_tick_lags_and_is_caught_up_by_
 async def test_who_is_full_is_passed_over_and_holds_one_frame_then_gets_all_in_one(street: Any) -> None:
     async with street() as here:
         mute = here.mute()
-        line = await here.follows()
+        socket = await here.follows()
         with here.spied_on() as spy:
-            await fill(here, line)
+            await fill(here, socket)
             version, count = here.scene.truth.version, len(spy.written)
-            assert 0 < (line.waiting_bytes() or 0) < 10_000  # the rest of the last frame, at most
+            assert 0 < (socket.waiting_bytes() or 0) < 10_000  # the rest of the last frame, at most
             for _ in range(20):
                 await here.changes()
             assert len(spy.written) == count
-        assert line.waiting_bytes() < 10_000
+        assert socket.waiting_bytes() < 10_000
         await mute.reads(
-            lambda: mute.story.endswith(b"]}") and line.ready and b'"from":%d,' % version in mute.story
+            lambda: mute.story.endswith(b"]}") and socket.ready and b'"from":%d,' % version in mute.story
         )
         assert here.is_shown_by(mute.story)
 
@@ -111,15 +111,15 @@ async def test_who_is_full_is_passed_over_and_holds_one_frame_then_gets_all_in_o
 async def test_who_is_ready_has_nothing_waiting_whatever_was_written_before(street: Any) -> None:
     async with street() as here:
         mute = here.mute()
-        line = await here.follows()
+        socket = await here.follows()
         error = protocol.Error(code="internal", message="x" * 700, retry="later")
         with here.spied_on() as spy:
             for _ in range(3000):
-                line.answer(error)
-                assert not (line.ready and line.waiting_bytes())
-                if not line.ready:
+                socket.answer(error)
+                assert not (socket.ready and socket.waiting_bytes())
+                if not socket.ready:
                     break
-            assert line.waiting_bytes()
+            assert socket.waiting_bytes()
             await here.changes()
             assert not spy.written
         await mute.reads(lambda: mute.story.endswith(b"]}"))
@@ -144,14 +144,14 @@ async def test_a_handshake_that_is_not_out_yet_is_waited_for(street: Any) -> Non
     with long_answers():
         async with street() as here:
             mute = here.mute()
-            line = await here.follows()
-            assert not line.ready
+            socket = await here.follows()
+            assert not socket.ready
             with here.spied_on() as spy:
                 await here.changes()
                 assert not spy.written
             mute.socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 1 << 20)
             await mute.reads(lambda: not mute.story.startswith(b"HTTP") and mute.story.endswith(b"}"))
-            await until(lambda: line.ready)
+            await until(lambda: socket.ready)
             assert here.is_shown_by(mute.story)
 
 
@@ -161,12 +161,12 @@ async def test_one_that_http_has_read_is_not_waited_for_by_http_any_more(street:
         patched.setattr(connection, "UNREAD_SECONDS", 0.05)
         async with street() as here:
             mute = here.mute(query="?a=b")
-            line = await here.follows()
-            assert not line.ready
+            socket = await here.follows()
+            assert not socket.ready
             await asyncio.sleep(0.1)
             mute.socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 1 << 20)
             await mute.reads(lambda: not mute.story.startswith(b"HTTP") and mute.story.endswith(b"}"))
-            await until(lambda: line.ready)
+            await until(lambda: socket.ready)
             assert here.is_shown_by(mute.story)
 
 
@@ -193,15 +193,15 @@ async def test_one_that_was_reset_ends_by_its_transport_and_disturbs_nobody(stre
 async def test_nothing_is_written_to_who_has_closed_nor_to_who_has_its_number_next(street: Any) -> None:
     async with street() as here:
         mute = here.mute()
-        line = await here.follows()
-        number = line.descriptor
-        line.close(4200, "busy")
+        socket = await here.follows()
+        number = socket.descriptor
+        socket.close(4200, "busy")
         with here.spied_on() as spy:
             await here.changes()
             mute.resets()
             await next_of(here.house.ended)
-            await until(lambda: line not in here.house.server.server_state.connections)
-            assert line.descriptor == NO_DESCRIPTOR
+            await until(lambda: socket not in here.house.server.server_state.connections)
+            assert socket.descriptor == NO_DESCRIPTOR
             await asyncio.sleep(0)
             opened = [os.open(os.devnull, os.O_WRONLY)]
             while opened[-1] != number and len(opened) < 100:
@@ -219,12 +219,12 @@ async def test_with_tls_everything_goes_through_the_transport(street: Any) -> No
         street(tls=server_context("127.0.0.1")) as here,
         here.house.connect(ssl=client_context(), compression=None) as client,
     ):
-        line = await here.follows()
-        assert line.descriptor == NO_DESCRIPTOR
+        socket = await here.follows()
+        assert socket.descriptor == NO_DESCRIPTOR
         await client.recv()
         with here.spied_on() as spy:
             for _ in range(10):
-                assert line.ready
+                assert socket.ready
                 await here.changes()
         assert not spy.written
         for _ in range(10):
@@ -235,8 +235,8 @@ async def test_with_tls_everything_goes_through_the_transport(street: Any) -> No
 async def test_little_waits_in_the_kernel_for_whoever_came(street: Any) -> None:
     """No connection is told so itself: it inherits that from where it came to."""
     async with street() as here, RawPeer(here.house.port):
-        line = await here.follows()
-        accepted = sockets.socket(fileno=os.dup(line.descriptor))
+        socket = await here.follows()
+        accepted = sockets.socket(fileno=os.dup(socket.descriptor))
         with accepted:
             option = accepted.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_NOTSENT_LOWAT)
         assert option == NOT_SENT_LOW_WATER

@@ -1,4 +1,4 @@
-"""What only a line does: compression, strict lengths, its place in uvicorn, and that it leaves nothing."""
+"""What only a direct socket does: compression, strict lengths, a place in uvicorn, and leaving nothing."""
 
 import asyncio
 import gc
@@ -13,12 +13,12 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.asyncio.client import connect
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
-from channels import control, fit, handshake, line, protocol, pulse
+from channels import control, direct, fit, handshake, protocol, pulse
 from channels import socket as sockets
-from channels.arrival import Arrival, Lines
+from channels.arrival import Arrival, Arrivals
 from channels.codec import Codec, frame
+from channels.direct import DirectSocket
 from channels.frames import CLOSE, CONTINUATION, PING, TEXT, Reader
-from channels.line import Line
 from channels.protocol import MAX_FRAME_BYTES
 from channels.pulse import Pulse
 from channels.reception import Receptions
@@ -259,7 +259,7 @@ async def test_the_server_knows_its_connections_and_forgets_them(house: House) -
     async with house.connect() as client:
         await client.send('{"type":"hello"}')
         await client.recv()
-        assert [type(each) for each in connections] == [Line]
+        assert [type(each) for each in connections] == [DirectSocket]
         assert not house.server.server_state.tasks
     await until(lambda: not connections)
     async with RawPeer(house.port, "Sec-WebSocket-Protocol: chat") as peer:
@@ -318,7 +318,9 @@ async def test_nothing_waits_for_the_collector(house: House) -> None:
 
 
 def left_behind() -> set[int]:
-    return {id(each) for each in gc.get_objects() if type(each) in {Line, Arrival, BoundedHttpProtocol}}
+    return {
+        id(each) for each in gc.get_objects() if type(each) in {DirectSocket, Arrival, BoundedHttpProtocol}
+    }
 
 
 # -- the end ------------------------------------------------------------------------------------------------
@@ -337,7 +339,7 @@ async def test_a_peer_that_does_not_take_in_its_close_is_cut(
 
 
 async def test_a_flood_behind_a_broken_rule_is_cut(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line, "LAST_WORDS", 10_000)
+    monkeypatch.setattr(direct, "LAST_WORDS", 10_000)
     async with RawPeer(house.port) as peer:
         peer.send(masked(0x3), b"x" * 20_000)
         await peer.ends_with()
@@ -348,7 +350,7 @@ async def test_a_flood_of_messages_behind_a_close_is_cut(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each is whole and right, and costs to be read: what is dropped has its bound here, too."""
-    monkeypatch.setattr(line, "LAST_WORDS", 10_000)
+    monkeypatch.setattr(direct, "LAST_WORDS", 10_000)
     monkeypatch.setattr(sockets, "CLOSE_SECONDS", 1_000)
     async with RawPeer(house.port) as peer:
         opened = await next_of(house.opened)
@@ -363,7 +365,7 @@ async def test_a_flood_of_messages_behind_a_close_is_cut(
 async def test_a_broken_rule_is_told_to_one_that_had_left_answers_unread(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line, "LAST_WORDS", 10_000)
+    monkeypatch.setattr(direct, "LAST_WORDS", 10_000)
     async with RawPeer(house.port) as peer:
         opened = await next_of(house.opened)
         opened.pause_writing()
@@ -414,7 +416,7 @@ def test_the_installed_uvicorn_fits(house_door: House) -> None:
     assert fit.problems() == []
     http, ws = fit.protocols(house_door, BoundedHttpProtocol)
     assert isinstance(http, Receptions)
-    assert isinstance(ws, Lines)
+    assert isinstance(ws, Arrivals)
     plain = (BoundedHttpProtocol, fit.PLAIN)
     assert fit.protocols(house_door, BoundedHttpProtocol, plain=True) == plain
     assert fit.protocols(None, BoundedHttpProtocol) == plain
@@ -435,5 +437,5 @@ def test_another_uvicorn_is_told_of_and_plain_asgi_serves(
     monkeypatch.setattr(fit, "_UPGRADES", ("another_way(",))
     assert fit.protocols(house_door, BoundedHttpProtocol) == (BoundedHttpProtocol, fit.PLAIN)
     assert "WebSocketsSansIOProtocol.connection_made(transport) is not what it was" in caplog.text
-    assert "lines are made for 0.53.*" in caplog.text
+    assert "direct sockets are made for 0.53.*" in caplog.text
     assert "uvicorn upgrades in another way" in caplog.text

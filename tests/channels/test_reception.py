@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels import reception
+from channels.direct import DirectSocket
 from channels.frames import TEXT
 from channels.handshake import Request, read_head
 from channels.heads import KNOWN, KNOWN_BYTES, MAX_PLAIN_BYTES, Heads, Own
-from channels.line import Line
 from channels.reception import Reception
 from tests.channels.raw_peer import KEY, PATIENCE, handshake, masked
 from tests.channels.street import House, serving, until
@@ -59,7 +59,7 @@ async def test_a_plain_handshake_meets_no_parser(house: House, parsed: list[byte
     assert b"\r\ndate:" not in answer.lower()
     writer.write(HELLO)
     assert b'"welcome"' in await reader.readuntil(b"}")
-    assert [type(each) for each in house.server.server_state.connections] == [Line]
+    assert [type(each) for each in house.server.server_state.connections] == [DirectSocket]
     assert parsed == []
     writer.close()
 

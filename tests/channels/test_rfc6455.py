@@ -20,7 +20,7 @@ EXTEND = b'{"type":"extend","ref":"\xc3\xbc"}'
 OK = {"type": "ok", "ref": "ü"}
 
 
-@pytest.fixture(params=[False, True], ids=["line", "plain"])
+@pytest.fixture(params=[False, True], ids=["direct", "plain"])
 async def house(request: pytest.FixtureRequest) -> AsyncIterator[House]:
     async with serving(plain=request.param) as house:
         yield house

@@ -1,4 +1,4 @@
-"""Sockets over a real uvicorn and a real client, with the line and without it."""
+"""Sockets over a real uvicorn and a real client, the direct ones and the plain ones."""
 
 import asyncio
 import contextlib
@@ -13,9 +13,10 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from channels import control, line, protocol
+from channels import control, protocol
 from channels import socket as socket_module
 from channels.codec import Codec, Frame, frame
+from channels.direct import DirectSocket
 from channels.pulse import Pulse
 from channels.socket import Socket
 from tests.channels.street import End, House, next_of, serving, until
@@ -25,7 +26,7 @@ Muting = Callable[..., "Mute"]
 MSGPACK = Codec.MSGPACK.value
 
 
-@pytest.fixture(params=[False, True], ids=["line", "plain"])
+@pytest.fixture(params=[False, True], ids=["direct", "plain"])
 async def house(request: pytest.FixtureRequest) -> AsyncIterator[House]:
     async with serving(plain=request.param) as house:
         yield house
@@ -44,7 +45,7 @@ def mute() -> Iterator[Muting]:
 
 
 @pytest.fixture
-async def lined() -> AsyncIterator[House]:
+async def direct() -> AsyncIterator[House]:
     async with serving() as house:
         yield house
 
@@ -242,27 +243,27 @@ async def test_who_leaves_a_megabyte_of_its_own_answers_unread_is_closed_as_slow
 
 
 async def test_who_reads_nothing_for_a_minute_is_closed_as_slow_and_cut(
-    lined: House, mute: Muting, monkeypatch: pytest.MonkeyPatch
+    direct: House, mute: Muting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket_module, "CLOSE_SECONDS", 0.2)
-    peer = mute(lined.port)
-    opened = await next_of(lined.opened)
+    peer = mute(direct.port)
+    opened = await next_of(direct.opened)
     await flood(opened, frame(delta(20_000), Codec.JSON))
     now = asyncio.get_running_loop().time()
-    lined.pulse.met(opened)
-    lined.pulse.sweep(now)
-    lined.pulse.sweep(now + 59)
+    direct.pulse.met(opened)
+    direct.pulse.sweep(now)
+    direct.pulse.sweep(now + 59)
     before = opened.closed_with
-    lined.pulse.sweep(now + 61)
+    direct.pulse.sweep(now + 61)
     assert before is None
     assert opened.closed_with in {4101, 4201}
     await peer.reads()
-    assert (await next_of(lined.ended)).code == opened.closed_with
+    assert (await next_of(direct.ended)).code == opened.closed_with
 
 
-async def test_who_pings_and_reads_nothing_is_answered_when_it_reads(lined: House, mute: Muting) -> None:
-    peer = mute(lined.port)
-    opened = await next_of(lined.opened)
+async def test_who_pings_and_reads_nothing_is_answered_when_it_reads(direct: House, mute: Muting) -> None:
+    peer = mute(direct.port)
+    opened = await next_of(direct.opened)
     await flood(opened, frame(delta(20_000), Codec.JSON))
     now = asyncio.get_running_loop().time()
     opened.close_if_stuck(now)
@@ -278,9 +279,9 @@ async def test_who_pings_and_reads_nothing_is_answered_when_it_reads(lined: Hous
     assert opened.closed_with is None
 
 
-async def test_who_pings_and_reads_nothing_for_a_minute_is_closed_as_slow(lined: House, mute: Muting) -> None:
-    peer = mute(lined.port)
-    opened = await next_of(lined.opened)
+async def test_who_pings_and_reads_nothing_for_a_minute_is_closed(direct: House, mute: Muting) -> None:
+    peer = mute(direct.port)
+    opened = await next_of(direct.opened)
     await flood(opened, frame(delta(20_000), Codec.JSON))
     now = asyncio.get_running_loop().time()
     opened.close_if_stuck(now)
@@ -291,9 +292,9 @@ async def test_who_pings_and_reads_nothing_for_a_minute_is_closed_as_slow(lined:
     assert opened.closed_with == 4201
 
 
-async def test_who_reads_a_little_is_not_stuck(lined: House, mute: Muting) -> None:
-    peer = mute(lined.port)
-    opened = await next_of(lined.opened)
+async def test_who_reads_a_little_is_not_stuck(direct: House, mute: Muting) -> None:
+    peer = mute(direct.port)
+    opened = await next_of(direct.opened)
     await flood(opened, frame(delta(20_000), Codec.JSON))
     now = asyncio.get_running_loop().time()
     opened.close_if_stuck(now)
@@ -307,7 +308,7 @@ async def test_who_reads_a_little_is_not_stuck(lined: House, mute: Muting) -> No
     peer.socket.close()
 
 
-async def test_without_a_line_a_blocked_send_closes_as_slow(
+async def test_by_plain_asgi_a_blocked_send_closes_as_slow(
     monkeypatch: pytest.MonkeyPatch, mute: Muting
 ) -> None:
     monkeypatch.setattr(socket_module, "BLOCKED_SECONDS", 0.2)
@@ -323,14 +324,14 @@ async def test_without_a_line_a_blocked_send_closes_as_slow(
 
 @pytest.fixture
 async def plain(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    """Without a line, and with little patience for the last bytes."""
+    """By plain ASGI, and with little patience for the last bytes."""
     monkeypatch.setattr(socket_module, "CLOSE_SECONDS", 0.2)
     async with serving(plain=True) as house:
         yield house
         await until(lambda: not house.server.server_state.connections)
 
 
-async def test_without_a_line_who_is_closed_and_reads_nothing_is_cut(plain: House, mute: Muting) -> None:
+async def test_by_plain_asgi_who_is_closed_and_reads_nothing_is_cut(plain: House, mute: Muting) -> None:
     mute(plain.port)
     opened = await next_of(plain.opened)
     await flood(opened, frame(delta(20_000), Codec.JSON))
@@ -339,7 +340,7 @@ async def test_without_a_line_who_is_closed_and_reads_nothing_is_cut(plain: Hous
     await until(lambda: not plain.server.server_state.connections)
 
 
-async def test_without_a_line_who_leaves_unread_what_nothing_comes_behind_is_cut(
+async def test_by_plain_asgi_who_leaves_unread_what_nothing_comes_behind_is_cut(
     plain: House, mute: Muting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket_module, "BLOCKED_SECONDS", 0.2)
@@ -350,7 +351,7 @@ async def test_without_a_line_who_leaves_unread_what_nothing_comes_behind_is_cut
     await until(lambda: not plain.server.server_state.connections)
 
 
-async def test_without_a_line_who_reads_again_in_time_is_not_cut(
+async def test_by_plain_asgi_who_reads_again_in_time_is_not_cut(
     plain: House, mute: Muting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket_module, "BLOCKED_SECONDS", 4.0)  # much, for a machine that is busy
@@ -371,46 +372,46 @@ async def test_without_a_line_who_reads_again_in_time_is_not_cut(
     peer.socket.close()
 
 
-async def test_a_ping_flood_is_cut(lined: House, mute: Muting) -> None:
-    peer = mute(lined.port)
-    await next_of(lined.opened)
+async def test_a_ping_flood_is_cut(direct: House, mute: Muting) -> None:
+    peer = mute(direct.port)
+    await next_of(direct.opened)
     with contextlib.suppress(ConnectionError):
         for _ in range(50):
             peer.socket.sendall(peer.send(0x9, b"x" * 100) * 100)
             await asyncio.sleep(0)
     told = await peer.reads()
     assert told.count(b"\x8a\x64") <= control.BURST + 50
-    assert (await next_of(lined.ended)).code == 1008
+    assert (await next_of(direct.ended)).code == 1008
 
 
-async def test_a_pong_flood_is_cut_and_some_pongs_are_welcome(lined: House, mute: Muting) -> None:
-    peer = mute(lined.port)
-    opened = await next_of(lined.opened)
+async def test_a_pong_flood_is_cut_and_some_pongs_are_welcome(direct: House, mute: Muting) -> None:
+    peer = mute(direct.port)
+    opened = await next_of(direct.opened)
     peer.socket.sendall(peer.send(0xA) * 5)
     before = opened.last_received
     await until(lambda: opened.last_received != before)
     assert opened.closed_with is None
     peer.socket.sendall(peer.send(0xA) * 100)
     await peer.reads()
-    assert (await next_of(lined.ended)).code == 1008
+    assert (await next_of(direct.ended)).code == 1008
 
 
-async def test_a_flood_of_fragments_is_cut(lined: House, mute: Muting) -> None:
-    peer = mute(lined.port)
-    await next_of(lined.opened)
+async def test_a_flood_of_fragments_is_cut(direct: House, mute: Muting) -> None:
+    peer = mute(direct.port)
+    await next_of(direct.opened)
     flood = peer.send(0x1, b"{", final=False) + peer.send(0x0, final=False) * 1000
     with contextlib.suppress(ConnectionError):
         peer.socket.sendall(flood)
     assert struct.pack("!H", 1008) in await peer.reads()
 
 
-async def test_a_message_in_some_parts_is_whole_again(lined: House, mute: Muting) -> None:
-    peer = mute(lined.port, MSGPACK)
-    await next_of(lined.opened)
+async def test_a_message_in_some_parts_is_whole_again(direct: House, mute: Muting) -> None:
+    peer = mute(direct.port, MSGPACK)
+    await next_of(direct.opened)
     data = msgpack.packb({"type": "extend", "ref": 3})
     peer.socket.sendall(peer.send(0x2, data[:5], final=False) + peer.send(0x0, data[5:]))
-    await until(lambda: lined.received)
-    assert lined.received == [protocol.Extend(ref=3)]
+    await until(lambda: direct.received)
+    assert direct.received == [protocol.Extend(ref=3)]
 
 
 async def test_a_frame_of_64_kilobytes_is_read_and_a_longer_one_closes_with_1009(house: House) -> None:
@@ -418,7 +419,7 @@ async def test_a_frame_of_64_kilobytes_is_read_and_a_longer_one_closes_with_1009
     async with house.connect() as client:
         await client.send(json.dumps({"type": "extend", "ref": "x" * room}, separators=(",", ":")))
         assert (await said(client))["code"] == "bad_request"  # the ref is too long, the frame is not
-        if house.opened.qsize() and isinstance(await next_of(house.opened), line.Line):
+        if house.opened.qsize() and isinstance(await next_of(house.opened), DirectSocket):
             await client.send("x" * (protocol.MAX_FRAME_BYTES + 1))
             assert (await closed(client))[0] == 1009
 
@@ -463,9 +464,9 @@ async def test_a_silent_socket_that_closes_while_others_are_looked_at_is_forgott
     assert not pulse._silent
 
 
-async def test_a_pong_is_a_sign_of_life(lined: House) -> None:
-    async with lined.connect():
-        opened = await next_of(lined.opened)
+async def test_a_pong_is_a_sign_of_life(direct: House) -> None:
+    async with direct.connect():
+        opened = await next_of(direct.opened)
         before = opened.last_received
         opened.ping()
         await until(lambda: opened.last_received != before)

@@ -13,7 +13,7 @@ from tests.channels.raw_peer import RawPeer, handshake, masked
 from tests.channels.street import House, serving, until
 
 
-@pytest.fixture(params=[False, True], ids=["line", "plain"])
+@pytest.fixture(params=[False, True], ids=["direct", "plain"])
 async def house(request: pytest.FixtureRequest) -> AsyncIterator[House]:
     async with serving(plain=request.param) as house:
         yield house
@@ -21,7 +21,7 @@ async def house(request: pytest.FixtureRequest) -> AsyncIterator[House]:
 
 @pytest.fixture
 async def asking() -> AsyncIterator[House]:
-    """One whose lines have to ask others first."""
+    """One whose sockets have to ask others first."""
     async with serving() as house:
         house.waits = True
         yield house

@@ -61,7 +61,7 @@ async def house(settings: Settings) -> AsyncIterator[House]:
         yield house
 
 
-@pytest.fixture(params=["no", "yes"], ids=["line", "plain"])
+@pytest.fixture(params=["no", "yes"], ids=["direct", "plain"])
 async def either_house(settings: Settings, request: pytest.FixtureRequest) -> AsyncIterator[House]:
     """The same with both kinds of socket."""
     both = {"disconnect_grace_seconds": GRACE_SECONDS, "heartbeat_seconds": 1, "plain_sockets": request.param}

@@ -170,7 +170,7 @@ async def test_a_process_on_its_way_out_takes_nobody(house: House) -> None:
     assert "retry-after" in headers
 
 
-PATHS = pytest.mark.parametrize("plain", ["no", "yes"], ids=["line", "plain"])
+PATHS = pytest.mark.parametrize("plain", ["no", "yes"], ids=["direct", "plain"])
 
 
 @PATHS

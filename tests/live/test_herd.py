@@ -17,7 +17,7 @@ from tests.support.buyer import CODECS, CodecName, Refused, visiting
 from tests.support.door import jwt_of
 from tests.support.house import House
 
-CONNECTIONS = {"arrival", "reception", "corking", "line", "door", "conversation", "greeting"}
+CONNECTIONS = {"arrival", "reception", "corking", "direct", "door", "conversation", "greeting"}
 """The modules in which a connection's bytes become what is done about them."""
 
 
@@ -200,7 +200,7 @@ async def test_who_goes_as_the_answer_comes_is_greeted_by_nobody(house: House, g
         asked = known.peer._talk._worker  # type: ignore[attr-defined]  # what it waits for
         asked.add_done_callback(lambda _done: None)
         asked.set_result(returning.Return(is_bound=False, listing=Listing(now=0)))
-        known.peer.connection_lost(None)  # type: ignore[attr-defined]  # of a Line
+        known.peer.connection_lost(None)  # type: ignore[attr-defined]  # of a DirectSocket
         gate.set()
         await tab.is_cut_off()
         assert house.parts.live.table.tabs == []
