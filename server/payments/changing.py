@@ -38,7 +38,7 @@ from server.payments.attempts import Attempts
 from server.payments.closing import Closing, PaidMeanwhile
 from server.payments.providers import Providers
 from server.payments.refunding import Refunding, left_of_each, owe_each
-from server.payments.rules import Payment, together
+from server.payments.rules import Payment, combined_status
 from server.times import Clock
 from server.worker import Worker
 
@@ -246,7 +246,7 @@ class Changing:
             booking,
             lines=_confirmed(change.after),
             total=booking.total + extra.total,
-            payment_status=together(payment.status for payment in payments),
+            payment_status=combined_status(payment.status for payment in payments),
             starts_at=change.starts_at,
             ends_at=change.ends_at,
             version=booking.version + 1,

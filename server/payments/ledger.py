@@ -20,12 +20,12 @@ from server.payments.rules import (
     Case,
     Payment,
     Step,
+    combined_status,
     is_failure,
     left_of,
     mismatch,
-    spoken,
+    shown_status,
     status_of,
-    together,
     went_back,
 )
 from server.times import Clock
@@ -181,7 +181,7 @@ class Ledger:
         all_of_it = {payment.id: status}
         if payment.amount != booking.total:
             all_of_it |= await store.accept_secured(connection, booking.id, now)
-        await self._bookings.confirm(connection, booking, payment.id, together(all_of_it.values()))
+        await self._bookings.confirm(connection, booking, payment.id, combined_status(all_of_it.values()))
         return Written(status, [each for each in all_of_it if each != payment.id])
 
     async def _await(self, connection: Connection, case: Case) -> Written:
@@ -194,7 +194,7 @@ class Ledger:
         secured = [each.status for each in found if each.is_secured and each.id != payment.id]
         assert case.approval_ms is not None, "somebody is asked"
         until = now + case.approval_ms
-        await approvals.ask(connection, booking, together([status, *secured]), until=until, now=now)
+        await approvals.ask(connection, booking, combined_status([status, *secured]), until=until, now=now)
         still_open = [each.id for each in found if each.status == "pending" and each.id != payment.id]
         return Written(status, still_open)
 
@@ -237,7 +237,7 @@ class Ledger:
         `is_told`: an amount changed that the booking's people see.
         """
         others = await self._others(connection, payment, booking)
-        means = spoken(payment, booking, status, others)
+        means = shown_status(payment, booking, status, others)
         changed = booking
         if means is not None:
             changed = await self._bookings.set_payment_status(connection, booking, means)

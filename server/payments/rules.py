@@ -216,8 +216,8 @@ def status_of(payment: Payment, intent: Intent) -> PaymentStatus:
     return "partially_refunded" if went_back(intent) else "paid"
 
 
-def together(statuses: Iterable[PaymentStatus]) -> PaymentStatus:
-    """What a booking's payment is that several have paid."""
+def combined_status(statuses: Iterable[PaymentStatus]) -> PaymentStatus:
+    """The payment status of a booking that has several payments."""
     has = set(statuses)
     taken = has & TAKEN
     if "disputed" in has:
@@ -229,23 +229,23 @@ def together(statuses: Iterable[PaymentStatus]) -> PaymentStatus:
     return "paid" if taken == {"paid"} else "partially_refunded"
 
 
-def spoken(
+def shown_status(
     payment: Payment, booking: Booking, status: PaymentStatus, others: Iterable[Payment]
 ) -> PaymentStatus | None:
-    """What the booking's payment status is to be when this payment's becomes `status`; None: as it was.
+    """The payment status that the booking is to show when this payment's becomes `status`; None: as it was.
 
-    A confirmed one shows all that it was confirmed by, a pending one its own latest failure, one that was
-    never confirmed the money that came for it all the same.
+    A confirmed booking shows all that it was confirmed by; a pending one only that its own latest attempt
+    failed; one that was never confirmed, the money that came for it all the same.
     """
     if booking.confirmed_by is not None:
         accepted = [each.status for each in others if each.accepted]
-        return together([status, *accepted]) if payment.accepted else None
+        return combined_status([status, *accepted]) if payment.accepted else None
     if booking.status == "pending":
         own = payment.share is None and booking.payment == payment.id and booking.is_open
         return "failed" if own and status == "failed" else None
     if status not in TAKEN:
         return None
-    return together([status, *(each.status for each in others if each.status in TAKEN)])
+    return combined_status([status, *(each.status for each in others if each.status in TAKEN)])
 
 
 def next_look(payment: Payment, booking: Booking, now: int) -> int:

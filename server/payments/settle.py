@@ -27,8 +27,8 @@ from server.payments.rules import Case, Payment, Step, is_over, next_look, went_
 from server.times import Clock
 
 STEPS_AT_MOST: Final = 12
-# So long a confirmation waits for its money to be taken, to be told with it.
-TOGETHER_SECONDS: Final = 0.05
+# How long a confirmation waits for its money to be captured, so that both are told at once.
+CAPTURE_WAIT_SECONDS: Final = 0.05
 _AT_PROVIDER: Final = frozenset({Step.CAPTURE, Step.VOID})
 _AT_REST: Final = frozenset({Step.WAIT, Step.DONE})
 
@@ -164,7 +164,7 @@ class Settle:
             return await asked
         answer = asyncio.create_task(asked)
         try:
-            await asyncio.wait({answer}, timeout=TOGETHER_SECONDS)
+            await asyncio.wait({answer}, timeout=CAPTURE_WAIT_SECONDS)
             if not answer.done():
                 await self._tell(course)
             return await answer

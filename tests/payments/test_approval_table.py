@@ -12,7 +12,7 @@ from server.payments.rules import (
     Step,
     decide,
     next_look,
-    spoken,
+    shown_status,
     without_intent,
 )
 from tests.payments.test_decide import EXPIRED, OTHERS, PART, TOTAL, booking, intent, payment
@@ -122,8 +122,8 @@ def test_an_attempt_that_nobody_asked_its_provider_for_ends_when_the_owner_is_as
 
 def test_an_attempt_that_fails_beside_the_money_does_not_speak_for_the_booking() -> None:
     own = payment()
-    assert spoken(own, booking(payment=own.id), "failed", []) == "failed"
-    assert spoken(own, booking(payment=own.id, approval="awaited"), "failed", []) is None
+    assert shown_status(own, booking(payment=own.id), "failed", []) == "failed"
+    assert shown_status(own, booking(payment=own.id, approval="awaited"), "failed", []) is None
 
 
 def test_while_the_owner_thinks_the_provider_is_asked_seldom() -> None:

@@ -17,11 +17,11 @@ from server.payments.rules import (
     Case,
     Payment,
     Step,
+    combined_status,
     decide,
     is_over,
     next_look,
-    spoken,
-    together,
+    shown_status,
 )
 
 OURS, OTHERS = UUID(int=1), UUID(int=2)
@@ -231,21 +231,23 @@ def test_a_resource_says_what_a_dispute_does(policy: DisputePolicy, opened: Step
     ],
 )
 def test_a_booking_that_several_paid_shows(statuses: list[PaymentStatus], means: str) -> None:
-    assert together(statuses) == means
+    assert combined_status(statuses) == means
 
 
 def test_a_booking_shows_the_money_that_speaks_for_it_and_no_other() -> None:
     own = payment()
-    assert spoken(own, booking(payment=OURS), "failed", []) == "failed"
-    assert spoken(own, booking(payment=OTHERS), "failed", []) is None
-    assert spoken(own, booking(payment=OURS), "authorized", []) is None
-    assert spoken(A_SHARE, booking(payment=OURS), "failed", []) is None
-    assert spoken(own, FOREIGN, "refunded", []) is None
-    assert spoken(PAID, OWN, "refunded", []) == "refunded"
-    assert spoken(PAID, OWN, "refunded", [payment(status="paid", accepted=True)]) == "partially_refunded"
-    assert spoken(PAID, OWN, "refunded", [payment(status="paid")]) == "refunded"
-    assert spoken(own, EXPIRED, "failed", []) is None
-    assert spoken(own, EXPIRED, "refunded", [payment(status="failed")]) == "refunded"
+    assert shown_status(own, booking(payment=OURS), "failed", []) == "failed"
+    assert shown_status(own, booking(payment=OTHERS), "failed", []) is None
+    assert shown_status(own, booking(payment=OURS), "authorized", []) is None
+    assert shown_status(A_SHARE, booking(payment=OURS), "failed", []) is None
+    assert shown_status(own, FOREIGN, "refunded", []) is None
+    assert shown_status(PAID, OWN, "refunded", []) == "refunded"
+    assert (
+        shown_status(PAID, OWN, "refunded", [payment(status="paid", accepted=True)]) == "partially_refunded"
+    )
+    assert shown_status(PAID, OWN, "refunded", [payment(status="paid")]) == "refunded"
+    assert shown_status(own, EXPIRED, "failed", []) is None
+    assert shown_status(own, EXPIRED, "refunded", [payment(status="failed")]) == "refunded"
 
 
 def test_what_has_come_to_another_booking_meanwhile_is_decided_anew() -> None:
