@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from server.ops.audit import Finding
+from server.payments.rules import TAKEN
 
 LATE_SECONDS: Final = 120
 """How long money may be on its way to where it belongs before somebody should look."""
 
 _STANDING: Final = frozenset({"confirmed", "completed"})
 _ASKED: Final = frozenset({"awaited", "granted"})
-_SECURED: Final = frozenset({"authorized", "paid"})
-_TAKEN: Final = frozenset({"paid", "partially_refunded", "refunded", "disputed"})
+_PROMISED_OR_PAID: Final = frozenset({"authorized", "paid"})
+"""What counts for a booking whose owner was asked: with money disputed or gone back it would be given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def money(bookings: Iterable[BookingRow]) -> list[Finding]:
 def _paid_for(booking: BookingRow) -> Iterator[str]:
     """A confirmed booking has its money, and one whose owner was asked what it is to be confirmed by."""
     if booking.status in _ASKED:
-        there = sum(payment.amount for payment in booking.payments if payment.status in _SECURED)
+        there = sum(payment.amount for payment in booking.payments if payment.status in _PROMISED_OR_PAID)
         if there < booking.total:
             yield f"is {booking.status} for {booking.total}, and {there} is promised"
     if not booking.stands or not booking.total:
@@ -82,7 +83,7 @@ def _paid_for(booking: BookingRow) -> Iterator[str]:
     if any(payment.currency != booking.currency for payment in accepted):
         yield f"is {booking.status} in {booking.currency}, and was paid in something else"
     for payment in accepted:
-        if payment.status not in _TAKEN and payment.age > LATE_SECONDS:
+        if payment.status not in TAKEN and payment.age > LATE_SECONDS:
             yield f"is {booking.status}, and its payment {payment.id} is still {payment.status}"
     back = sum(payment.refunded for payment in accepted if payment.age > LATE_SECONDS)
     if accepted and back >= booking.total and not booking.keeps:
