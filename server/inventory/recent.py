@@ -1,4 +1,4 @@
-"""A bounded memory: what was used last stays, what was not used for longest goes."""
+"""An LRU cache bounded by weight: what was not used for longest goes first."""
 
 from collections import OrderedDict
 from typing import Generic, TypeVar
@@ -7,7 +7,10 @@ V = TypeVar("V")
 
 
 class Recent(Generic[V]):
-    """Values by resource id whose weights add up to `limit` at the most; the latest stays however heavy."""
+    """An LRU cache: values by resource id, whose weights add up to at most `limit`.
+
+    The value that was put last stays, however heavy it is.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
