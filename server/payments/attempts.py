@@ -226,7 +226,7 @@ class Attempts:
             current = await self._pending(connection, booking)
             attempts = await store.of_booking(connection, booking.id)
             shares.require_few(attempts, payment)
-            taken = shares.reserved(attempts, besides=payment.key)
+            taken = shares.reserved(attempts, besides=payment.share_key)
             if taken + payment.amount > booking.total:
                 return False
             inserted = await store.insert(connection, payment)
@@ -236,13 +236,13 @@ class Attempts:
             await self._bookings.apply(booking.id)
         return inserted
 
-    def _require_another(self, attempts: list[Payment], booking: Booking, key: UUID) -> None:
+    def _require_another(self, attempts: list[Payment], booking: Booking, share_key: UUID) -> None:
         """Before anything is closed for it, so that what stands can still be paid.
 
         LimitExceeded where a share was tried too often, Conflict where the last try was just now.
         """
-        shares.require_room(attempts, booking.id, key)
-        wait = shares.pause_before_another(attempts, key, self._clock())
+        shares.require_room(attempts, booking.id, share_key)
+        wait = shares.pause_before_another(attempts, share_key, self._clock())
         if wait:
             raise Conflict("this was tried only just now; wait a moment", retry_after=wait / 1000)
 

@@ -69,8 +69,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
         return self.status in SECURED and not self.unwanted
 
     @property
-    def key(self) -> UUID:
-        """Which share it pays: attempts of one share have it in common."""
+    def share_key(self) -> UUID:
+        """Which share it pays: the attempts of one share have this in common, as have the booking's own."""
         return self.share or self.booking
 
 

@@ -20,18 +20,18 @@ PAUSE_MS: Final = 2_000
 
 def reserved(attempts: Iterable[Payment], *, besides: UUID | None = None) -> int:
     """What is spoken for, in minor units: every share that is not withdrawn, and the booking's own payment
-    while it is live or its money is there. `besides` is the key of a share to be left out.
+    while it is live or its money is there. `besides` is the `share_key` of a share to be left out.
     """
     amounts: dict[UUID, int] = {}
     for payment in attempts:
-        if payment.key != besides and _reserves(payment):
-            amounts[payment.key] = max(amounts.get(payment.key, 0), payment.amount)
+        if payment.share_key != besides and _reserves(payment):
+            amounts[payment.share_key] = max(amounts.get(payment.share_key, 0), payment.amount)
     return sum(amounts.values())
 
 
-def of_share(attempts: Iterable[Payment], key: UUID) -> list[Payment]:
+def of_share(attempts: Iterable[Payment], share_key: UUID) -> list[Payment]:
     """The attempts of one share, those asked for before the extra ones, oldest first."""
-    return sorted((each for each in attempts if each.key == key), key=lambda each: not each.extra)
+    return sorted((each for each in attempts if each.share_key == share_key), key=lambda each: not each.extra)
 
 
 def secured(attempts: Iterable[Payment]) -> Payment | None:
@@ -50,15 +50,15 @@ def count(attempts: Iterable[Payment], *, withdrawn: bool = False) -> int:
     return len({each.share for each in counted if each.share is not None})
 
 
-def room_for_another(attempts: Iterable[Payment], key: UUID, *, own: bool) -> bool:
+def room_for_another(attempts: Iterable[Payment], share_key: UUID, *, own: bool) -> bool:
     """Whether a share may be tried once more."""
     at_most = OWN_ATTEMPTS_AT_MOST if own else ATTEMPTS_AT_MOST
-    return len(of_share(attempts, key)) < at_most
+    return len(of_share(attempts, share_key)) < at_most
 
 
-def pause_before_another(attempts: Iterable[Payment], key: UUID, now: int) -> int:
+def pause_before_another(attempts: Iterable[Payment], share_key: UUID, now: int) -> int:
     """How many milliseconds a share's next attempt has to wait."""
-    tried = of_share(attempts, key)
+    tried = of_share(attempts, share_key)
     if len(tried) < ATTEMPTS_AT_ANY_PACE:
         return 0
     return max(0, max(each.created_at for each in tried) + PAUSE_MS - now)
@@ -66,7 +66,7 @@ def pause_before_another(attempts: Iterable[Payment], key: UUID, now: int) -> in
 
 def require_few(attempts: Sequence[Payment], payment: Payment) -> None:
     """LimitExceeded where a booking that has these has no room for one more."""
-    require_room(attempts, payment.booking, payment.key)
+    require_room(attempts, payment.booking, payment.share_key)
     if payment.share != payment.id:
         return
     if count(attempts) >= SHARES_AT_MOST:
@@ -75,9 +75,9 @@ def require_few(attempts: Sequence[Payment], payment: Payment) -> None:
         raise LimitExceeded(f"a booking is split into at most {SHARES_EVER} shares over time")
 
 
-def require_room(attempts: Sequence[Payment], booking: UUID, key: UUID) -> None:
+def require_room(attempts: Sequence[Payment], booking: UUID, share_key: UUID) -> None:
     """LimitExceeded where a share was tried too often."""
-    if not room_for_another(attempts, key, own=key == booking):
+    if not room_for_another(attempts, share_key, own=share_key == booking):
         raise LimitExceeded("this was tried too often; ask for a new link, or pay by what stands")
 
 
