@@ -81,10 +81,7 @@ LINE_MOVES: Final[Mapping[LineState, frozenset[LineState]]] = {
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """Some of one slot, and the price of one (minor units): what it had when it was held, or was quoted at.
-
-    `base_price` is what it had when it was held, where it was quoted in another currency.
-    """
+    """A quantity of one slot that is booked. Prices are of one, in minor units."""
 
     position: int
     resource: str
@@ -93,11 +90,18 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     quantity: int
     price: int
+    """What one cost when it was held, or what it was quoted at."""
+
     hold: str
     range: tuple[str, str] | None = None
+    """The range of time that its hold took, of which the slot is a step."""
+
     state: LineState = "pending"
     applied: LineState | None = None
+    """The state that Redis was last told of; None: nothing yet, or nobody knows how far that came."""
+
     base_price: int | None = None
+    """What one cost when it was held, where it was quoted in another currency."""
 
     @property
     def held_at(self) -> int:
@@ -106,17 +110,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Booking(msgspec.Struct, frozen=True, kw_only=True):
-    """A booking with its lines. Times in milliseconds, amounts in minor units.
-
-    `payment` is the latest attempt's id, `secured` what is promised or taken for it by payments that are
-    wanted, `refunded` what went back. Late declines move `expires_at`, never beyond `extend_until`; while its
-    owner's `approval` is awaited, `expires_at` is when silence declines.
-    What was quoted in another currency than its cart's has that one as `base_currency`, the rate (None where
-    every price was an owner's own), and when. `change` is the change of it that is under way, `change_of`
-    what it is a change of itself (changes.py). `starts_at` is when the first of it begins, `ends_at` when all
-    of it is over; None: nothing says so. `refund_policies` are its resources' as they were when it was booked
-    (None: from before they were kept), `refund_start` the earliest beginning it had before it was moved.
-    """
+    """A booking with its lines. Times in milliseconds, amounts in minor units."""
 
     id: UUID
     reference: str
@@ -130,30 +124,63 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
     customer: dict[str, Any]
     created_at: int
     expires_at: int
+    """When it ends unless it is paid; while its owner's approval is awaited, when silence declines it."""
+
     lines: tuple[Line, ...]
     attendees: tuple[dict[str, Any], ...] = ()
     special_requests: str = ""
     driver_location: dict[str, Any] | None = None
     confirmed_at: int | None = None
     confirmed_by: UUID | None = None
+    """The payment that completed what it was confirmed by."""
+
     cancelled_at: int | None = None
     cancel_reason: CancelReason | None = None
     approval: Approval | None = None
     starts_at: int | None = None
+    """When the first of it begins; None: nothing says so."""
+
     ends_at: int | None = None
+    """When all of it is over; None: nothing says so."""
+
     refund_policies: RefundPolicies | None = None
+    """Its resources' as they were when it was booked; None: from before they were kept."""
+
     refund_start: int | None = None
+    """The earliest beginning that it had before it was moved: moving it gains no time for a refund."""
+
     change: UUID | None = None
+    """The change of it that is under way (changes.py)."""
+
     change_of: UUID | None = None
+    """The booking that this one is a change of."""
+
     payment: UUID | None = None
+    """Its latest attempt to be paid: its own, where it has any, else a share's."""
+
     secured: int = 0
+    """What is promised or taken for it, by payments that are wanted."""
+
     refunded: int = 0
+    """What went back of the money that it was confirmed by, or that came for it if it never was."""
+
     extend_until: int = 0
+    """How far late declines may move `expires_at`."""
+
     base_currency: str | None = None
+    """Its cart's currency, where it was quoted in another one."""
+
     rate: Decimal | None = None
+    """The rate of that quote; None where every price was an owner's own."""
+
     quoted_at: int | None = None
+    """When it was quoted so."""
+
     version: int = 1
+    """Raised by each change that its people and Redis are to hear of."""
+
     applied_version: int = 0
+    """The version that Redis and the listeners were last told of."""
 
     @property
     def resources(self) -> list[str]:

@@ -14,24 +14,13 @@ from server.payments.provider import Intent
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt to pay a share of a booking. Amounts in minor units, times in milliseconds.
-
-    `intent` is the provider's id, None until it is known, `inner` the payment's own where that is a page
-    around it; `requested_at` is written before the provider is first asked. `share` is None for the booking's
-    own payment, else the id of that share's first attempt; a `withdrawn` share is not tried again. `extra`: a
-    success nobody asked for. `accepted`: the booking was confirmed by this money. `unwanted`: decided for
-    good, this money goes back. `flag` says what a person has to look at. `refunded` is what went back as the
-    provider last told, `outstanding` what our own unfinished refunds will give back. `rivalled`: another
-    payment of the same share has brought its money already. `stopping_until`: somebody stops it at its
-    provider, and so long nobody accepts its money, for the call may take it away; once the provider has
-    cancelled it, the moment of that. `closed`: at its provider nobody can ever pay by it any more.
-    `kept` is what stays of it though its booking was cancelled, `check_at` when the reconciler looks at it.
-    It was begun for a `change` of its booking where there is one, and is known as that one's at its provider.
-    """
+    """One attempt to pay a booking, or a share of it. Amounts in minor units, times in milliseconds."""
 
     id: UUID
     booking: UUID
     attempt: int
+    """Its number among the attempts of its booking, from 1."""
+
     provider: str
     status: PaymentStatus
     amount: int
@@ -39,24 +28,60 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     updated_at: int
     share: UUID | None = None
+    """The id of its share's first attempt; None for the booking's own payment."""
+
     extra: bool = False
+    """A success that nobody asked for: a page was sent twice."""
+
     accepted: bool = False
+    """The booking was confirmed by this money."""
+
     unwanted: bool = False
+    """Decided for good: this money goes back."""
+
     withdrawn: bool = False
+    """Its share was taken back, and is not tried again."""
+
     flag: str | None = None
+    """What a person has to look at."""
+
     intent: str | None = None
+    """The provider's id of it, None until that is known."""
+
     inner: str | None = None
+    """The provider's id of the payment itself, where `intent` is a page around it."""
+
     client_secret: str | None = None
     redirect_url: str | None = None
     requested_at: int | None = None
+    """Written before the provider is first asked for an intent; None: it never was."""
+
     refunded: int = 0
+    """What went back of it, as its provider last told."""
+
     outstanding: int = 0
+    """What our own unfinished refunds will give back of it; 0 in lists, which do not look."""
+
     rivalled: bool = False
+    """Another payment of the same share has brought its money already; False in lists, which do not look."""
+
     stopping_until: int | None = None
+    """Until then nobody accepts its money: a call is under way to its provider that may take the money away.
+
+    Once the provider has cancelled it, the moment of that.
+    """
+
     closed: bool = False
+    """At its provider nobody can ever pay by it any more."""
+
     kept: int = 0
+    """What stays of it by its resource's policy, though its booking was cancelled."""
+
     change: UUID | None = None
+    """The change of its booking that it was begun for; its provider knows it as a payment of that one."""
+
     check_at: int | None = None
+    """When the reconciler looks at it next; None: nothing more is expected of it."""
 
     @property
     def is_live(self) -> bool:
