@@ -224,7 +224,7 @@ def child_of(process: Process) -> int:
 
 
 def result_of(done: Figures, count: int, used: Mapping[str, float], confirmed: int) -> report.Result:
-    """What DESIGN §9 asks for."""
+    """What was measured, beside what docs/performance.md asks for."""
     result = report.Result("bookings", "make bench-bookings")
     rate, each = confirmed / done.took, 1000 * used["server"] / count
     result.add("hold → paid → confirmed", f"{rate:,.0f}/s", "≥ 300/s", reached=rate >= 297)

@@ -1,6 +1,6 @@
 """Protocol v1: every message by direction, every close code and every error code with what to do next.
 
-The names and fields are CONTRACT section 5's. Times are integer milliseconds since the Unix epoch. How a
+docs/protocol.md says what each message is for. Times are integer milliseconds since the Unix epoch. How a
 message becomes bytes, and how a client's bytes become a message, is in codec.py.
 
 Positions are (epoch, version): versions rise by any amount within an epoch. Arrays of numbers (`available`,

@@ -103,7 +103,7 @@ async def sell(environment: dict[str, str], state: Path) -> None:
         viewers = [await stack.enter_async_context(client.watch(resource)) for client in clients]
         sold: Counter[str] = Counter()
         await asyncio.gather(*(keep_buying(both[number % 2], resource, sold) for number in range(BUYERS)))
-        await asyncio.sleep(2)  # DESIGN I5: every view is right within two seconds
+        await asyncio.sleep(2)  # I5: every view is right within two seconds
         views = [viewer.numbers for viewer in viewers]
     assert len(sold) == len(slots), f"{len(slots) - len(sold)} of {len(slots)} seats were left"
     assert set(sold.values()) == {1}, f"sold twice: {[slot for slot, times in sold.items() if times > 1]}"

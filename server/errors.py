@@ -14,7 +14,7 @@
     ├── UnknownSlot         422  never
     └── InvalidRange        422  never
 
-The names and statuses are CONTRACT's, section 5, "Error codes".
+docs/errors.md says what each means.
 """
 
 from collections.abc import Sequence

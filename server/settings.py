@@ -28,7 +28,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All of CONTRACT section 2. Durations are whole seconds; a limit of 0 is none."""
+    """Every setting, as docs/settings.md lists it. Durations are whole seconds; a limit of 0 is none."""
 
     host: str = "127.0.0.1"
     port: int = 8000

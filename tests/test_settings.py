@@ -1,4 +1,4 @@
-"""Every variable of CONTRACT section 2: its default, its shape, and what is said where it does not hold."""
+"""Every variable of docs/settings.md: its default, its shape, and what is said where it does not hold."""
 
 import re
 from dataclasses import fields

@@ -1,4 +1,4 @@
-"""One socket that comes back by itself, as its close codes say (CONTRACT section 5).
+"""One socket that comes back by itself, as its close codes say (docs/errors.md).
 
 It knows hello and welcome, heartbeats, goodbye and closing; what the messages mean is its listeners' matter.
 A listener is told of each welcome, so that it can say again what it follows.

@@ -1,4 +1,4 @@
-"""One channel's numbers as a client knows them, by the rules of CONTRACT section 5. Pure.
+"""One channel's numbers as a client knows them, by the rules of docs/protocol.md. Pure.
 
 A delta counts if from <= mine < to, is ignored if to <= mine, and is a gap if from > mine: then the client
 subscribes again with its position. It carries final states, so that applying one twice is harmless.

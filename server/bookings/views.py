@@ -10,7 +10,7 @@ Time = Callable[[int], Any]
 
 
 def booking_view(booking: Booking, time: Time = rfc3339) -> dict[str, Any]:
-    """CONTRACT's `{booking}`; on the socket `time` is `int`: there times are integer milliseconds."""
+    """The fields of a `{booking}`; on the socket `time` is `int`: there times are integer milliseconds."""
 
     def when(moment: int | None) -> Any:
         return None if moment is None else time(moment)

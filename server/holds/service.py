@@ -349,7 +349,7 @@ def _refuse_owner(caller: Caller, loaded: Loaded) -> None:
 
 
 def _of(change: str, op: str | None) -> str | None:
-    """The op as this change's alone: CONTRACT scopes an Idempotency-Key, which is an op, to its route."""
+    """The op as this change's alone: an Idempotency-Key, too, counts for one route (decision 8)."""
     return None if op is None else f"{change} {op}"
 
 

@@ -10,7 +10,7 @@ from server.times import rfc3339
 
 
 def hold_view(hold: Hold, loaded: Loaded) -> dict[str, Any]:
-    """CONTRACT's `{hold}`; `price` is of all its items, `loaded` its resource."""
+    """The fields of a `{hold}`; `price` is of all its items, `loaded` its resource."""
     return {
         "id": hold.id,
         "resource": hold.resource,
@@ -25,7 +25,7 @@ def hold_view(hold: Hold, loaded: Loaded) -> dict[str, Any]:
 
 
 def cart_view(cart: Cart | None, resources: Mapping[str, Loaded]) -> dict[str, Any] | None:
-    """CONTRACT's `{cart}`, None for none; `resources` has those of its holds, by id."""
+    """The fields of a `{cart}`, None for none; `resources` has those of its holds, by id."""
     if cart is None:
         return None
     return {

@@ -1,4 +1,4 @@
-"""Which pages may change something with a visitor's cookie: only our own (CONTRACT section 3)."""
+"""Which pages may change something with a visitor's cookie: only our own, as docs/embedding.md says."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,7 @@
-"""Idempotency-Key: the same key and body have one effect and one answer for a day (CONTRACT section 4)."""
+"""Idempotency-Key: the same key and body have one effect and one answer for a day.
+
+With another body the key is InvalidFields; while its first request still runs, Conflict (docs/errors.md).
+"""
 
 import asyncio
 import hashlib

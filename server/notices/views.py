@@ -10,7 +10,7 @@ from server.times import rfc3339
 
 
 def notice_view(notice: Notice) -> dict[str, Any]:
-    """CONTRACT's `notification` over HTTP, and when it was read."""
+    """The fields of the socket's `notification` as HTTP gives them, and when it was read."""
     data = dict(notice.data)
     if "respond_by" in data:
         data["respond_by"] = rfc3339(data["respond_by"])

@@ -30,7 +30,7 @@ PAYERS: Final = Rate(300, 60)
 
 
 def rates(settings: Settings) -> dict[Name, Rate]:
-    """The limits of CONTRACT section 2."""
+    """The limits that docs/settings.md lists, and that of payers."""
     return {
         "commands": Rate(settings.rate_commands, 1),
         "bookings": Rate(settings.rate_bookings, 60),

@@ -1,4 +1,4 @@
-"""One idempotent `settle`: whatever happened to a payment, here it ends as DESIGN section 8 says.
+"""One idempotent `settle`: whatever happened to a payment, it ends here as one booking or one refund (I4).
 
 Read what is written, ask the provider, decide (rules.py), write the step down (ledger.py), do it, begin
 again. Events, the return page, deadlines and the reconciler all call it, together if they like: a step counts

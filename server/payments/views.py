@@ -15,7 +15,7 @@ _PAYERS_SEE: Final = frozenset(
 
 
 def payment_view(payment: Payment, *, to_buyer: bool, links: PayLinks | None = None) -> dict[str, Any]:
-    """CONTRACT's `{payment}`; with `links` a share's address, for the buyer to hand on."""
+    """The fields of a `{payment}`; with `links` a share's address, for the buyer to hand on."""
     view: dict[str, Any] = {
         "id": str(payment.id),
         "booking": str(payment.booking),

@@ -1,4 +1,4 @@
-"""Who is asking over HTTP: rows 95 and 97 to 99 of the bad inputs, and CONTRACT section 3."""
+"""Who is asking over HTTP: rows 95 and 97 to 99 of the bad inputs, and docs/people.md."""
 
 import pytest
 from redis.asyncio import Redis

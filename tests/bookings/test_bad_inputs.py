@@ -2,9 +2,9 @@
 
 80, a token of an epoch that is over: a hold carries none. What Redis has lost ends as `lost`, and a cart of
 which anything has ended is not booked. 82: over the socket the same `op` has the first answer and no second
-effect, whatever comes with it (CONTRACT 5). 85, a hold while its payment settles: to others it is taken, and
-to its own session it is no part of the cart any more. 89, an unknown user: users are whoever signs in
-(docs/people.md), so nobody can be unknown; the offer waits for that name and tells nothing about it.
+effect, whatever comes with it (docs/protocol.md). 85, a hold while its payment settles: to others it is
+taken, and to its own session it is no part of the cart any more. 89, an unknown user: users are whoever
+signs in (docs/people.md), so nobody can be unknown; the offer waits for that name and tells nothing about it.
 """
 
 import asyncio

@@ -109,7 +109,7 @@ async def test_commands_and_channels_follow_an_ordered_failover(
     async with open_redis((await watched.master()).url) as direct:
 
         async def lands() -> bool:
-            # What the old master took before it knew is lost: versions show that, see DESIGN section 6.
+            # What the old master took before it knew is lost: versions show that (docs/scaling.md).
             return await writes(client, "after") and await direct.get("after") == b"1"
 
         await until(lands)

@@ -208,7 +208,7 @@ class WebSocketReader:
 
 
 class Reader:
-    """A subscriber that applies what it is given by CONTRACT's rules, and is ready only when told to be.
+    """A subscriber that applies what it is given as docs/protocol.md says, and is ready only when told to be.
 
     One that is `direct` is given whole frames, as a socket's transport is, and reads them as a client does.
     """

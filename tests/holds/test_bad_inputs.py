@@ -4,7 +4,7 @@ Rows 79 to 83, 85 and 89 need bookings: tests/bookings/test_bad_inputs.py. 72, a
 seat has no such time, a step of time has one, the midnight that brings its day within the horizon. 77 asks
 for a version beside `slot_taken`: the refusal names the slots, and the version comes on the resource's
 channel, by which the map of who was refused is made right. 84 asks for a refusal of the extension beyond the
-limit: it is answered, and moves nothing (CONTRACT, Carts). 78: what is another's is 404, not "not yours".
+limit: it is answered, and moves nothing (docs/hold.md). 78: what is another's is 404, not "not yours".
 """
 
 from collections.abc import AsyncIterator

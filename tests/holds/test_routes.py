@@ -1,4 +1,4 @@
-"""Holds and carts over HTTP, by the shapes of CONTRACT."""
+"""Holds and carts over HTTP, in the shapes that their callers rely on."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is said over a socket, and what is answered: CONTRACT section 5 in both codecs."""
+"""What is said over a socket, and what is answered: docs/protocol.md in both codecs."""
 
 import asyncio
 from typing import Any

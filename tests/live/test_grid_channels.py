@@ -36,7 +36,7 @@ DAYS = 4
 
 
 class Screen:
-    """A browser by CONTRACT's rules: what it would draw of each step, by index."""
+    """A browser by the rules of docs/protocol.md: what it would draw of each step, by index."""
 
     def __init__(self, drive: Driveway, codec: Codec, view: Any) -> None:
         self.drive = drive

@@ -1,4 +1,4 @@
-"""Deadlines and payments that meet: DESIGN section 8, first three rows."""
+"""Deadlines and payments that meet: late money takes free places again, or goes back."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
