@@ -1,4 +1,4 @@
-"""The only one in this room that talks to PostgreSQL; its queries stand in sql/queries.sql."""
+"""Bookings and their lines in PostgreSQL; the queries stand in sql/queries.sql."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Resources and slots in PostgreSQL: the only file here that talks to it."""
+"""Resources and slots in PostgreSQL; the queries stand in queries.sql."""
 
 import secrets
 import time

@@ -1,4 +1,4 @@
-"""The only one in this room that talks to PostgreSQL of payments; its queries stand in sql/queries.sql."""
+"""Payments in PostgreSQL; the queries stand in sql/queries.sql."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
