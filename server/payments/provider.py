@@ -12,6 +12,7 @@ import msgspec
 # open: the buyer can still pay · processing: the buyer has done their part, the outcome is not known ·
 # declined: the last try failed, another is possible · authorised: promised, not taken · captured: taken,
 # in part or in full given back perhaps · cancelled: can't be paid any more (and yet, sometimes, is).
+# What its payment is by that, status_of (rules.py) says: by an `authorised` intent it is `authorized`.
 IntentStatus = Literal["open", "processing", "declined", "authorised", "captured", "cancelled"]
 
 

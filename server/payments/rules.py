@@ -229,7 +229,11 @@ def went_back(intent: Intent) -> int:
 
 
 def status_of(payment: Payment, intent: Intent) -> PaymentStatus:
-    """What a payment is whose money is there, or was. While a refund of ours is under way it is no other."""
+    """The status that its provider's word gives to a payment whose money is there, or was.
+
+    While a refund of ours is under way, what was taken keeps its status. Two state machines meet here, one
+    letter apart: an intent that is `authorised` makes its payment `authorized`.
+    """
     if not intent.captured:
         return "paid" if intent.is_free else "authorized"
     if intent.dispute == "open":
