@@ -21,7 +21,7 @@ from redis.asyncio import Redis as RedisClient
 from server import app, serve
 from server.database import pool
 from server.database.pool import Database
-from server.holds import batching
+from server.holds import pipeline
 from server.http.static_files import StaticTree
 from server.ops.garbage import THRESHOLDS
 from server.settings import Settings
@@ -104,7 +104,7 @@ def _started_often() -> Iterator[None]:
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """For what may never be told that a server is away: a busy machine's have a minute to answer."""
     monkeypatch.setitem(vars(Database)["connect"].__func__.__kwdefaults__, "command_seconds", PATIENCE)
-    for module, names in ((pool, ("ACQUIRE_SECONDS",)), (batching, ("CONNECT_SECONDS", "SECONDS"))):
+    for module, names in ((pool, ("ACQUIRE_SECONDS",)), (pipeline, ("CONNECT_SECONDS", "SECONDS"))):
         for name in names:
             monkeypatch.setattr(module, name, PATIENCE)
 

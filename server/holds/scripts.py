@@ -25,7 +25,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from channels.cluster import Cluster
 from server.errors import Unavailable
-from server.holds.batching import batcher
+from server.holds.pipeline import open_pipeline
 
 FOLDER = Path(__file__).parent / "lua"
 
@@ -146,14 +146,14 @@ class Scripts:
 
     def __init__(self, client: Redis, clock: Callable[[], int] | None = None) -> None:
         self.client = client
-        self._batcher = batcher(client)
+        self._pipeline = open_pipeline(client)
         self.in_cluster = isinstance(client, Cluster)
         self._clock = clock
         self._taught: set[tuple[str, Redis]] = set()  # once by each server
 
     async def aclose(self) -> None:
         """Give the connections back that it keeps; the client stays open."""
-        await self._batcher.aclose()
+        await self._pipeline.aclose()
 
     async def run(self, name: str, key: Keys, content: Mapping[str, Any], *blobs: bytes) -> bytes:
         """Run `lua/<name>.lua` on `key`, or on several, with `content` as its input; its answer as msgpack.
@@ -196,7 +196,7 @@ class Scripts:
         keys = (key,) if isinstance(key, str) else key
         for _ in range(TEACHINGS):
             try:
-                return await self._batcher.call("FCALL", it.function, len(keys), *keys, *given)
+                return await self._pipeline.call("FCALL", it.function, len(keys), *keys, *given)
             except ResponseError as error:
                 if _UNKNOWN not in str(error):
                     raise
@@ -210,7 +210,7 @@ class Scripts:
             self._taught.add((it.name, server))
             await self._forget_others(it, key)
         try:
-            await self._batcher.call("FUNCTION", "LOAD", it.text, at=key)
+            await self._pipeline.call("FUNCTION", "LOAD", it.text, at=key)
         except ResponseError as error:
             if "already exists" not in str(error):
                 raise
@@ -221,7 +221,7 @@ class Scripts:
         One that still runs teaches its own again. Each process deletes once at each server, so that two
         versions do not take turns for ever.
         """
-        call = self._batcher.call
+        call = self._pipeline.call
         for found in await call("FUNCTION", "LIST", "LIBRARYNAME", f"holdfast_{it.name}_*", at=key):
             library = (found if isinstance(found, dict) else dict(zip(found[::2], found[1::2], strict=True)))[
                 b"library_name"
@@ -232,4 +232,4 @@ class Scripts:
 
     async def command(self, *command: Any) -> Any:
         """One plain command, sent along with the scripts."""
-        return await or_unavailable(self._batcher.call(*command))
+        return await or_unavailable(self._pipeline.call(*command))

@@ -15,9 +15,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from server.embedded.redis import Redis as RedisServer
 from server.errors import Overloaded, Unavailable
-from server.holds import batching
-from server.holds.batching import Batcher
 from server.holds.client import connect
+from server.holds.pipeline import IN_FLIGHT, Pipeline
 from server.holds.scripts import FOLDER, Scripts, names, or_unavailable, script
 from server.holds.wire import Command, Wire
 from server.settings import Settings
@@ -36,7 +35,7 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Redis]:
         port = free.getsockname()[1]
     server = RedisServer(tmp_path, options={"cluster-enabled": "yes", "cluster-port": str(port)})
     client = connect(server.start())
-    command = Batcher(client).call
+    command = Pipeline(client).call
     await command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
     while "cluster_state:ok" not in str(await command("CLUSTER", "INFO")):  # noqa: ASYNC110  # it tells who asks
         await asyncio.sleep(0.01)
@@ -230,7 +229,7 @@ async def test_a_full_redis_is_unavailable_for_holds_and_can_still_be_read(spare
 
 async def test_errors_of_our_own_are_not_hidden(holds_redis: Redis) -> None:
     with pytest.raises(ResponseError):
-        await or_unavailable(Batcher(holds_redis).call("NONSENSE"))
+        await or_unavailable(Pipeline(holds_redis).call("NONSENSE"))
     with pytest.raises(ResponseError):
         await Scripts(holds_redis).command("NONSENSE")
 
@@ -238,7 +237,7 @@ async def test_errors_of_our_own_are_not_hidden(holds_redis: Redis) -> None:
 async def test_what_many_ask_at_once_is_written_at_once(
     holds_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batcher = Batcher(holds_redis)
+    pipeline = Pipeline(holds_redis)
     sent: list[int] = []
     send = Wire.send
 
@@ -247,9 +246,9 @@ async def test_what_many_ask_at_once_is_written_at_once(
         send(wire, commands)
 
     monkeypatch.setattr(Wire, "send", count)
-    answers = await asyncio.gather(*(batcher.call("ECHO", str(n)) for n in range(1_000)))
+    answers = await asyncio.gather(*(pipeline.call("ECHO", str(n)) for n in range(1_000)))
     assert answers == [str(n).encode() for n in range(1_000)]
-    assert sent[0] == batching.IN_FLIGHT
+    assert sent[0] == IN_FLIGHT
     assert sum(sent) == 1_000
 
 
@@ -258,16 +257,16 @@ async def test_a_redis_that_is_silent_is_away_after_a_second(tmp_path: Path) -> 
     server = RedisServer(tmp_path)
     client = connect(server.start())
     try:
-        batcher = Batcher(client)
-        assert await batcher.call("ECHO", "x") == b"x"
+        pipeline = Pipeline(client)
+        assert await pipeline.call("ECHO", "x") == b"x"
         freeze(server)
-        calls = [batcher.call("ECHO", "x") for _ in range(2 * batching.IN_FLIGHT)]
+        calls = [pipeline.call("ECHO", "x") for _ in range(2 * IN_FLIGHT)]
         await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.sleep(0)
         assert all(call.done() for call in calls), "nobody waits for a second of their own"
         assert {type(call.exception()) for call in calls} == {RedisTimeoutError}
         thaw(server)
-        assert await batcher.call("ECHO", "again") == b"again"
+        assert await pipeline.call("ECHO", "again") == b"again"
     finally:
         thaw(server)
         await client.aclose()
@@ -276,31 +275,31 @@ async def test_a_redis_that_is_silent_is_away_after_a_second(tmp_path: Path) -> 
 
 async def test_a_replica_is_left_for_a_new_connection(holds_redis: Redis) -> None:
     """A failover may leave us on what is no master any more."""
-    batcher = Batcher(holds_redis)
-    await batcher.call("ECHO", "x")
-    wire = batcher._wire
+    pipeline = Pipeline(holds_redis)
+    await pipeline.call("ECHO", "x")
+    wire = pipeline._wire
     assert wire is not None
     wire._asked.append(asyncio.get_running_loop().create_future())
     wire.data_received(b"-READONLY You can't write against a read only replica.\r\n")
     assert isinstance(await wire.lost, ReadOnlyError)
     await asyncio.sleep(0)
-    assert await batcher.call("ECHO", "again") == b"again"
-    assert batcher._wire is not wire
+    assert await pipeline.call("ECHO", "again") == b"again"
+    assert pipeline._wire is not wire
 
 
 async def test_too_many_waiting_commands_are_refused(
     holds_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.holds.batching.WAITING", 2)
-    batcher = Batcher(holds_redis)
-    answers = await asyncio.gather(*(batcher.call("ECHO", "x") for _ in range(3)), return_exceptions=True)
+    monkeypatch.setattr("server.holds.pipeline.WAITING", 2)
+    pipeline = Pipeline(holds_redis)
+    answers = await asyncio.gather(*(pipeline.call("ECHO", "x") for _ in range(3)), return_exceptions=True)
     assert answers[:2] == [b"x", b"x"]
     assert isinstance(answers[2], Overloaded)
 
 
 async def test_a_cancelled_caller_takes_nothing_along(holds_redis: Redis) -> None:
-    batcher = Batcher(holds_redis)
-    calls = [batcher.call("ECHO", str(n)) for n in range(10)]
+    pipeline = Pipeline(holds_redis)
+    calls = [pipeline.call("ECHO", str(n)) for n in range(10)]
     calls[2].cancel()
     await asyncio.sleep(0)
     calls[3].cancel()
@@ -311,9 +310,9 @@ async def test_a_cancelled_caller_takes_nothing_along(holds_redis: Redis) -> Non
 
 
 async def test_one_failing_command_fails_alone(holds_redis: Redis) -> None:
-    batcher = Batcher(holds_redis)
+    pipeline = Pipeline(holds_redis)
     commands = [("ECHO", "a"), ("NONSENSE",), ("ECHO", "b")]
-    answers = await asyncio.gather(*(batcher.call(*each) for each in commands), return_exceptions=True)
+    answers = await asyncio.gather(*(pipeline.call(*each) for each in commands), return_exceptions=True)
     assert (answers[0], answers[2]) == (b"a", b"b")
     assert isinstance(answers[1], ResponseError)
 

@@ -12,8 +12,8 @@ from channels.redis_clients import TIMEOUT_SECONDS
 from server.embedded.redis import Redis as RedisServer
 from server.errors import Unavailable
 from server.holds import scripts as scripts_module
-from server.holds.batching import batcher
 from server.holds.client import connect
+from server.holds.pipeline import open_pipeline
 from server.holds.scripts import Scripts
 from server.ops.preflight import problems_of_servers
 from server.settings import Settings
@@ -27,7 +27,7 @@ class _OtherVersion:
     """Passes commands on, and deletes a library as soon as it was loaded, so many times."""
 
     def __init__(self, client: Redis, times: int) -> None:
-        self._caller = batcher(client)
+        self._caller = open_pipeline(client)
         self.left = times
 
     async def call(self, *command: Any, at: str | None = None) -> Any:
@@ -51,13 +51,13 @@ async def test_what_another_version_deletes_meanwhile_is_taught_again(
     holds_redis: Redis, scripts: Scripts
 ) -> None:
     """While one takes over from the other, each of its processes deletes what the other runs, once."""
-    scripts._batcher = other = _OtherVersion(holds_redis, scripts_module.TEACHINGS - 2)
+    scripts._pipeline = other = _OtherVersion(holds_redis, scripts_module.TEACHINGS - 2)
     assert (await scripts.read("days", NOWHERE))[1][0] is None
     assert other.left == 0
 
 
 async def test_a_script_that_is_never_kept_is_no_fault_of_ours(holds_redis: Redis, scripts: Scripts) -> None:
-    scripts._batcher = _OtherVersion(holds_redis, 1000)
+    scripts._pipeline = _OtherVersion(holds_redis, 1000)
     with pytest.raises(Unavailable):
         await scripts.read("days", NOWHERE)
 
@@ -68,7 +68,7 @@ async def test_a_user_who_may_not_teach_is_refused_at_the_start(
 ) -> None:
     """Else the first buyer would be the one who finds out."""
     rights = ("~*", "&*", "+@all", f"-{denied}")
-    command = batcher(holds_redis).call
+    command = open_pipeline(holds_redis).call
     await command("ACL", "SETUSER", "shop", "reset", "on", ">secret", *rights)
     where = redis_url.rpartition("@")[2]
     settings = Settings(redis_url=f"redis://shop:secret@{where}", payments="sandbox")
@@ -94,7 +94,7 @@ async def test_every_server_of_a_cluster_forgets_what_other_versions_left(tmp_pa
         client = connect(shards.url)
         of_before = "holdfast_days_" + 40 * "0"
         text = f"#!lua name={of_before}\nredis.register_function('{of_before}', function() return 1 end)"
-        scripts, ask = Scripts(client), batcher(client).call
+        scripts, ask = Scripts(client), open_pipeline(client).call
         keys = [next(f"{{{n}}}:meta" for n in range(99) if half(n) == number) for number in (0, 1)]
         for key in keys:
             await ask("FUNCTION", "LOAD", text, at=key)

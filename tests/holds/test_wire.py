@@ -12,9 +12,9 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from server.errors import Unavailable
-from server.holds import batching
-from server.holds.batching import IN_FLIGHT, SECONDS, Batcher
+from server.holds import pipeline as pipeline_module
 from server.holds.client import connect
+from server.holds.pipeline import IN_FLIGHT, SECONDS, Pipeline
 from server.holds.scripts import or_unavailable
 from server.holds.wire import Wire
 from tests.support.waiting import until
@@ -24,11 +24,11 @@ from tests.support.waiting import until
 async def test_a_command_that_cannot_be_sent_gives_its_answer_to_nobody_else(
     holds_redis: Redis, bad: Any
 ) -> None:
-    batcher = Batcher(holds_redis)
+    pipeline = Pipeline(holds_redis)
     commands = [("ECHO", "a"), ("ECHO", bad), ("ECHO", "b")]
     async with asyncio.timeout(60):
-        first = await asyncio.gather(*(batcher.call(*each) for each in commands), return_exceptions=True)
-        later = await asyncio.gather(*(batcher.call("ECHO", each) for each in "cd"))
+        first = await asyncio.gather(*(pipeline.call(*each) for each in commands), return_exceptions=True)
+        later = await asyncio.gather(*(pipeline.call("ECHO", each) for each in "cd"))
     assert (first[0], first[2], later) == (b"a", b"b", [b"c", b"d"])
     assert isinstance(first[1], (TypeError, UnicodeError))
 
@@ -36,11 +36,11 @@ async def test_a_command_that_cannot_be_sent_gives_its_answer_to_nobody_else(
 async def test_who_is_closed_gives_the_connection_back_and_may_be_called_again(holds_redis: Redis) -> None:
     pool = holds_redis.connection_pool
     before = len(pool._in_use_connections)
-    batcher = Batcher(holds_redis)
+    pipeline = Pipeline(holds_redis)
     for word in (b"a", b"b"):
-        assert await batcher.call("ECHO", word) == word
-        under_way = batcher.call("ECHO", word)
-        await batcher.aclose()
+        assert await pipeline.call("ECHO", word) == word
+        under_way = pipeline.call("ECHO", word)
+        await pipeline.aclose()
         assert len(pool._in_use_connections) == before
         with pytest.raises(RedisConnectionError):
             await under_way
@@ -122,10 +122,10 @@ async def deaf_replica() -> AsyncIterator[Redis]:
 
 async def test_whoever_asks_while_the_wire_is_being_cut_is_told_too(deaf_replica: Redis) -> None:
     """What cannot be sent any more must not wait for a peer that reads no more."""
-    batcher = Batcher(deaf_replica)
-    calls = [batcher.call("EVALSHA", "a", 0, "x" * 30_000) for _ in range(3 * IN_FLIGHT)]
+    pipeline = Pipeline(deaf_replica)
+    calls = [pipeline.call("EVALSHA", "a", 0, "x" * 30_000) for _ in range(3 * IN_FLIGHT)]
     for _ in range(300):  # a busy process: somebody calls in each turn of the loop
-        calls.append(batcher.call("EVALSHA", "a", 0, "x"))
+        calls.append(pipeline.call("EVALSHA", "a", 0, "x"))
         await asyncio.sleep(0)
     _, pending = await asyncio.wait(calls, timeout=60 * SECONDS)
     for call in calls:
@@ -137,8 +137,8 @@ async def test_nobody_waits_long_for_a_connection(
     holds_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several Sentinels that say nothing take a second each."""
-    given = batching.CONNECT_SECONDS
-    monkeypatch.setattr(batching, "CONNECT_SECONDS", 0.2)
+    given = pipeline_module.CONNECT_SECONDS
+    monkeypatch.setattr(pipeline_module, "CONNECT_SECONDS", 0.2)
     pool: Any = holds_redis.connection_pool
     get_connection = pool.get_connection
 
@@ -147,14 +147,14 @@ async def test_nobody_waits_long_for_a_connection(
         return await get_connection()
 
     monkeypatch.setattr(pool, "get_connection", slow)
-    batcher = Batcher(holds_redis)
+    pipeline = Pipeline(holds_redis)
     async with asyncio.timeout(60):
         with pytest.raises(Unavailable):
-            await or_unavailable(batcher.call("ECHO", "x"))
+            await or_unavailable(pipeline.call("ECHO", "x"))
     monkeypatch.setattr(pool, "get_connection", get_connection)
-    monkeypatch.setattr(batching, "CONNECT_SECONDS", given)
-    monkeypatch.setattr(batching, "AGAIN_SECONDS", 0)
-    assert await batcher.call("ECHO", "x") == b"x"
+    monkeypatch.setattr(pipeline_module, "CONNECT_SECONDS", given)
+    monkeypatch.setattr(pipeline_module, "AGAIN_SECONDS", 0)
+    assert await pipeline.call("ECHO", "x") == b"x"
 
 
 async def test_a_redis_that_nobody_reaches_is_not_asked_again_for_each_command() -> None:
@@ -167,16 +167,16 @@ async def test_a_redis_that_nobody_reaches_is_not_asked_again_for_each_command()
 
     server = await asyncio.start_server(refuse, "127.0.0.1", 0)
     client = connect(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0", connections=2)
-    batcher = Batcher(client)
+    pipeline = Pipeline(client)
     try:
         for _ in range(20):
             with pytest.raises(RedisConnectionError):
-                await batcher.call("PING")
+                await pipeline.call("PING")
         few = knocks
 
         async def asks_again() -> bool:
             with pytest.raises(RedisConnectionError):
-                await batcher.call("PING")
+                await pipeline.call("PING")
             return knocks > few
 
         await until(asks_again)

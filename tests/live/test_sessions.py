@@ -12,8 +12,8 @@ from channels.protocol import Notification
 from server.accounts.sessions import BOUND_CHANNEL
 from server.bookings.announcer import CHANNEL, BookingEvent
 from server.errors import Unavailable
-from server.holds.batching import Batcher
 from server.holds.events import SESSIONS_CHANNEL
+from server.holds.pipeline import Pipeline
 from server.holds.rules import HeldItem
 from server.holds.scripts import Scripts
 from server.inventory.rules import HoldPolicy, Slot, SlotDraft, lay_out
@@ -394,13 +394,13 @@ async def test_a_new_session_is_greeted_without_asking_redis(
 ) -> None:
     """Ten thousand may come at once."""
     asked: list[object] = []
-    call = Batcher.call
+    call = Pipeline.call
 
-    def noted(batcher: Batcher, *command: object) -> object:
+    def noted(pipeline: Pipeline, *command: object) -> object:
         asked.extend(part for part in command if str(part).startswith("{session:"))
-        return call(batcher, *command)
+        return call(pipeline, *command)
 
-    monkeypatch.setattr(Batcher, "call", noted)
+    monkeypatch.setattr(Pipeline, "call", noted)
     async with visiting(house.base_url, agree=False) as ben:
         tab = await ben.connects()
         welcome = await tab.says_hello()

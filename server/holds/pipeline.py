@@ -37,12 +37,12 @@ class Caller(Protocol):
         ...
 
 
-def batcher(client: Redis) -> Caller:
+def open_pipeline(client: Redis) -> Caller:
     """What sends commands to one server, or to each of a cluster's."""
-    return ClusterBatcher(client) if isinstance(client, Cluster) else Batcher(client)
+    return ClusterPipeline(client) if isinstance(client, Cluster) else Pipeline(client)
 
 
-class Batcher:
+class Pipeline:
     """`call` as many commands as you like; each answers, or fails, by itself.
 
     They reach Redis in the order of the calls. A connection that fails takes along what was sent on it and
@@ -132,27 +132,27 @@ class Batcher:
             await asyncio.wait([keeping])
 
 
-class ClusterBatcher:
-    """A batcher for each server: one that is away, or slow, holds nobody up who asks another."""
+class ClusterPipeline:
+    """A pipeline for each server: one that is away, or slow, holds nobody up who asks another."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._nodes = cluster.nodes
-        self._batchers: WeakKeyDictionary[Redis, Batcher] = WeakKeyDictionary()
+        self._pipelines: WeakKeyDictionary[Redis, Pipeline] = WeakKeyDictionary()
 
     async def call(self, *command: Any, at: str | None = None) -> Any:
-        """As Batcher.call, at the server that has the command's key, or the key `at`."""
+        """As Pipeline.call, at the server that has the command's key, or the key `at`."""
 
         async def send(client: Redis, asking: bool) -> Any:
             if asking:
                 return await ask(client, command)
-            batcher = self._batchers.get(client)
-            if batcher is None:
-                batcher = self._batchers[client] = Batcher(client)
-            return await batcher.call(*command)
+            pipeline = self._pipelines.get(client)
+            if pipeline is None:
+                pipeline = self._pipelines[client] = Pipeline(client)
+            return await pipeline.call(*command)
 
         return await self._nodes.route(slot_of_command(command) if at is None else slot_of(at), send)
 
     async def aclose(self) -> None:
         """As Caller.aclose."""
-        for batcher in list(self._batchers.values()):
-            await batcher.aclose()
+        for pipeline in list(self._pipelines.values()):
+            await pipeline.aclose()
