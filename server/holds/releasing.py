@@ -20,7 +20,7 @@ from server.holds.rules import Hold
 from server.holds.sources import Resources
 from server.holds.store import Answer, NotReady, read
 
-_GIVEN = frozenset({"held", "released"})  # a part of it, or all
+_RELEASED = frozenset({"held", "released"})  # a part of it, or all
 
 Items = Sequence[tuple[str, int]]
 """Slot ids and quantities."""
@@ -58,27 +58,28 @@ class Releasing:
         """Give a hold back, or a part of it; `resource` is where the caller thinks it is."""
         answer = None
         if resource is not None and self._index.is_beside_resources:
-            given = await self._content(session, hold, items, op, resource)
-            answer = await self._at_once(resource, partial(self._ask, resource, given))
+            content = await self._content(session, hold, items, op, resource)
+            answer = await self._at_once(resource, partial(self._ask, resource, content))
         return released(answer or await self._in_turn(session, hold, items, op))
 
     def begin(self, session: str, hold: str, *, op: str | None, resource: str) -> Begun[Released] | None:
         """Give all of a hold back that is in this resource: sent to Redis at once; None if it can't be."""
         if not self._index.is_beside_resources:
             return None
-        given = {"session": session, "holds": [hold], "op": op}
-        reply = self._ask(resource, given)
-        return Begun(reply, partial(_simply, resource, reply), partial(self._after, resource, given, reply))
+        content = {"session": session, "holds": [hold], "op": op}
+        reply = self._ask(resource, content)
+        return Begun(reply, partial(_simply, resource, reply), partial(self._after, resource, content, reply))
 
-    async def _after(self, resource: str, given: dict[str, Any], reply: Reply) -> Released:
+    async def _after(self, resource: str, content: dict[str, Any], reply: Reply) -> Released:
         """As release does; it was asked once already."""
         sent = [reply]
-        answer = await self._at_once(resource, lambda: sent.pop() if sent else self._ask(resource, given))
-        return released(answer or await self._in_turn(given["session"], given["holds"][0], None, given["op"]))
+        answer = await self._at_once(resource, lambda: sent.pop() if sent else self._ask(resource, content))
+        session, (hold,), op = content["session"], content["holds"], content["op"]
+        return released(answer or await self._in_turn(session, hold, None, op))
 
-    def _ask(self, resource: str, given: dict[str, Any]) -> Reply:
-        command = Command(self._index.key(given["session"]), Common.of({"resource": resource}), given)
-        return self._loader.store.ask("give", resource, command)
+    def _ask(self, resource: str, content: dict[str, Any]) -> Reply:
+        command = Command(self._index.key(content["session"]), Common.of({"resource": resource}), content)
+        return self._loader.store.ask("release_many", resource, command)
 
     async def _at_once(self, resource: str, ask: Callable[[], Reply]) -> Answer | None:
         """Release and forget in one call; None where it is not there, or has to be done in turn."""
@@ -127,7 +128,7 @@ def released(answer: Answer) -> Released:
     if not answer.holds:
         raise NotFound
     found = answer.holds[0]
-    return Released(found, answer.version, is_news=not answer.replayed and found.status in _GIVEN)
+    return Released(found, answer.version, is_news=not answer.replayed and found.status in _RELEASED)
 
 
 def _simply(resource: str, reply: Reply) -> Released | None:

@@ -40,7 +40,8 @@ async def read_hold(call: Call) -> Answer:
 
 async def release_hold(call: Call) -> Answer:
     """`DELETE /api/holds/{id}` → `{hold}`, as it is now."""
-    return await _one(call, await call.parts.holds.release(call.caller, call.path["id"], op=call.op))
+    released = await call.parts.holds.release(call.caller, call.path["id"], op=call.op)
+    return await _one(call, released.hold)
 
 
 async def read_cart(call: Call) -> Answer:

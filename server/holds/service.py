@@ -123,12 +123,6 @@ class Holds:
     # Giving back, prolonging.
 
     async def release(
-        self, caller: Caller, hold: str, items: Sequence[tuple[str, int]] | None = None, *, op: str | None
-    ) -> Hold:
-        """Give a hold back, or `items` (slot id, quantity) of it; one that has ended is answered as it is."""
-        return (await self.give(caller, hold, items, op=op)).hold
-
-    async def give(
         self,
         caller: Caller,
         hold: str,
@@ -137,16 +131,19 @@ class Holds:
         op: str | None,
         resource: str | None = None,
     ) -> Released:
-        """As release; it is one call where the caller knows in which `resource` the hold is."""
+        """Give a hold back, or `items` (slot id, quantity) of it; one that has ended is answered as it is.
+
+        It is one call to Redis where the caller knows in which `resource` the hold is.
+        """
         session = _session_of(caller)
         return await self._releasing.release(
             session, hold, items, op=_of(f"release {hold}", op), resource=resource
         )
 
-    def begin_giving(
+    def begin_release(
         self, caller: Caller, hold: str, *, op: str | None, resource: str
     ) -> Begun[Released] | None:
-        """All of a hold that is in this `resource`, sent to Redis at once; None where that can't be."""
+        """The same of all of a hold in this `resource`, sent to Redis at once; None if it can't be."""
         session = _session_of(caller)
         return self._releasing.begin(session, hold, op=_of(f"release {hold}", op), resource=resource)
 

@@ -168,7 +168,7 @@ class HoldStore:
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
         self._client = scripts.client
-        self._many = {name: Gathering(scripts, name) for name in ("take", "give")}
+        self._many = {name: Gathering(scripts, name) for name in ("hold_many", "release_many")}
         self._on_expired: list[Callable[[Sequence[Hold]], None]] = []
 
     def on_expired(self, listener: Callable[[Sequence[Hold]], None]) -> None:
@@ -192,14 +192,14 @@ class HoldStore:
         packed = await self._scripts.run(name, key(resource, "meta"), given, *blobs)
         return read(packed, resource, content.get("layout", 0))
 
-    def ask(self, name: Literal["take", "give"], resource: str, command: Command) -> Reply:
+    def ask(self, name: Literal["hold_many", "release_many"], resource: str, command: Command) -> Reply:
         """Run a script that serves many with one call; what it answers is to be `read`."""
         return self._many[name].ask(key(resource, "meta"), command)
 
     @property
     def is_behind(self) -> bool:
         """Whether more wait to take something than go in all calls that are made at once."""
-        return self._many["take"].is_behind
+        return self._many["hold_many"].is_behind
 
     async def expire(self, resource: str, *, liveness: bool, reference: str | None = None) -> Answer:
         """Give back one batch of what is due."""

@@ -185,17 +185,17 @@ class Taking:
         except ClusterCrossSlotError:
             self._index.is_beside_resources = False
             return None, await self._join(asked)
-        assert answer.joined is not None, "take.lua says so"
+        assert answer.joined is not None, "hold_many.lua says so"
         return (None if answer.status == "apart" else answer), answer.joined
 
     def _ask(self, asked: Asked) -> Reply:
-        """Send it to take.lua, along with what others want of the same resource."""
+        """Send it to hold_many.lua, along with what others want of the same resource."""
         own, items = asked.wanted.content(), asked.wanted.items
         own["id"], own["session"], own["fresh"] = asked.hold, asked.session, new_reference()
         own["op"], own["is_new"] = asked.op, asked.op is None
         count = 1 if items is None else len(items)
         command = Command(self._index.key(asked.session), self._common(asked), own, asked.wanted.blobs, count)
-        return self._loader.store.ask("take", asked.resource, command)
+        return self._loader.store.ask("hold_many", asked.resource, command)
 
     def _common(self, asked: Asked) -> Common:
         """What all say who want anything of the resource on these terms; the last one's is kept at hand."""

@@ -79,35 +79,35 @@ def ask_release(parts: Any, tab: Tab, message: protocol.Release) -> Asked | None
     resource = _resource_of(tab, message.hold)
     if resource is None or message.items is not None:
         return None
-    begun: Begun[Released] | None = parts.holds.begin_giving(
+    begun: Begun[Released] | None = parts.holds.begin_release(
         tab.caller, message.hold, op=message.op, resource=resource
     )
     return None if begun is None else (begun.reply, partial(_released, parts, tab, message, begun))
 
 
 def _released(parts: Any, tab: Tab, message: protocol.Release, begun: Begun[Released]) -> Rest | None:
-    given = begun.simply()
-    if given is not None and parts.live.news.answer_released(tab, given, ref_of(message.ref)):
+    released = begun.simply()
+    if released is not None and parts.live.news.answer_released(tab, released, ref_of(message.ref)):
         return None
-    return partial(_released_in_turn, parts, tab, message, begun, given)
+    return partial(_released_in_turn, parts, tab, message, begun, released)
 
 
 async def _released_in_turn(
-    parts: Any, tab: Tab, message: protocol.Release, begun: Begun[Released], given: Released | None
+    parts: Any, tab: Tab, message: protocol.Release, begun: Begun[Released], released: Released | None
 ) -> None:
-    await parts.live.news.tell_released(tab, given or await begun.in_turn(), ref_of(message.ref))
+    await parts.live.news.tell_released(tab, released or await begun.in_turn(), ref_of(message.ref))
 
 
 async def release(parts: Any, tab: Tab, message: protocol.Release) -> None:
     """All of it, waiting for whatever is needed."""
-    given = await parts.holds.give(
+    released = await parts.holds.release(
         tab.caller,
         message.hold,
         message.items,
         op=message.op,
         resource=_resource_of(tab, message.hold),
     )
-    await parts.live.news.tell_released(tab, given, ref_of(message.ref))
+    await parts.live.news.tell_released(tab, released, ref_of(message.ref))
 
 
 def _resource_of(tab: Tab, hold: str) -> str | None:

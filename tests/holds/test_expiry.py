@@ -34,11 +34,11 @@ async def test_giving_back_what_has_expired_is_no_news(world: World) -> None:
     """Its end is told by who expired it, with the reason."""
     ann = world.buyer("ann")
     held = await ann.holds("A-1")
-    given = await world.main.give(ann.caller, (await ann.holds("A-2")).hold.id, op=None, resource="hall")
+    given = await world.main.release(ann.caller, (await ann.holds("A-2")).hold.id, op=None, resource="hall")
     assert (given.hold.status, given.is_news) == ("released", True)
     world.time_passes(900)
     await world.main.expire()
-    given = await world.main.give(ann.caller, held.hold.id, op=None, resource="hall")
+    given = await world.main.release(ann.caller, held.hold.id, op=None, resource="hall")
     assert (given.hold.status, given.is_news) == ("expired", False)
 
 

@@ -50,7 +50,7 @@ async def test_what_many_ask_at_once_is_one_call_with_an_outcome_for_each(world:
     async with world.listening() as listener:
         first, late, third = await _hold_at_once(world, "A-1", "A-1", "B-2")
         heard = await listener.so_far()
-    assert calls == [("take", 3)]
+    assert calls == [("hold_many", 3)]
     assert isinstance(late, SlotTaken)
     assert late.slots == ["A-1"]
     assert [each.hold.session for each in (first, third)] == ["buyer-0", "buyer-2"]
@@ -75,7 +75,7 @@ async def test_each_has_a_version_of_its_own_and_the_channel_goes_to_the_last(
     async with world.listening() as listener:
         await asyncio.gather(*(world.buyer(each.hold.session).releases(each) for each in held))
         heard = await listener.so_far()
-    assert calls[-1] == ("give", 3)
+    assert calls[-1] == ("release_many", 3)
     assert [event.version for event in heard.events] == [heard.changes[0][3] - back for back in (2, 1, 0)]
 
 
@@ -90,7 +90,7 @@ async def test_what_ends_a_hold_in_the_same_call_comes_after_what_was_told_of_it
     async with world.listening() as listener:
         more, _ = await asyncio.gather(ben.holds("B-1"), cleo.holds("A-1"))
         heard = await listener.so_far()
-    assert calls == [("take", 2)]
+    assert calls == [("hold_many", 2)]
     of_ben = {event.reason: event.version for event in heard.events if event.hold.session == "ben"}
     assert of_ben == {"": more.version, "left": more.version + 1}
 
@@ -99,7 +99,7 @@ async def test_one_whose_index_is_broken_fails_alone(world: World, calls: Calls)
     await _loaded(world, calls)
     await world.redis.set("{session:buyer-1}:cart", "no hash")
     first, broken, third = await _hold_at_once(world, "A-1", "A-2", "A-3")
-    assert calls == [("take", 3)]
+    assert calls == [("hold_many", 3)]
     assert isinstance(broken, ResponseError)
     assert first.hold.session == "buyer-0"
     assert third.hold.session == "buyer-2"
@@ -116,7 +116,7 @@ async def test_no_call_is_for_more_than_is_good_for_redis(
     wanted = [("a",), ("a",), ("a",), ("a",), ("a", "b", "c"), ("a", "b")]
     buyers = [world.buyer(f"buyer-{place}") for place in range(len(wanted))]
     await asyncio.gather(*(buyer.holds(*slots) for buyer, slots in zip(buyers, wanted, strict=True)))
-    assert calls == [("take", 3), ("take", 2), ("take", 1)]
+    assert calls == [("hold_many", 3), ("hold_many", 2), ("hold_many", 1)]
     assert await world.available() == [3, 7, 8]
 
 
@@ -129,7 +129,7 @@ async def test_what_comes_while_one_is_on_its_way_goes_with_the_next(world: Worl
     await asyncio.sleep(0)
     rest.append(asyncio.ensure_future(world.buyer("ben").holds("A-4")))
     await asyncio.gather(first, *rest)
-    assert calls == [("take", 1), ("take", 3)]
+    assert calls == [("hold_many", 1), ("hold_many", 3)]
 
 
 async def test_a_call_for_enough_does_not_wait_for_the_answer_of_the_one_before(
@@ -193,7 +193,7 @@ async def test_the_next_call_is_sent_before_what_came_of_the_last_is_told(
     monkeypatch.setattr(Wire, "send", sends)
     monkeypatch.setattr("server.holds.gathering.settle", tells)
     await asyncio.gather(first, second)
-    assert calls == [("take", 1), ("take", 1)]
+    assert calls == [("hold_many", 1), ("hold_many", 1)]
     assert happened[:2] == ["sent", "told"]
 
 
@@ -207,7 +207,7 @@ async def test_two_of_one_session_go_one_after_the_other(world: World, calls: Ca
     await _loaded(world, calls)
     ann = world.buyer("ann")
     both = await asyncio.gather(ann.holds("A-1", op="01HX"), ann.holds("A-1", op="01HX"))
-    assert calls == [("take", 1), ("take", 1)]
+    assert calls == [("hold_many", 1), ("hold_many", 1)]
     assert both[0] == both[1]
 
 
@@ -215,7 +215,7 @@ async def test_terms_that_differ_are_not_mixed(world: World, calls: Calls) -> No
     await _loaded(world, calls)
     by_socket = world.buyer("ann").holds("A-1", connected=True)
     await asyncio.gather(by_socket, world.buyer("ben").holds("A-2"))
-    assert calls == [("take", 1), ("take", 1)]
+    assert calls == [("hold_many", 1), ("hold_many", 1)]
 
 
 async def test_ranges_go_by_themselves(make_world: MakeWorld, calls: Calls) -> None:
@@ -227,7 +227,7 @@ async def test_ranges_go_by_themselves(make_world: MakeWorld, calls: Calls) -> N
     await asyncio.gather(
         takes(world.buyer("ann"), drive, "09:00", "10:00"), takes(world.buyer("ben"), drive, "11:00", "12:00")
     )
-    assert calls == [("take", 1), ("take", 1)]
+    assert calls == [("hold_many", 1), ("hold_many", 1)]
     assert await sees(world, drive, "11:00", "12:00") == {(0, 1)}
 
 
@@ -250,7 +250,7 @@ async def test_all_are_told_of_a_redis_that_is_away_and_too_many_are_refused(
     monkeypatch.setattr("server.holds.gathering.WAITING", 3)
 
     async def is_away(*_anything: object) -> list[bytes | Exception]:
-        calls.append(("take", 1))
+        calls.append(("hold_many", 1))
         raise Unavailable
 
     monkeypatch.setattr(Scripts, "run_many", is_away)

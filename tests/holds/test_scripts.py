@@ -86,7 +86,9 @@ async def test_each_script_keeps_to_the_keys_of_one_tag(cluster: Redis) -> None:
         await world.main.load(name)
         await world.main.store.forget(name)
     unknown = [name for name in names() if script(name).function not in await libraries(world.redis)]
-    assert unknown == ["give", "returning", "take"], "they need keys of two tags, and were done in two calls"
+    assert unknown == ["hold_many", "release_many", "returning"], (
+        "they need keys of two tags, and were done in two calls"
+    )
     assert not world.main.index.is_beside_resources
 
 

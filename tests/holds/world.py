@@ -299,8 +299,9 @@ class Buyer:
 
     async def releases(self, hold: Hold | Held, *slots: str, op: str | None = None) -> Hold:
         items = [_item(slot) for slot in slots] or None
-        given = _hold(hold)
-        return (await self.process.give(self.caller, given.id, items, op=op, resource=given.resource)).hold
+        known = _hold(hold)
+        done = await self.process.release(self.caller, known.id, items, op=op, resource=known.resource)
+        return done.hold
 
     async def releases_all(self, *, op: str | None = None) -> None:
         await self.process.release_cart(self.caller, op=op)

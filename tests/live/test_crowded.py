@@ -27,7 +27,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     async def noted(
         scripts: Scripts, name: str, key: str, common: Any, each: Sequence[Own], *more: Any
     ) -> Any:
-        carts.extend(cart for cart, _ in each if name == "take")
+        carts.extend(cart for cart, _ in each if name == "hold_many")
         return await run_many(scripts, name, key, common, each, *more)
 
     monkeypatch.setattr(Scripts, "run_many", noted)

@@ -319,7 +319,7 @@ async def test_a_session_that_changes_at_every_reading_is_greeted_later(
         found = await standing(*asked)
         others = [hold for hold in session.holds.values() if hold.items[0].index == 1]
         if others:
-            await holds.give(Caller(ann.session), others[0].id, None, op=None, resource="hall")
+            await holds.release(Caller(ann.session), others[0].id, None, op=None, resource="hall")
         else:
             request = HoldRequest(resource="hall", items=(("A-2", 1),))
             await holds.hold(Caller(ann.session), request, op=None, connected=True)
@@ -349,7 +349,9 @@ async def test_what_the_welcome_of_another_tab_finds_is_told_to_those_that_misse
         await ann.holds("A-2", resource="hall")
     await tab.hears("hold", id=held["hold"]["id"], status="held")
     with gap() as lost:
-        await house.parts.holds.give(Caller(ann.session), held["hold"]["id"], None, op=None, resource="hall")
+        await house.parts.holds.release(
+            Caller(ann.session), held["hold"]["id"], None, op=None, resource="hall"
+        )
         await eventually(lambda: "released" in lost)
     second = await ann.opens_tab()
     assert len(second.welcome["holds"]) == kept

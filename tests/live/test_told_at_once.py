@@ -233,7 +233,7 @@ async def test_what_goes_while_an_answer_looks_names_up_is_not_told_as_held_behi
     monkeypatch.setattr(news.names, "look_up", late)
     asking = asyncio.create_task(ann.holds("A-2", resource="hall"))
     await looks.wait()
-    await house.parts.holds.give(Caller(ann.session), first, None, op="elsewhere", resource="hall")
+    await house.parts.holds.release(Caller(ann.session), first, None, op="elsewhere", resource="hall")
     await eventually(lambda: any(event.hold.status == "released" for event in unheard))
     monkeypatch.undo()
     news.hear(msgspec.msgpack.encode(unheard[-1:]))

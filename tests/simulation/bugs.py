@@ -74,13 +74,13 @@ def sweep_of_the_followed_alone() -> Iterator[None]:
 @contextmanager
 def release_untold() -> Iterator[None]:
     """A hold that is given back in part is written, and not published."""
-    give = scripts._give_part
+    release = scripts._release_part
 
     def quiet(turn: Turn, hold: Hold, left: list[list[int]]) -> None:
-        give(turn, hold, left)
+        release(turn, hold, left)
         turn.touched.clear()
 
-    with patch.object(scripts, "_give_part", quiet):
+    with patch.object(scripts, "_release_part", quiet):
         yield
 
 

@@ -13,12 +13,15 @@ import msgspec
 from server.holds.store import RESOURCES_KEY
 from tests.simulation.live import Live, Outcome, Session, Turn
 from tests.simulation.scripts import NEEDS_LOADED, SCRIPTS, WAITS_FOR_REBUILD
-from tests.simulation.sessions import give, index, joined_alone, listing, take
+from tests.simulation.sessions import hold_many, index, joined_alone, listing, release_many
 
 Command = tuple[Any, ...]
 
 _LISTS: Final = {"join": joined_alone, "index": index}
-_BESIDE: Final[dict[str, Callable[[Session, Turn], Outcome]]] = {"take": take, "give": give}
+_BESIDE: Final[dict[str, Callable[[Session, Turn], Outcome]]] = {
+    "hold_many": hold_many,
+    "release_many": release_many,
+}
 _WIDTHS: Final = {1: "B", 2: "H", 4: "I"}
 
 _decode = msgspec.msgpack.decode

@@ -165,7 +165,7 @@ def release(turn: Turn, _: tuple[bytes, ...]) -> bytes:
 
 def release_holds(turn: Turn) -> tuple[Outcome, list[Hold]]:
     """lib/releasing.lua."""
-    given, given_at = turn.given, None
+    given, released_at = turn.given, None
     before = turn.remembered("release")
     if before is not None:
         return before, []
@@ -179,11 +179,11 @@ def release_holds(turn: Turn) -> tuple[Outcome, list[Hold]]:
             if left is None:
                 return turn.answer({"status": "excess"}), []
             if left:
-                _give_part(turn, each, left)
+                _release_part(turn, each, left)
             else:
                 turn.finish(each, "released", "released")
-            given_at = turn.step
-    return partial(_released, turn, holds, given_at), holds
+            released_at = turn.step
+    return partial(_released, turn, holds, released_at), holds
 
 
 def _released(turn: Turn, holds: list[Hold], at: int | None) -> bytes:
@@ -200,7 +200,7 @@ def _remaining(hold: Hold, items: list[list[int]]) -> list[list[int]] | None:
     return [item for item in left if item[1]]
 
 
-def _give_part(turn: Turn, hold: Hold, left: list[list[int]]) -> None:
+def _release_part(turn: Turn, hold: Hold, left: list[list[int]]) -> None:
     for index, quantity in turn.given["items"]:
         turn.change(index, -quantity, 0)
     hold["items"] = left

@@ -75,8 +75,8 @@ def index(session: Session, given: Content, now: int) -> bytes:
     return _encode({"status": "indexed", "now": now})
 
 
-def give(session: Session, turn: Turn) -> Outcome:
-    """give.lua: one hold, or a part of it, and its entry."""
+def release_many(session: Session, turn: Turn) -> Outcome:
+    """release_many.lua: one hold, or a part of it, and its entry."""
     name = turn.given["holds"][0]
     entry = session.entries.get(name)
     if entry is None or entry[1] != turn.given["resource"]:
@@ -97,8 +97,8 @@ def _close_if_empty(session: Session, close: str | None = None) -> None:
             session.cart = None
 
 
-def take(session: Session, turn: Turn) -> Outcome:
-    """take.lua: both in one call, of a resource that is loaded."""
+def hold_many(session: Session, turn: Turn) -> Outcome:
+    """hold_many.lua: both in one call, of a resource that is loaded."""
     given = turn.given
     found = join(session, given, turn.now)
     turn.joined = {**found, "now": turn.now}

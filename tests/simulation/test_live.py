@@ -77,8 +77,8 @@ class Both:
             if self.simulated.live(hall).meta.epoch is None and self.chance.random() < 0.2:
                 await self._load(hall)
         name = self.chance.choice(
-            ("take", "take", "take", "hold", "hold", "release", "give", "give", "move", "wait", "leave",
-             "renew", "pay", "pay", "await",
+            ("hold_many", "hold_many", "hold_many", "hold", "hold", "release",
+             "release_many", "release_many", "move", "wait", "leave", "renew", "pay", "pay", "await",
              "confirm", "end", "give_back", "retake", "unbook", "recall", "expire", "load", "join", "index",
              "listing", "unload" if self.chance.random() < 0.2 else "expire")
         )  # fmt: skip
@@ -109,7 +109,7 @@ class Both:
             "fresh": self.chance.choice(("r1", "r2", "r3")),
         }  # fmt: skip
 
-    async def _take(self) -> None:
+    async def _hold_many(self) -> None:
         hall = self.hall
         wanted = self._wanted(hall)
         more = {"owner": self.chance.choice(("olga", "olga", "otto")), "currency": "eur", "lasts_ms": 10**8}
@@ -118,7 +118,7 @@ class Both:
         each = [{name: value for name, value in one.items() if name in own} for one in each]
         common = {name: value for name, value in wanted.items() if name not in own}
         common |= {**more, "on_its_way_ms": 15_000}
-        for answer in await self.run_many("take", hall, common, each):
+        for answer in await self.run_many("hold_many", hall, common, each):
             self._learn(answer)
 
     async def _hold(self) -> None:
@@ -145,7 +145,7 @@ class Both:
             content["holds"], content["items"] = [one["id"]], self._items()
         await self.run("release", key(hall, "meta"), content)
 
-    async def _give(self) -> None:
+    async def _release_many(self) -> None:
         """One of those that there may be."""
         if self.known:
             one = self.chance.choice(list(self.known.values()))
@@ -155,7 +155,7 @@ class Both:
             also = self.chance.choice(others)
             more = {"session": also["session"], "holds": [also["id"]], "op": self._op()}
             each = self.chance.choice(([content], [content, more]))
-            await self.run_many("give", one["resource"], {"resource": one["resource"]}, each)
+            await self.run_many("release_many", one["resource"], {"resource": one["resource"]}, each)
 
     def _deadline(self) -> dict[str, Any]:
         now = self.micros // 1000
@@ -374,10 +374,10 @@ def _said(answer: bytes) -> Any:
 
 SAID = set(
     """
-    take: held, held again, taken, limit, apart, unloaded, op_reused
+    hold_many: held, held again, taken, limit, apart, unloaded, op_reused
     hold: held, late, taken, unloaded
     release: released, released again, paying, excess
-    give: released, apart, excess, paying
+    release_many: released, apart, excess, paying
     move: moved, moved again
     await: awaited
     pay: paying, ended

@@ -28,7 +28,7 @@ local function remaining(hold, items)
   return left
 end
 
-local function give_part(hold, left)
+local function release_part(hold, left)
   for _, item in ipairs(input.items) do change(item[1], -item[2], 0) end
   hold.items = left
   keep(hold)
@@ -47,9 +47,9 @@ end
 -- Of holds as they are now, given back at a step.
 local function released(holds, at)
   return function()
-    local given = {}
-    for place, hold in ipairs(holds) do given[place] = packed_hold(hold) end
-    local bytes = '\165holds' .. list_head(#given) .. table.concat(given)
+    local packed = {}
+    for place, hold in ipairs(holds) do packed[place] = packed_hold(hold) end
+    local bytes = '\165holds' .. list_head(#packed) .. table.concat(packed)
     return remember('release', {status = 'released', version = version_at(at)}, living(holds), 1, bytes)
   end
 end
@@ -59,7 +59,7 @@ local function release_holds()
   local before = remembered('release')
   if before then return before, {} end
 
-  local holds, given_at = own_holds(), nil
+  local holds, released_at = own_holds(), nil
   for _, hold in ipairs(holds) do
     if hold.status == 'paying' then return answer({status = 'paying'}), {} end
   end
@@ -67,9 +67,9 @@ local function release_holds()
     if hold.status == 'held' then
       local left = input.items and remaining(hold, input.items)
       if input.items and not left then return answer({status = 'excess'}), {} end
-      if left and #left > 0 then give_part(hold, left) else finish(hold, 'released', 'released') end
-      given_at = step
+      if left and #left > 0 then release_part(hold, left) else finish(hold, 'released', 'released') end
+      released_at = step
     end
   end
-  return released(holds, given_at), holds
+  return released(holds, released_at), holds
 end

@@ -22,7 +22,7 @@ local function recent()
   return found
 end
 
-local function take_beside()
+local function hold_one()
   joined = join()
   joined.now = now
   if joined.status ~= 'joined' or (not joined.created and has_elsewhere()) then
@@ -32,4 +32,4 @@ local function take_beside()
   return take_items()
 end
 
-return each_of_many(take_beside)
+return each_of_many(hold_one)

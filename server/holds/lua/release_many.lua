@@ -7,7 +7,7 @@
 --      apart: the session's index does not have the hold here, or it was done before; nothing changed
 --      unloaded: in place of the list
 
-local function give()
+local function release_one()
   local id, cart, entries = input.holds[1], read_index()
   local entry = entry_of(entries, id)
   if not entry or entry[3] ~= input.resource then return answer({status = 'apart'}) end
@@ -19,4 +19,4 @@ local function give()
   return outcome
 end
 
-return each_of_many(give)
+return each_of_many(release_one)
