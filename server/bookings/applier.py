@@ -251,7 +251,7 @@ class Applier:
             ):
                 await self._unbook(booking, holds, current)
             case "returned":
-                await self._give_back(holds, name)
+                await self._return_to_cart(holds, name)
             case "released":
                 await self._holds.end(holds, name, "released", "cancelled")
             case _:  # expired; or hold_expired, where none was paying unless a rebuild found it still pending
@@ -265,9 +265,9 @@ class Applier:
         for hold in holds:
             await self._holds.unbook([hold], name, current[hold.resource])
 
-    async def _give_back(self, holds: list[Hold], name: str) -> None:
+    async def _return_to_cart(self, holds: list[Hold], name: str) -> None:
         try:
-            await self._holds.give_back(holds, name)
+            await self._holds.return_to_cart(holds, name)
         except Conflict:  # the cart was filled with something else between the question and now
             await self._holds.end(holds, name, "released", "cancelled")
 

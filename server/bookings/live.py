@@ -59,7 +59,7 @@ class LiveHolds(Protocol):
         """Take the same again as paying; False if somebody has any of it, and then nothing changed."""
         ...
 
-    async def give_back(self, holds: Sequence[Hold], booking: str) -> Cart | None:
+    async def return_to_cart(self, holds: Sequence[Hold], booking: str) -> Cart | None:
         """From paying to held, in the cart under its reference."""
         ...
 

@@ -1,4 +1,4 @@
-"""What bookings do to holds: begin paying, confirm, give back, end. PostgreSQL has decided before.
+"""What bookings do to holds: begin paying, confirm, return to the cart, end. PostgreSQL has decided before.
 
 Each step may come twice, or after a rebuild that has done it already; the booking's id on the hold tells.
 """
@@ -50,7 +50,7 @@ class Paying:
         hold_ms, max_ms = await self._policies.shortest({hold.resource for hold in holds})
         for resource, group in by_resource(holds).items():
             await self._loader.run(
-                "give_back",
+                "return_to_cart",
                 resource,
                 holds=ids(group),
                 booking=booking,
@@ -96,7 +96,7 @@ class Paying:
         for resource, group in by_resource(holds).items():
             await self._loader.run("unbook", resource, holds=group, booking=booking, epoch=epoch)
 
-    async def give_back(self, holds: Sequence[Hold], booking: str) -> Cart | None:
+    async def return_to_cart(self, holds: Sequence[Hold], booking: str) -> Cart | None:
         """From paying back to held, in one cart with what the session put into another one meanwhile."""
         if not holds:
             return None
@@ -127,7 +127,7 @@ class Paying:
         expires_at: int | None = None
         for resource, group in by_resource(paying).items():
             answer = await self._loader.run(
-                "give_back",
+                "return_to_cart",
                 resource,
                 holds=ids(group),
                 booking=booking,

@@ -241,12 +241,12 @@ class Holds:
         """Take the same again as paying; False if somebody has any of it, and then nothing changed."""
         return await self._paying.retake(holds, booking, until_ms)
 
-    async def give_back(self, holds: Sequence[Hold], booking: str) -> Cart | None:
+    async def return_to_cart(self, holds: Sequence[Hold], booking: str) -> Cart | None:
         """From paying back to held, in one cart with what the session has held meanwhile.
 
         Raises Conflict if that has another owner or currency.
         """
-        return await self._paying.give_back(holds, booking)
+        return await self._paying.return_to_cart(holds, booking)
 
     async def end(
         self,

@@ -29,7 +29,7 @@ BATCH = 100  # holds given back by one call: they are told while Redis gives bac
 Status = Literal[
     "abandoned", "apart", "awaited", "confirmed", "ended", "excess", "expired", "given", "held", "late",
     "lease_lost", "leased", "left", "limit", "loaded", "loading", "moved", "needs", "newer", "op_reused",
-    "outdated", "passed", "paying", "released", "renewed", "taken", "unbooked", "unloaded",
+    "outdated", "passed", "paying", "released", "renewed", "returned", "taken", "unbooked", "unloaded",
 ]  # fmt: skip
 
 

@@ -104,7 +104,7 @@ class Values:
         self._tell("retake", holds)
         return True
 
-    async def give_back(self, holds: Sequence[Hold], booking: str) -> Cart | None:  # noqa: ARG002  # as asked
+    async def return_to_cart(self, holds: Sequence[Hold], booking: str) -> Cart | None:  # noqa: ARG002  # as asked
         self._tell("give back", holds)
         for hold in holds:
             self.put(msgspec.structs.replace(hold, status="held", booking=None))

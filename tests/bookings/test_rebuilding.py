@@ -195,14 +195,14 @@ async def test_a_cart_comes_back_from_a_booking_though_its_hall_is_built_anew_fi
     hold = await ann.holds("A-1")
     await ann.books()
     holds = house.office.holds
-    give_back = holds.give_back
+    return_to_cart = holds.return_to_cart
 
     async def is_away(_holds: object, _booking: str) -> None:
         raise Unavailable
 
-    holds.give_back = is_away  # type: ignore[method-assign,assignment]
+    holds.return_to_cart = is_away  # type: ignore[method-assign,assignment]
     await ann.cancels(release=False)
-    holds.give_back = give_back  # type: ignore[method-assign]
+    holds.return_to_cart = return_to_cart  # type: ignore[method-assign]
     await holds.load(HALL)
     house.clock.passes(2)
     await house.office.loops_run()

@@ -88,7 +88,7 @@ async def test_given_back_by_its_booking_a_hold_may_wait_again(world: World) -> 
     await ann.holds("A-1")
     world.time_passes(899)
     await world.main.to_book("ann")
-    given = await world.main.give_back(await ann.pays("booking"), "booking")
+    given = await world.main.return_to_cart(await ann.pays("booking"), "booking")
     assert given is not None
     world.time_passes(899)
     again = (await world.main.to_book("ann")).cart

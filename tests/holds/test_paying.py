@@ -150,9 +150,11 @@ async def test_another_bookings_hold_is_left_alone(world: World) -> None:
     holds = await ann.pays("booking")
     await world.main.confirm(holds, "another")
     await world.main.end(holds, "another", "expired", "deadline")
-    await world.main.give_back(holds, "another")
+    await world.main.return_to_cart(holds, "another")
     # …by the script itself too, whatever was read before it.
-    await world.main.loader.run("give_back", "hall", holds=[holds[0].id], booking="another", expires_at=1)
+    await world.main.loader.run(
+        "return_to_cart", "hall", holds=[holds[0].id], booking="another", expires_at=1
+    )
     assert [hold.status for hold in await ann.has()] == ["paying"]
 
 
@@ -177,7 +179,7 @@ async def test_a_cancelled_booking_gives_its_holds_back_under_its_reference(two:
     holds = await ann.pays("booking")
     two.time_passes(1000)
     async with two.listening() as listener:
-        cart = await two.main.give_back(holds, "booking")
+        cart = await two.main.return_to_cart(holds, "booking")
         reasons = {event.reason for event in (await listener.so_far()).events}
     assert reasons == {"cancelled"}
     assert cart == await ann.cart()
@@ -185,8 +187,8 @@ async def test_a_cancelled_booking_gives_its_holds_back_under_its_reference(two:
     assert cart.reference == first.cart.reference
     assert cart.expires_at == first.hold.created_at + 1_900_000
     assert {hold.id for hold in cart.holds} == {first.hold.id, second.hold.id}
-    assert await two.main.give_back(holds, "booking") == cart
-    assert await two.main.give_back([], "booking") is None
+    assert await two.main.return_to_cart(holds, "booking") == cart
+    assert await two.main.return_to_cart([], "booking") is None
 
 
 async def test_a_crash_before_the_cart_is_open_again_heals(world: World) -> None:
@@ -200,9 +202,9 @@ async def test_a_crash_before_the_cart_is_open_again_heals(world: World) -> None
 
     world.main.index.write = crash  # type: ignore[method-assign]
     with pytest.raises(Unavailable):
-        await world.main.give_back(holds, "booking")
+        await world.main.return_to_cart(holds, "booking")
     world.main.index.write = write  # type: ignore[method-assign]
-    cart = await world.main.give_back(holds, "booking")
+    cart = await world.main.return_to_cart(holds, "booking")
     assert cart is not None
     assert (cart.owner, cart.reference) == ("olga", holds[0].reference)
     assert (await ann.holds("A-2")).cart.reference == cart.reference
@@ -213,7 +215,7 @@ async def test_who_cancels_has_not_left(world: World) -> None:
     await ann.holds("A-1")
     holds = await ann.pays("booking")
     await ann.leaves()
-    await world.main.give_back(holds, "booking")
+    await world.main.return_to_cart(holds, "booking")
     world.time_passes(world.settings.disconnect_grace_seconds + 1)
     assert await world.main.expire() == []
 
@@ -223,7 +225,7 @@ async def test_giving_back_keeps_below_the_ceiling(world: World) -> None:
     first = await ann.holds("A-1")
     holds = await ann.pays("booking", seconds=9000)
     world.time_passes(3000)
-    cart = await world.main.give_back(holds, "booking")
+    cart = await world.main.return_to_cart(holds, "booking")
     assert cart is not None
     assert cart.expires_at == first.hold.created_at + 3_600_000
 
@@ -235,7 +237,7 @@ async def test_what_is_given_back_joins_the_cart_that_was_opened_meanwhile(two: 
     two.time_passes(100)
     second = await ann.holds("A-2")
     third = await ann.holds("C-1", hall="other")
-    cart = await two.main.give_back(holds, "booking")
+    cart = await two.main.return_to_cart(holds, "booking")
     assert cart == await ann.cart()
     assert cart is not None
     assert cart.reference == first.cart.reference
@@ -251,10 +253,10 @@ async def test_another_owners_cart_keeps_it_from_coming_back(two: World) -> None
     holds = await ann.pays("booking")
     others = await ann.holds("D-1", hall="ottos")
     with pytest.raises(Conflict, match="release them first"):
-        await two.main.give_back(holds, "booking")
+        await two.main.return_to_cart(holds, "booking")
     assert {hold.status for hold in await ann.has()} == {"paying", "held"}
     await ann.releases(others)
-    assert (await two.main.give_back(holds, "booking")) is not None
+    assert (await two.main.return_to_cart(holds, "booking")) is not None
 
 
 async def paid_too_late(world: World) -> list[Hold]:
@@ -295,7 +297,7 @@ async def test_a_late_payment_takes_over_what_has_gone_back_to_the_cart(world: W
     ann = world.buyer("ann")
     await ann.holds("A-1")
     holds = await ann.pays("booking")
-    await world.main.give_back(holds, "booking")
+    await world.main.return_to_cart(holds, "booking")
     assert await world.main.retake(holds, "booking", holds[0].expires_at + 1000)
     assert await ann.cart() is None
     assert await world.of("A-1") == (0, 1, 0)

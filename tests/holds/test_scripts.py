@@ -62,7 +62,7 @@ async def test_each_script_keeps_to_the_keys_of_one_tag(cluster: Redis) -> None:
     await keeper.flush()
     await world.main.to_book("ann")
     holds = await ann.pays("booking")
-    await world.main.give_back(holds, "booking")
+    await world.main.return_to_cart(holds, "booking")
     holds = await ann.pays("again")
     await world.main.end(holds, "again", "expired", "deadline")
     assert await world.main.retake(holds, "again", holds[0].expires_at + 1)

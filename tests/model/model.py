@@ -223,7 +223,7 @@ class Model:
                 needed[slot] = needed.get(slot, 0) + wanted
         return any(self.available(hall, slot) < wanted for slot, wanted in needed.items())
 
-    def give_back(self, booking: str, now: int) -> Refusal | None:
+    def return_to_cart(self, booking: str, now: int) -> Refusal | None:
         """Back into the cart, under the booking's reference, whatever else is in the cart by now."""
         paying = self._paying(booking)
         if not paying:

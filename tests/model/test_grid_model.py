@@ -183,8 +183,8 @@ class OverDays(RuleBasedStateMachine):
                 self.done(main.end(reals, booking, "expired", "deadline"))
                 self.model.end(booking)
             case "give back":
-                self.done(main.give_back(reals, booking))
-                self.model.give_back(booking, self.now)
+                self.done(main.return_to_cart(reals, booking))
+                self.model.return_to_cart(booking, self.now)
             case "retake" if all(hold.status in ("expired", "released") for hold in holds):
                 taken = self.done(main.retake(reals, booking, until))
                 assert taken == (self.model.retake(holds, booking, until, self.now) is None)

@@ -308,8 +308,8 @@ class SideBySide(RuleBasedStateMachine):
                 self.done(main.end(reals, booking, "expired", "deadline"))
                 self.model.end(booking)
             case "give back":
-                refused = self.run(main.give_back(reals, booking))
-                assert (refused if isinstance(refused, str) else None) == self.model.give_back(
+                refused = self.run(main.return_to_cart(reals, booking))
+                assert (refused if isinstance(refused, str) else None) == self.model.return_to_cart(
                     booking, self.now
                 )
             case "retake" if all(hold.status in ("expired", "released") for hold in holds):

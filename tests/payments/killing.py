@@ -44,7 +44,7 @@ POINTS: Final = ",".join(
         "statement.insert.*",
         *(
             f"script.{name}.*"
-            for name in ("pay", "confirm", "end", "give_back", "move", "retake", "unbook", "index")
+            for name in ("pay", "confirm", "end", "return_to_cart", "move", "retake", "unbook", "index")
         ),
         *(f"provider.{name}.*" for name in ("create", "capture", "cancel", "refund")),
     ]

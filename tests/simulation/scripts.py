@@ -320,7 +320,7 @@ def end(turn: Turn, _: tuple[bytes, ...]) -> bytes:
     return turn.answer({"status": "ended", "version": turn.meta.version})
 
 
-def give_back(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+def return_to_cart(turn: Turn, _: tuple[bytes, ...]) -> bytes:
     given = turn.given
     expires_at = None if given.get("undone") else turn.given_deadline()
     holds = _own_paying(turn)
@@ -335,7 +335,7 @@ def give_back(turn: Turn, _: tuple[bytes, ...]) -> bytes:
         turn.tell(each, "cancelled")
     turn.commit()
     reckoned = {} if expires_at is None else {"expires_at": expires_at}
-    return turn.answer({"status": "given", "holds": holds, **reckoned, "version": turn.meta.version})
+    return turn.answer({"status": "returned", "holds": holds, **reckoned, "version": turn.meta.version})
 
 
 def retake(turn: Turn, _: tuple[bytes, ...]) -> bytes:
@@ -537,7 +537,7 @@ SCRIPTS: Final[dict[str, Work]] = {
     "confirm": confirm,
     "end": end,
     "expire": expire,
-    "give_back": give_back,
+    "return_to_cart": return_to_cart,
     "give_lease_back": give_lease_back,
     "hold": hold,
     "lease": lease,
@@ -555,4 +555,4 @@ SCRIPTS: Final[dict[str, Work]] = {
 }
 _LEASES: Final = {"lease", "renew_lease", "give_lease_back"}
 NEEDS_LOADED: Final = SCRIPTS.keys() - {"await", "leave", "load", "renew", "unload"} - _LEASES
-WAITS_FOR_REBUILD: Final = frozenset({"pay", "confirm", "end", "give_back", "retake", "unbook"})
+WAITS_FOR_REBUILD: Final = frozenset({"pay", "confirm", "end", "return_to_cart", "retake", "unbook"})

@@ -79,8 +79,8 @@ class Both:
         name = self.chance.choice(
             ("hold_many", "hold_many", "hold_many", "hold", "hold", "release",
              "release_many", "release_many", "move", "wait", "leave", "renew", "pay", "pay", "await",
-             "confirm", "end", "give_back", "retake", "unbook", "recall", "expire", "load", "join", "index",
-             "listing", "unload" if self.chance.random() < 0.2 else "expire")
+             "confirm", "end", "return_to_cart", "retake", "unbook", "recall", "expire", "load", "join",
+             "index", "listing", "unload" if self.chance.random() < 0.2 else "expire")
         )  # fmt: skip
         await getattr(self, f"_{name}")()
 
@@ -196,11 +196,11 @@ class Both:
         content = {"holds": self._some(), **self._booking(), "as": how[0], "reason": how[1]}
         await self.run("end", key(self.hall, "meta"), content)
 
-    async def _give_back(self) -> None:
+    async def _return_to_cart(self) -> None:
         content = {"holds": self._some(), **self._booking(), **self._deadline()}
         if self.chance.random() < 0.3:
             content |= {"undone": True, "expires_at": None, "first_hold_at": None}
-        await self.run("give_back", key(self.hall, "meta"), content)
+        await self.run("return_to_cart", key(self.hall, "meta"), content)
 
     def _whole(self, hall: str) -> list[dict[str, Any]]:
         found = [hold for hold in self.known.values() if hold["resource"] == hall]
@@ -386,7 +386,7 @@ SAID = set(
     renew_lease: renewed, lease_lost
     give_lease_back: given
     end: ended
-    give_back: given
+    return_to_cart: returned
     retake: paying, taken
     unbook: unbooked
     recall: held again, ended

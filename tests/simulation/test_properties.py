@@ -163,7 +163,7 @@ def test_what_is_as_it_should_be_breaks_nothing() -> None:
 def test_a_hold_that_is_given_back_behind_its_deadline_has_a_moment_to_end_in() -> None:
     room = Room()
     room.does("pay", ("paying", ""))
-    room.does("give_back", ("held", "cancelled"), now=DUE + 9_000)
+    room.does("return_to_cart", ("held", "cancelled"), now=DUE + 9_000)
     room.properties.deadlines_are_kept({"hall": room.live}, DUE + 9_000 + 1_300, served_since=NOW)
     with pytest.raises(Broken, match="I3: hall h was to end at"):
         room.properties.deadlines_are_kept({"hall": room.live}, DUE + 9_000 + 1_301, served_since=NOW)

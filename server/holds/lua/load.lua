@@ -104,7 +104,7 @@ local function fits(hold)
 end
 
 -- PostgreSQL no longer counts it as pending: it is booked by now, or its booking is over. What is to go back to its
--- cart (give_back.lua) stays until it does.
+-- cart (return_to_cart.lua) stays until it does.
 local function drop_paid(pending, paying, confirmed, returned)
   for _, hold in ipairs(paying) do
     if pending[hold.id] then

@@ -3,7 +3,7 @@
 --
 -- In:  holds [ids], booking; expires_at (ms), or hold_ms, max_ms and first_hold_at to reckon it from; first_hold_at?
 --      or undone, hold_ms, max_ms: each to the deadline that it had, reckoned where a rebuild has forgotten that
--- Out: status given: holds (those that went back), expires_at (not where undone), version · unloaded · loading
+-- Out: status returned: holds (those that went back), expires_at (not where undone), version · unloaded · loading
 
 local expires_at
 if not input.undone then expires_at = given_deadline() end
@@ -12,7 +12,7 @@ local function deadline_of(hold)
   return expires_at or hold.held_until or shared_deadline(hold.first_hold_at)
 end
 
-local given = {}
+local returned = {}
 for _, id in ipairs(input.holds) do
   local hold = read(id)
   if hold and hold.status == 'paying' and hold.booking == input.booking then
@@ -21,8 +21,8 @@ for _, id in ipairs(input.holds) do
     keep(hold)
     take_back_leave(hold.session)
     tell(hold, 'cancelled')
-    given[#given + 1] = hold
+    returned[#returned + 1] = hold
   end
 end
 commit()
-return answer({status = 'given', holds = given, expires_at = expires_at, version = meta.version})
+return answer({status = 'returned', holds = returned, expires_at = expires_at, version = meta.version})
