@@ -51,9 +51,9 @@ class Lease:
             except HoldfastError:  # Redis may be back before it has run out
                 pass
 
-    async def give_back(self) -> None:
+    async def release(self) -> None:
         """It is nobody's from now on."""
-        await self._store.give_lease_back(self._resource, self.token, untouched=self.is_untouched)
+        await self._store.release_lease(self._resource, self.token, untouched=self.is_untouched)
 
     async def _renew(self) -> bool:
         return await self._store.renew_lease(self._resource, self.token, self._milliseconds)
@@ -68,7 +68,7 @@ async def leased(store: HoldStore, resource: str) -> AsyncIterator[Lease]:
         yield lease
     finally:
         await stop(keeping)
-        await lease.give_back()
+        await lease.release()
 
 
 async def _taken(store: HoldStore, resource: str) -> Lease:

@@ -27,8 +27,8 @@ RESOURCES_KEY = "holdfast:resources"
 BATCH = 100  # holds given back by one call: they are told while Redis gives back the next ones
 
 Status = Literal[
-    "abandoned", "apart", "awaited", "confirmed", "ended", "excess", "expired", "given", "held", "late",
-    "lease_lost", "leased", "left", "limit", "loaded", "loading", "moved", "needs", "newer", "op_reused",
+    "abandoned", "apart", "awaited", "confirmed", "ended", "excess", "expired", "held", "late", "lease_lost",
+    "leased", "left", "limit", "loaded", "loading", "moved", "needs", "newer", "op_reused",
     "outdated", "passed", "paying", "released", "renewed", "returned", "taken", "unbooked", "unloaded",
 ]  # fmt: skip
 
@@ -353,12 +353,12 @@ class HoldStore:
         content = {"token": token, "lease_ms": milliseconds}
         return (await self._run("renew_lease", resource, content)).status == "renewed"
 
-    async def give_lease_back(self, resource: str, token: str, *, untouched: bool = False) -> None:
-        """Give the lease back, unless it is somebody else's; after a failure somebody has to begin again.
+    async def release_lease(self, resource: str, token: str, *, untouched: bool = False) -> None:
+        """End one's own lease. What it failed to finish stays noted, for somebody else to finish.
 
-        `untouched`: not where PostgreSQL was not asked to begin.
+        Not so where it is `untouched`: PostgreSQL was not asked to begin.
         """
-        await self._run("give_lease_back", resource, {"token": token, "untouched": untouched})
+        await self._run("release_lease", resource, {"token": token, "untouched": untouched})
 
     async def has_lease(self, resource: str) -> bool:
         """Whether somebody is rebuilding the resource."""

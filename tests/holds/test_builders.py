@@ -78,7 +78,7 @@ class Builder:
 
 def _says_nothing(holds: Holds) -> None:
     holds.store.renew_lease = _nothing  # type: ignore[method-assign]
-    holds.store.give_lease_back = _nothing  # type: ignore[method-assign,assignment]
+    holds.store.release_lease = _nothing  # type: ignore[method-assign,assignment]
 
 
 @pytest.mark.parametrize("place", PLACES)

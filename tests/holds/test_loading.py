@@ -227,9 +227,9 @@ async def test_bookings_wait_for_a_rebuild_and_buyers_do_not(world: World) -> No
     waiting = asyncio.create_task(world.main.begin_paying([held.hold], "booking", 2**41))
     await asyncio.wait({waiting}, timeout=0.1)
     assert not waiting.done()
-    await store.give_lease_back("hall", "somebody else")
+    await store.release_lease("hall", "somebody else")
     assert await store.has_lease("hall")
-    await store.give_lease_back("hall", "somebody")
+    await store.release_lease("hall", "somebody")
     assert await waiting == []
 
 
@@ -256,7 +256,7 @@ async def test_nobody_waits_for_ever_for_a_rebuild(world: World, monkeypatch: py
         await world.main.load("hall")
     with pytest.raises(Unavailable):
         await world.buyer("ann").holds("A-1")
-    await world.main.store.give_lease_back("hall", "somebody")
+    await world.main.store.release_lease("hall", "somebody")
     held = await world.buyer("ann").holds("A-1")
     await world.main.store.take_lease("hall", "somebody", 60_000)
     with pytest.raises(Unavailable):

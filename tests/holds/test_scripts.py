@@ -81,7 +81,7 @@ async def test_each_script_keeps_to_the_keys_of_one_tag(cluster: Redis) -> None:
     await takes(world.buyer("ben"), drive, "09:00", "17:00")
     assert await sees(world, drive, "09:00", "17:00") == {(0, 1)}
     await passes(world, drive, 86_400)
-    await world.main.store.give_lease_back("hall", "nobody's")
+    await world.main.store.release_lease("hall", "nobody's")
     for name in ("hall", "other", "drive"):
         await world.main.load(name)
         await world.main.store.forget(name)

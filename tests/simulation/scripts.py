@@ -499,7 +499,7 @@ def renew_lease(turn: Turn, _: tuple[bytes, ...]) -> bytes:
     return turn.answer({"status": "renewed"})
 
 
-def give_lease_back(turn: Turn, _: tuple[bytes, ...]) -> bytes:
+def release_lease(turn: Turn, _: tuple[bytes, ...]) -> bytes:
     live, token = turn.live, turn.given["token"]
     if live.lease(turn.now) == token:
         live.loading = None
@@ -507,7 +507,7 @@ def give_lease_back(turn: Turn, _: tuple[bytes, ...]) -> bytes:
     is_nothing = turn.meta.epoch is None or (turn.given["untouched"] and begun["times"] == 1)
     if begun["token"] == token and is_nothing:
         live.unfinished = None
-    return turn.answer({"status": "given"})
+    return turn.answer({"status": "released"})
 
 
 def unload(turn: Turn, _: tuple[bytes, ...]) -> bytes:
@@ -538,7 +538,7 @@ SCRIPTS: Final[dict[str, Work]] = {
     "end": end,
     "expire": expire,
     "return_to_cart": return_to_cart,
-    "give_lease_back": give_lease_back,
+    "release_lease": release_lease,
     "hold": hold,
     "lease": lease,
     "leave": leave,
@@ -553,6 +553,6 @@ SCRIPTS: Final[dict[str, Work]] = {
     "unbook": unbook,
     "unload": unload,
 }
-_LEASES: Final = {"lease", "renew_lease", "give_lease_back"}
+_LEASES: Final = {"lease", "renew_lease", "release_lease"}
 NEEDS_LOADED: Final = SCRIPTS.keys() - {"await", "leave", "load", "renew", "unload"} - _LEASES
 WAITS_FOR_REBUILD: Final = frozenset({"pay", "confirm", "end", "return_to_cart", "retake", "unbook"})

@@ -254,7 +254,7 @@ class Both:
         prices = array("I", [2_500] * len(CAPACITIES)).tobytes()
         await self._goes_on(hall)
         await self.run("load", key(hall, "meta"), content, slots.tobytes(), prices)
-        await self._give_lease_back(hall)
+        await self._release_lease(hall)
 
     def _fitting(self, hall: str, pending: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """PostgreSQL counts within capacity, so does what it says is pending."""
@@ -272,7 +272,7 @@ class Both:
         await self._lease(hall, "theirs")
         await self._goes_on(hall)
         await self.run("confirm", key(hall, "meta"), {"holds": self._some(), **self._booking()})
-        await self._give_lease_back(hall)
+        await self._release_lease(hall)
 
     async def _lease(self, hall: str, token: str) -> None:
         """By Redis' own clock it may last for ever: it is ended by hand."""
@@ -297,10 +297,10 @@ class Both:
                 live.loading = None
             await self.run("expire", key(hall, "meta"), {"limit": 1000, "liveness": True})
 
-    async def _give_lease_back(self, hall: str) -> None:
+    async def _release_lease(self, hall: str) -> None:
         """As one who may have begun, or not."""
         content = {"token": self.chance.choice(("mine", "theirs")), "untouched": self.chance.random() < 0.5}
-        await self.run("give_lease_back", key(hall, "meta"), content)
+        await self.run("release_lease", key(hall, "meta"), content)
         gone = ("loading",) if self.chance.random() < 0.3 else ("loading", "unfinished")
         await self.client.delete(*(key(hall, name) for name in gone))
         for name in gone:
@@ -384,7 +384,7 @@ SAID = set(
     confirm: confirmed, loading, abandoned
     lease: leased, loading
     renew_lease: renewed, lease_lost
-    give_lease_back: given
+    release_lease: released
     end: ended
     return_to_cart: returned
     retake: paying, taken
