@@ -4,7 +4,7 @@
  *     const holdfast = new Holdfast();
  *     holdfast.start();
  *     const availability = holdfast.follow(resource);
- *     await holdfast.holds.take({ resource: resource.id, items: [["A-12", 1]] });
+ *     await holdfast.holds.hold({ resource: resource.id, items: [["A-12", 1]] });
  *
  * Whoever is signed in (user.js) is shown to the server; when that changes, here or in another tab, the line begins anew.
  *

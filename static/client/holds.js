@@ -1,5 +1,5 @@
 /**
- * Takes holds and gives them back. Each change is shown at once and rolled back when it is refused; each carries an `op`, under
+ * Holds slots and releases holds. Each change is shown at once and rolled back when it is refused; each carries an `op`, under
  * which it is asked again after a lost line and counts once.
  */
 
@@ -18,7 +18,7 @@ export class Holds {
    * @param {{resource: string, items?: [string, number][], range?: [string, string], best?: object}} request
    * @returns {Promise<object>} the hold @throws {Refusal}
    */
-  async take(request) {
+  async hold(request) {
     const op = ulid();
     this.#cart.wish(op, request.resource, request.items ?? [], request.range);
     try {
@@ -31,7 +31,7 @@ export class Holds {
   }
 
   /** @param {object} hold @param {[string, number][]} [items] a part of it; all of it if not given @throws {Refusal} */
-  async giveBack(hold, items) {
+  async release(hold, items) {
     const op = ulid();
     const less = (items ?? hold.items).map(([slot, quantity]) => [slot, -quantity]);
     this.#cart.wish(op, hold.resource, less);

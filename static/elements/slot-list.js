@@ -68,14 +68,14 @@ export class SlotList extends HTMLElement {
     const when = slot.starts_at ? formatTime(slot.starts_at, zone) : slot.label;
     const until = slot.ends_at ? `until ${formatTime(slot.ends_at, zone)}` : slot.starts_at ? slot.label : "";
     const quantity = make("select", { "aria-label": `How many places, ${when}` });
-    const take = make("button.primary", { type: "button", onclick: () => this.#say("slot-take", { slot, quantity: Number(quantity.value) }) }, "Hold");
-    const giveBack = make("button.quiet", { type: "button", onclick: () => this.#say("slot-return", { slot }) }, "Give back");
+    const hold = make("button.primary", { type: "button", onclick: () => this.#say("slot-take", { slot, quantity: Number(quantity.value) }) }, "Hold");
+    const release = make("button.quiet", { type: "button", onclick: () => this.#say("slot-return", { slot }) }, "Give back");
     const left = make("span.left");
     const meter = make("span.meter", { "aria-hidden": "true" });
     const facts = make("div.facts", {}, make("b.when", {}, when), make("span.until", {}, until), make("span.price", {}, formatMoney(slot.price)));
-    const act = make("div.act", {}, quantity, take, giveBack);
+    const act = make("div.act", {}, quantity, hold, release);
     const row = make("li", {}, facts, make("div.stock", {}, left, meter), act);
-    this.#rows.set(slot.index, { slot, row, left, meter, act, quantity, take, giveBack, most: -1, when });
+    this.#rows.set(slot.index, { slot, row, left, meter, act, quantity, hold, release, most: -1, when });
     return row;
   }
 
@@ -96,14 +96,14 @@ export class SlotList extends HTMLElement {
     row.row.dataset.level = stock.level;
     row.left.textContent = stock.text;
     row.meter.style.setProperty("--share", stock.share);
-    row.take.disabled = !stock.canTake;
-    row.take.setAttribute("aria-label", `Hold, ${row.when}`);
-    row.giveBack.setAttribute("aria-label", `Give back, ${row.when}`);
+    row.hold.disabled = !stock.canTake;
+    row.hold.setAttribute("aria-label", `Hold, ${row.when}`);
+    row.release.setAttribute("aria-label", `Give back, ${row.when}`);
     row.act.hidden = this.hasAttribute("readonly") || (stock.available === 0 && stock.mine === 0);
     row.quantity.hidden = !stock.canTake;
-    row.take.hidden = stock.mine > 0;
-    row.giveBack.hidden = stock.mine === 0;
-    row.giveBack.disabled = stock.waiting;
+    row.hold.hidden = stock.mine > 0;
+    row.release.hidden = stock.mine === 0;
+    row.release.disabled = stock.waiting;
     this.#offer(row, mostOf(stock.available));
   }
 

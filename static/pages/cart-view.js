@@ -66,7 +66,7 @@ export class CartView {
 
   async #remove({ hold, slot, quantity }) {
     try {
-      await this.#holdfast.holds.giveBack(hold, hold.items.length > 1 ? [[slot, quantity]] : undefined);
+      await this.#holdfast.holds.release(hold, hold.items.length > 1 ? [[slot, quantity]] : undefined);
     } catch (refusal) {
       tell(refusal);
     }

@@ -119,7 +119,7 @@ export class Driveway {
     const asked = rangeOf(resource, range);
     this.element.choose(null);
     try {
-      await this.#holdfast.holds.take({ resource: resource.id, range: asked });
+      await this.#holdfast.holds.hold({ resource: resource.id, range: asked });
       this.element.announce("act", `The place is held for you ${rangeAloud(asked, resource.time_zone)}.`);
     } catch (refusal) {
       this.element.choose(range);

@@ -50,14 +50,14 @@ const source = {
 function makeMap() {
   const map = make("seat-map");
   map.addEventListener("seat-sight", ({ detail }) => availability?.show(detail ?? {}));
-  map.addEventListener("seat-choose", ({ detail }) => (detail.mine ? giveBack(detail.slot) : take(detail.slot, 1)));
+  map.addEventListener("seat-choose", ({ detail }) => (detail.mine ? releaseSlot(detail.slot) : holdSlot(detail.slot, 1)));
   return map;
 }
 
 function makeList() {
   const list = make("slot-list");
-  list.addEventListener("slot-take", ({ detail }) => take(detail.slot, detail.quantity));
-  list.addEventListener("slot-return", ({ detail }) => giveBack(detail.slot));
+  list.addEventListener("slot-take", ({ detail }) => holdSlot(detail.slot, detail.quantity));
+  list.addEventListener("slot-return", ({ detail }) => releaseSlot(detail.slot));
   return list;
 }
 
@@ -67,16 +67,16 @@ function place(made) {
   find("places").replaceWith(scrolls ? make("div.scroll", { id: "places" }, made) : Object.assign(made, { id: "places" }));
 }
 
-async function take(slot, quantity) {
+async function holdSlot(slot, quantity) {
   try {
-    await holdfast.holds.take({ resource: id, items: [[slot.id, quantity]] });
+    await holdfast.holds.hold({ resource: id, items: [[slot.id, quantity]] });
     say(`${placeOf(slot)} is held for you.`);
   } catch (refusal) {
     refused(refusal, slot);
   }
 }
 
-async function giveBack(slot) {
+async function releaseSlot(slot) {
   const hold = holdfast.cart.holdOf(id, slot.id);
   if (!hold) {
     notify("Places that are waiting for payment can't be given back here.");
@@ -84,7 +84,7 @@ async function giveBack(slot) {
   }
   const [, quantity] = hold.items.find(([item]) => item === slot.id);
   try {
-    await holdfast.holds.giveBack(hold, hold.items.length > 1 ? [[slot.id, quantity]] : undefined);
+    await holdfast.holds.release(hold, hold.items.length > 1 ? [[slot.id, quantity]] : undefined);
     say(`${placeOf(slot)} is given back.`);
   } catch (refusal) {
     refused(refusal, slot);
@@ -116,7 +116,7 @@ function show(fetched) {
 }
 
 const best = new BestForm(find("best"), async (wish) => {
-  const hold = await holdfast.holds.take({ resource: id, best: wish });
+  const hold = await holdfast.holds.hold({ resource: id, best: wish });
   const slots = hold.items.map(([slot]) => slot);
   element.reveal?.(slots);
   say(`${slots.length} places are held for you.`);

@@ -34,7 +34,7 @@ PAPER = """() => getComputedStyle(document.querySelector("holdfast-availability"
   .querySelector("seat-map")).backgroundColor"""
 HOLD = """async ([hall, seat]) => {
   const { holdfast } = document.querySelector("holdfast-availability");
-  await holdfast.holds.take({ resource: hall, items: [[seat, 1]] });
+  await holdfast.holds.hold({ resource: hall, items: [[seat, 1]] });
 }"""
 BOOK = """async () => {
   const { session } = document.querySelector("holdfast-availability").holdfast;

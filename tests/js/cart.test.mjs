@@ -93,7 +93,7 @@ test("a hold that is refused is rolled back", async () => {
     throw new Refusal({ code: "slot_taken", slots: ["A-1"] });
   };
   const holds = new Holds(line, cart);
-  await assert.rejects(holds.take({ resource: "hall", items: [["A-1", 1]] }), { code: "slot_taken" });
+  await assert.rejects(holds.hold({ resource: "hall", items: [["A-1", 1]] }), { code: "slot_taken" });
   assert.deepEqual(seen, [1], "shown while it was not answered");
   assert.equal(cart.quantity("hall", "A-1"), 0);
   assert.match(line.asked[0].op, /^[0-9A-HJKMNP-TV-Z]{26}$/);
@@ -104,13 +104,13 @@ test("a hold that is granted is one's own without a gap", async () => {
   line.answer = async () => ({ hold: hold("h", [["A-1", 1]]), cart: summary });
   const quantities = [];
   cart.addEventListener("change", () => quantities.push(cart.quantity("hall", "A-1")));
-  await new Holds(line, cart).take({ resource: "hall", items: [["A-1", 1]] });
+  await new Holds(line, cart).hold({ resource: "hall", items: [["A-1", 1]] });
   assert.ok(quantities.every((quantity) => quantity > 0));
   assert.equal(cart.quantity("hall", "A-1"), 1);
   assert.equal(cart.expiresAt, 900);
 });
 
-test("giving back is shown at once, and rolled back when refused", async () => {
+test("a release is shown at once, and rolled back when refused", async () => {
   cart.welcomed({ cart: summary, holds: [hold("h", [["A-1", 1]])] });
   const line = new Line();
   let during = null;
@@ -118,16 +118,16 @@ test("giving back is shown at once, and rolled back when refused", async () => {
     during = [cart.quantity("hall", "A-1"), cart.waiting("hall", "A-1")];
     throw Refusal.offline();
   };
-  await assert.rejects(new Holds(line, cart).giveBack(cart.held[0]), { code: "offline" });
+  await assert.rejects(new Holds(line, cart).release(cart.held[0]), { code: "offline" });
   assert.deepEqual(during, [0, true]);
   assert.equal(cart.quantity("hall", "A-1"), 1);
 });
 
-test("giving back ends the hold", async () => {
+test("a release ends the hold", async () => {
   cart.welcomed({ cart: summary, holds: [hold("h", [["A-1", 1]])] });
   const line = new Line();
   line.answer = async () => ({ type: "ok" });
-  await new Holds(line, cart).giveBack(cart.held[0]);
+  await new Holds(line, cart).release(cart.held[0]);
   assert.deepEqual(cart.held, []);
   assert.deepEqual(line.asked[0].hold, "h");
 });
