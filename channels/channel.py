@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from channels.codec import Codec, Frame, frame
 from channels.protocol import ServerMessage
 from channels.recent import Recent
-from channels.replica import Replica, State
+from channels.replica import Position, Replica, State
 from channels.source import Subscriber
 from channels.views import Sections, View, ViewKey, view_of
 
@@ -206,7 +206,7 @@ class Channel:
         return self.replica
 
     @property
-    def position(self) -> tuple[str, int]:
+    def position(self) -> Position:
         """Where a loaded channel stands."""
         return self.current.epoch, self.current.version
 
@@ -228,7 +228,7 @@ class Channel:
             self._recent = Recent(self.current)
         return self._recent
 
-    def resume(self, position: tuple[str, int] | None) -> int:
+    def resume(self, position: Position | None) -> int:
         """The version a follower goes on from: its position's, if the resource was ever there."""
         if position is None or position[0] != self.current.epoch:
             return UNSYNCED

@@ -14,7 +14,7 @@ from channels.channel import UNSYNCED, Channel, Subscription
 from channels.fanout import Fanout
 from channels.protocol import SectionsView
 from channels.protocol import View as ViewRequest
-from channels.replica import Replica
+from channels.replica import Position, Replica
 from channels.sender import Sender
 from channels.source import ChannelError, Layouts, Source, Subscriber
 from channels.supervisor import stop, supervise
@@ -27,8 +27,6 @@ LINGER_SECONDS = 10.0
 
 MAX_CHANNELS = 10_000
 MAX_FOLLOWED = 100
-
-Position = tuple[str, int]
 
 
 class Bus(Messages, Health, Protocol):

@@ -14,6 +14,9 @@ from typing import NamedTuple
 from channels.codec import little_endian, numbers
 from channels.history import History
 
+Position = tuple[str, int]
+"""Where a resource stands: its epoch and, in that, its version."""
+
 _CHUNK = 64
 _INTEGERS = frozenset((int,))
 

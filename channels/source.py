@@ -5,7 +5,7 @@ from typing import Protocol
 
 from channels.codec import Codec, Frame
 from channels.protocol import ERRORS, Retry
-from channels.replica import Change, State
+from channels.replica import Change, Position, State
 
 
 class Source(Protocol):
@@ -19,7 +19,7 @@ class Source(Protocol):
         """What happened after this position, in order; None if the log does not know the position."""
         ...
 
-    async def positions(self, resource_ids: Sequence[str]) -> Mapping[str, tuple[str, int] | None]:
+    async def positions(self, resource_ids: Sequence[str]) -> Mapping[str, Position | None]:
         """Where each resource stands, asked all at once; None for one that must be loaded again.
 
         One that could not be asked is left out.

@@ -15,7 +15,7 @@ import msgspec
 
 from channels.channel import Channel
 from channels.pubsub import Handler
-from channels.replica import Change, Outcome, Replica, State, difference
+from channels.replica import Change, Outcome, Position, Replica, State, difference
 from channels.source import Layouts, Source
 from channels.supervisor import stop
 from channels.views import Sections
@@ -97,7 +97,7 @@ class Upkeep:
         """Whether it is loading or repairing."""
         return self._task is not None
 
-    def has(self, position: tuple[str, int] | None, *, sections: bool) -> bool:
+    def has(self, position: Position | None, *, sections: bool) -> bool:
         """Whether what a follower from this position needs is here, and the sections if it asks for them."""
         if self.channel.replica is None or (sections and self.channel.sections is None):
             return False
@@ -244,7 +244,7 @@ class Upkeep:
                 channel.sections = sections
         return channel.sections
 
-    async def reach_back(self, position: tuple[str, int]) -> None:
+    async def reach_back(self, position: Position) -> None:
         """Make a position older than the replica known, if Redis' log still knows it."""
         await self._log_reader.reach_back(position)
 
@@ -261,13 +261,13 @@ class LogReader:
         self._unreachable = -1
         self._asked = 0
 
-    def is_before(self, position: tuple[str, int]) -> bool:
+    def is_before(self, position: Position) -> bool:
         """Whether the position is older than what the replica knows of its own past."""
         epoch, version = position
         current = self._channel.current
         return epoch == current.epoch and version < current.history.floor
 
-    async def reach_back(self, position: tuple[str, int]) -> None:
+    async def reach_back(self, position: Position) -> None:
         """Extend the replica's history to the position, if the log has it."""
         epoch, version = position
         if not self.is_before(position):

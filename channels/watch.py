@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Protocol
 
+from channels.replica import Position
 from channels.source import Source
 from channels.upkeep import Upkeep
 
@@ -18,8 +19,6 @@ CHECK_SECONDS = 1.0
 CHECK_TIMEOUT = 0.8
 CHECK_GRACE = 0.05
 """How long Redis may be ahead of a replica before pub/sub is taken to have lost something."""
-
-Position = tuple[str, int]
 
 _log = logging.getLogger("holdfast.hub")
 

@@ -17,12 +17,12 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from channels.replica import Replica
+from channels.replica import Position, Replica
 from server.accounts.rules import Caller
 from server.holds.requests import Items, names
 from server.holds.rules import HoldRequest
 from server.holds.sources import Loaded, Resources
-from server.live.table import Position, Tab
+from server.live.table import Tab
 
 SETTLED_SECONDS: Final = 3.0
 """After how long what a tab that came back had asked elsewhere, and may ask again by its name, is decided."""

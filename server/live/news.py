@@ -17,6 +17,7 @@ import structlog
 
 from channels import protocol
 from channels.protocol import CartChanged, HoldChanged, HoldView, ServerMessage
+from channels.replica import Position
 from server.errors import HoldfastError
 from server.holds.events import decode_events
 from server.holds.index import Listing
@@ -26,7 +27,7 @@ from server.holds.returning import BATCH, Return
 from server.holds.rules import Cart, Hold, HoldEvent
 from server.holds.sources import Resources
 from server.live.names import Names
-from server.live.table import Position, Session, Tab, Table
+from server.live.table import Session, Tab, Table
 from server.live.views import cart_changed, cart_view, hold_changed
 from server.times import Clock
 
@@ -69,7 +70,7 @@ class Reader(Protocol):
     async def ensure_current(self, resource: str) -> None:
         """Load the resource unless Redis knows it, and it is no older Redis than it was built in."""
 
-    async def positions(self, resources: Sequence[str]) -> Mapping[str, tuple[str, int] | None]:
+    async def positions(self, resources: Sequence[str]) -> Mapping[str, Position | None]:
         """(epoch, version) of each; None where Redis does not know it."""
 
 

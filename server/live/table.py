@@ -7,6 +7,7 @@ from itertools import count
 from typing import Protocol
 
 from channels.protocol import ServerMessage
+from channels.replica import Position
 from channels.source import Subscriber
 from server.accounts.rules import Caller
 from server.holds.rules import Hold
@@ -17,10 +18,8 @@ LIVE = frozenset({"held", "paying"})
 ENDED_KEPT = 200
 """Ends of holds that a session remembers, so that none is told twice."""
 
-Position = tuple[str, int]
-"""A resource's epoch, "" where it was not said, and its version."""
-
 NEVER: Position = ("", -1)
+"""Before any position. What says no epoch has "" for one."""
 
 FLOOD = 20
 """A session that sends so many times its rate is no longer answered but closed."""
