@@ -1,7 +1,7 @@
 """Everyone who watches: who follows which channel from where, and what keeps that true.
 
 A channel's replica is loaded once for all its followers (upkeep.py), moved on by pub/sub, compared with
-Redis each second (watch.py), sent in ticks (fanout.py), and dropped some seconds after its last follower
+Redis each second (staleness.py), sent in ticks (fanout.py), and dropped some seconds after its last follower
 left.
 """
 
@@ -17,10 +17,10 @@ from channels.protocol import View as ViewRequest
 from channels.replica import Position, Replica
 from channels.sender import Sender
 from channels.source import ChannelError, Layouts, Source, Subscriber
+from channels.staleness import Health, StalenessCheck
 from channels.supervisor import stop, supervise
 from channels.upkeep import Messages, Upkeep
 from channels.views import Sections, key_of
-from channels.watch import Health, Watch
 
 LINGER_SECONDS = 10.0
 """How long a replica is kept after its last follower left."""
@@ -68,10 +68,10 @@ class Hub:
         self._followed: dict[Subscriber, dict[str, Subscription | None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self.fanout = Fanout(clock, self.drop, sender or Sender())
-        self.watch = Watch(source, bus, self._upkeeps, clock)
+        self.staleness = StalenessCheck(source, bus, self._upkeeps, clock)
         self._gate = asyncio.Semaphore(16)
         self._source, self._layouts, self._bus = source, layouts, bus
-        bus.on_gap(self.watch.check_soon)
+        bus.on_gap(self.staleness.check_soon)
 
     async def start(self) -> None:
         """Begin to send and to check."""
@@ -90,7 +90,7 @@ class Hub:
     @property
     def stale(self) -> bool:
         """Whether maps may be old, because Redis is away or a replica could not be repaired."""
-        return self.watch.stale_since is not None
+        return self.staleness.stale_since is not None
 
     @property
     def resources(self) -> list[str]:
@@ -242,7 +242,7 @@ class Hub:
 
     async def _check_for_ever(self) -> None:
         while True:
-            await self.watch.next_check()
+            await self.staleness.next_check()
             if not self.stale:
                 await self.fanout.repeat([upkeep.channel for upkeep in self._upkeeps.values()])
             await self._forget_idle()

@@ -330,7 +330,7 @@ def watch(parts: Parts) -> None:
     parts.metrics.gauge(
         "provider_available", "0 while nobody can begin to pay.", lambda: parts.payments.provider_available
     )
-    parts.hub.watch.on_stale(lambda _stale: parts.live.pulse.beat_soon())
+    parts.hub.staleness.on_stale(lambda _stale: parts.live.pulse.beat_soon())
 
 
 async def start(parts: Parts, stack: AsyncExitStack) -> None:

@@ -27,7 +27,7 @@ class Scene:
 
     async def check(self) -> None:
         """One position check, and what it repairs."""
-        await self.hub.watch.check()
+        await self.hub.staleness.check()
         await self.settle()
 
     async def settle(self) -> None:

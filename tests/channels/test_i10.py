@@ -142,7 +142,7 @@ class Play:
         self.hub.unsubscribe(self.readers[number], HALL)
 
     async def check(self) -> None:
-        await self.hub.watch.check()
+        await self.hub.staleness.check()
 
     async def deliver_late(self, place: int) -> None:
         if self.late:
@@ -183,7 +183,7 @@ class Play:
             if task is not None:
                 await task
         for _ in range(3):
-            await self.hub.watch.check()
+            await self.hub.staleness.check()
             for one in list(self.hub._upkeeps.values()):
                 if one._task is not None:
                     await asyncio.wait([one._task])
@@ -214,7 +214,7 @@ def everything_overlaps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fanout, "YIELD_EVERY", 1)
     monkeypatch.setattr(fanout, "TURN_SECONDS", 0.0)
     monkeypatch.setattr(upkeep, "MAX_BUFFERED", 3)
-    monkeypatch.setattr("channels.watch.CHECK_GRACE", 0)
+    monkeypatch.setattr("channels.staleness.CHECK_GRACE", 0)
     monkeypatch.setattr("channels.codec.LEAST_DEFLATED", 0)
 
 

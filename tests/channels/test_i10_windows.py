@@ -156,7 +156,7 @@ def everything_overlaps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fanout, "YIELD_EVERY", 1)
     monkeypatch.setattr(fanout, "TURN_SECONDS", 0.0)
     monkeypatch.setattr(upkeep, "MAX_BUFFERED", 3)
-    monkeypatch.setattr("channels.watch.CHECK_GRACE", 0)
+    monkeypatch.setattr("channels.staleness.CHECK_GRACE", 0)
 
 
 @settings(

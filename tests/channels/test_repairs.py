@@ -202,7 +202,7 @@ async def test_until_it_is_built_anew_everybody_keeps_the_map_that_they_saw(scen
 
 async def test_while_redis_is_away_maps_stay_up_and_are_stale(scene: Scene) -> None:
     told: list[bool] = []
-    scene.hub.watch.on_stale(told.append)
+    scene.hub.staleness.on_stale(told.append)
     ann = scene.reader()
     await scene.hub.subscribe(ann, HALL)
     scene.world.away = True

@@ -120,7 +120,7 @@ class Street:
         """All that was published has come, and what was lost was noticed."""
         for _ in range(3):
             await asyncio.sleep(0.01)
-            await self.hub.watch.check()
+            await self.hub.staleness.check()
             for upkeep in list(self.hub._upkeeps.values()):
                 if upkeep._task is not None:
                     await asyncio.wait([upkeep._task])

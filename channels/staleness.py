@@ -32,7 +32,7 @@ class Health(Protocol):
         ...
 
 
-class Watch:
+class StalenessCheck:
     """Checks all `upkeeps`. `stale_since`, in seconds of `clock`, is None while everything shown is true."""
 
     def __init__(
