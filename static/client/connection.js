@@ -10,7 +10,7 @@ import { msgpack } from "./codec.js";
 import { After, ANSWERS, BACKOFF_BASE, BACKOFF_CAP, CONNECT_TIMEOUT, HEARTBEAT_PERIODS, HOLDER_CAP, REQUEST_TIMEOUT, State, afterClose, delayGiven } from "./protocol.js";
 import { Refusal } from "./refusal.js";
 import { Requests } from "./requests.js";
-import { Watch } from "./watch.js";
+import { Watchdog } from "./watchdog.js";
 
 const LOST = 1006;
 const GOING_AWAY = 1000;
@@ -38,7 +38,7 @@ export class Connection extends EventTarget {
   #socket = null;
   #welcomed = false;
   #requests = new Requests();
-  #watch;
+  #watchdog;
   #timer = null;
   #attempt = 0;
   #turn = 0;
@@ -58,7 +58,7 @@ export class Connection extends EventTarget {
     this.#credentials = credentials;
     this.#hasToLose = hasToLose;
     this.#world = world;
-    this.#watch = new Watch(world, () => this.#lost(LOST));
+    this.#watchdog = new Watchdog(world, () => this.#lost(LOST));
   }
 
   start() {
@@ -120,7 +120,7 @@ export class Connection extends EventTarget {
 
   /** The network is back, or the page is: look whether the line still stands, and take a new one at once if not. */
   networkBack({ anew = false } = {}) {
-    if (this.state === State.STOPPED || (!anew && this.state === State.LIVE && !this.#watch.overdue)) return;
+    if (this.state === State.STOPPED || (!anew && this.state === State.LIVE && !this.#watchdog.overdue)) return;
     this.#attempt = 0;
     this.#drop();
     this.#become(State.RECONNECTING);
@@ -148,7 +148,7 @@ export class Connection extends EventTarget {
     const socket = this.#world.openSocket(this.#url, this.#codec.subprotocol);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
-    this.#watch.start(CONNECT_TIMEOUT);
+    this.#watchdog.start(CONNECT_TIMEOUT);
     socket.onopen = () => this.#sayHello(socket);
     socket.onmessage = (event) => this.#receive(event.data);
     socket.onclose = (event) => {
@@ -174,7 +174,7 @@ export class Connection extends EventTarget {
   }
 
   #receive(frame) {
-    this.#watch.feed();
+    this.#watchdog.feed();
     const message = this.#codec.decode(frame);
     if (message.type === "welcome") this.#welcome(message);
     else if (message.type === "goodbye") this.#delay = afterGoodbye(message, this.#world.random);
@@ -185,7 +185,7 @@ export class Connection extends EventTarget {
   }
 
   #welcome(message) {
-    this.#watch.start(message.heartbeat_seconds * 1000 * HEARTBEAT_PERIODS);
+    this.#watchdog.start(message.heartbeat_seconds * 1000 * HEARTBEAT_PERIODS);
     this.#delay = null;
     this.#welcomed = true;
     this.#become(State.LIVE);
@@ -198,7 +198,7 @@ export class Connection extends EventTarget {
     const socket = this.#socket;
     this.#socket = null;
     this.#welcomed = false;
-    this.#watch.stop();
+    this.#watchdog.stop();
     this.#requests.lose();
     if (!socket) return;
     socket.onopen = null;

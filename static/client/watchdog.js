@@ -1,5 +1,5 @@
-/** A watchdog: calls `bark` when nobody has fed it for `limit` milliseconds. */
-export class Watch {
+/** Calls `bark` when nobody has fed it for `limit` milliseconds. */
+export class Watchdog {
   #timers;
   #bark;
   #limit = 0;
