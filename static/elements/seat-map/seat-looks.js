@@ -1,4 +1,4 @@
-/** How all seats of a plan stand for this buyer, by what its source says. Of a big hall it finds out in slices. Pure. */
+/** What each seat of a plan looks like to this buyer, by what its source says. Of a big hall it finds out in slices. Pure. */
 
 import { atOnce, inSlices } from "../slices.js";
 import { BIG } from "./frames.js";
@@ -7,7 +7,7 @@ import { lookOf } from "./looks.js";
 /** So many seats are looked at before something else may come between. */
 const STRIDE = 2048;
 
-export class Standing {
+export class SeatLooks {
   /** One of `Look` for each seat. */
   looks;
   #slots;

@@ -23,9 +23,9 @@ import { Look, canChoose, nameOf, wordsOf } from "./looks.js";
 import { becomeReadonly, buildParts } from "./parts.js";
 import { Plan, placeOf } from "./plan.js";
 import { SeatList } from "./seat-list.js";
+import { SeatLooks } from "./seat-looks.js";
 import { styles } from "./seat-map.styles.js";
 import { Sight } from "./sight.js";
-import { Standing } from "./standing.js";
 import { fillTip, placeTip } from "./tip.js";
 import { Viewport } from "./viewport.js";
 
@@ -38,7 +38,7 @@ const FOOT = 54;
 export class SeatMap extends HTMLElement {
   #view = new Viewport();
   #plan = null;
-  #standing = null;
+  #seatLooks = null;
   #hovered = -1;
   #parts;
   #frames;
@@ -103,25 +103,25 @@ export class SeatMap extends HTMLElement {
   }
 
   #unfold({ title, slots }, source, plan) {
-    this.#standing?.stop();
-    this.#standing = new Standing(slots, source, (seats) => this.#changed(seats));
+    this.#seatLooks?.stop();
+    this.#seatLooks = new SeatLooks(slots, source, (seats) => this.#changed(seats));
     this.#plan = plan;
     this.#view.frame(plan.bounds, plan.spacing, FOOT);
     this.#view.fit();
     this.#sight.show(plan);
     this.#parts.stage.setAttribute("aria-label", `Seat map of ${title}. Arrow keys move from seat to seat.`);
     this.#recolour();
-    this.#list.show(plan, this.#standing.looks, formatMoney);
+    this.#list.show(plan, this.#seatLooks.looks, formatMoney);
     this.#cursor.show(plan);
-    this.#standing.all();
+    this.#seatLooks.all();
     this.#describeCursor();
     this.status = null;
   }
 
   /** @param {number[] | null} indices of slots that changed; null for all */
   refresh(indices) {
-    if (indices === null) this.#standing?.all();
-    else this.#standing?.some(indices);
+    if (indices === null) this.#seatLooks?.all();
+    else this.#seatLooks?.some(indices);
   }
 
   #changed(seats) {
@@ -177,13 +177,13 @@ export class SeatMap extends HTMLElement {
   }
 
   #lookOf(seat) {
-    return this.#standing.looks[seat];
+    return this.#seatLooks.looks[seat];
   }
 
   #recolour() {
     if (!this.#plan) return;
     const ink = inkOf(this, this.#plan.categories);
-    this.#frames.show(this.#plan, this.#standing.looks, ink);
+    this.#frames.show(this.#plan, this.#seatLooks.looks, ink);
     buildLegend(this.#parts.legend, this.#plan, ink, (dimmed) => {
       this.#frames.dimmed = dimmed;
     });
