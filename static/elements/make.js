@@ -21,7 +21,7 @@ function set(element, key, value) {
   else element[key] = value;
 }
 
-const SVG = "http://www.w3.org/2000/svg";
+export const SVG = "http://www.w3.org/2000/svg";
 
 /** @param {string} path of a 24 × 24 icon drawn by its stroke @returns {SVGElement} hidden from screen readers */
 export function icon(path) {

@@ -1,6 +1,7 @@
 /** A picture for a resource that has none, made of its id and kind: the same one every time. */
 
-const SVG = "http://www.w3.org/2000/svg";
+import { SVG } from "./make.js";
+
 const SIZE = [320, 140];
 const SCHEMES = [
   ["#0b4f48", "#7fd8c8", "#f2c879"],

@@ -3,6 +3,9 @@
 /** Milliseconds of a slice: with what else belongs to a frame it stays within 16. */
 const SLICE = 6;
 
+/** How many seats, or other things as quickly looked at, work goes through between two yields. */
+export const STRIDE = 2048;
+
 /** Does it at once. @returns {any} what the work returns */
 export function atOnce(work) {
   let step = work.next();

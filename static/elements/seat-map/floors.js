@@ -3,13 +3,12 @@
  * seen and chosen. Pure.
  */
 
+import { STRIDE } from "../slices.js";
 import { Cells } from "./cells.js";
 
 const TOUCH = 0.5;
 const SHARE = 0.1;
 const BETWEEN = 4;
-/** So many seats are looked at before something else may come between. */
-const STRIDE = 2048;
 
 /** @returns {number} near the least distance of seats that follow each other in a row; 1 if none do */
 export function rowPitch(rows, xs, ys) {

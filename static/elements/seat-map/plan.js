@@ -1,6 +1,6 @@
 /** A resource's slots as a drawing in plan units: seats, rows, sections, bounds. Pure. */
 
-import { atOnce } from "../slices.js";
+import { STRIDE, atOnce } from "../slices.js";
 import { areasOf, cornersOf } from "./areas.js";
 import { categoriesOf } from "./categories.js";
 import { Cells } from "./cells.js";
@@ -8,8 +8,6 @@ import { layOutFloors, rowPitch } from "./floors.js";
 
 const GAP = 1.75;
 const NAME_ROOM = 2.6;
-/** So many seats are looked at before something else may come between. */
-const STRIDE = 2048;
 
 /** @returns {string} what is written on the seat: the number at the end of its label */
 export function seatNumber(label) {

@@ -1,11 +1,8 @@
 /** What each seat of a plan looks like to this buyer, by what its source says. Of a big hall it finds out in slices. Pure. */
 
-import { atOnce, inSlices } from "../slices.js";
+import { STRIDE, atOnce, inSlices } from "../slices.js";
 import { BIG } from "./frames.js";
 import { lookOf } from "./looks.js";
-
-/** So many seats are looked at before something else may come between. */
-const STRIDE = 2048;
 
 export class SeatLooks {
   /** One of `Look` for each seat. */
