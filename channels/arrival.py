@@ -24,7 +24,7 @@ from channels.house import Deadlines, House
 from channels.socket import Denial, Door
 
 ASK_SECONDS = 10.0
-"""How long it may take to ask others about a handshake, before its connection is cut."""
+"""How long the rate limit may take to answer about a handshake, before its connection is cut."""
 
 _log = logging.getLogger("holdfast.socket")
 
@@ -58,9 +58,9 @@ class Arrivals:
                 self.path,
                 loop,
                 server_state.connections,
-                Deadlines(loop),
-                Deadlines(loop),
-                Cork(),
+                first_word=Deadlines(loop),
+                rate_limit=Deadlines(loop),
+                cork=Cork(),
             )
         return self._house
 
@@ -114,7 +114,7 @@ class Arrival(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The peer went before it had its answer, or was refused."""
         self._house.connections.discard(self)
-        self._house.asked.discard(self)
+        self._house.rate_limit.discard(self)
         self._never_cut()
         if self._next is not None:
             self._next.connection_lost(exc)
@@ -156,19 +156,19 @@ class Arrival(asyncio.Protocol):
         peer = self._transport.get_extra_info("peername")
         host = peer[0] if isinstance(peer, tuple) else None
         knock = Knock(request, cookie, host, below_asgi=True)
-        if self._house.door.waits:
-            self._house.asked.add(self, ASK_SECONDS)
-            asked = self._house.door.counts(knock)
-            asked.add_done_callback(partial(self._counted, knock, accepted))
+        if self._house.door.has_rate_limit:
+            self._house.rate_limit.add(self, ASK_SECONDS)
+            asked = self._house.door.rate_limit_wait(knock)
+            asked.add_done_callback(partial(self._heard_rate_limit, knock, accepted))
         else:
             self._admit(knock, accepted)
 
     def overdue(self) -> None:
-        """It said nothing, or others don't say in time whether it may come."""
+        """The client said nothing in time, or the rate limit did not."""
         self._transport.abort()
 
-    def _counted(self, knock: Knock, accepted: bytes, asked: "asyncio.Future[float]") -> None:
-        self._house.asked.discard(self)
+    def _heard_rate_limit(self, knock: Knock, accepted: bytes, asked: "asyncio.Future[float]") -> None:
+        self._house.rate_limit.discard(self)
         try:
             wait = asked.result()
             if wait:

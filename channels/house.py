@@ -16,25 +16,25 @@ class House:
     path: str
     loop: asyncio.AbstractEventLoop
     connections: set[Any]
-    deadlines: "Deadlines"
-    """For the first word."""
+    first_word: "Deadlines"
+    """By when a connection has said anything."""
 
-    asked: "Deadlines"
-    """For who else is asked about a handshake."""
+    rate_limit: "Deadlines"
+    """By when the rate limit has answered about a handshake."""
 
     cork: Cork
 
 
 class Late(Protocol):
-    """Whoever may let its time pass."""
+    """What waits with a timeout."""
 
     def overdue(self) -> None:
-        """It did."""
+        """Its time has passed."""
         ...
 
 
 class Deadlines:
-    """Who has so many seconds for something, all of them as many; one timer serves them all."""
+    """Timeouts of equal length for many waiters, served by one timer."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -42,22 +42,22 @@ class Deadlines:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, late: Late, seconds: float) -> None:
-        """Its time begins."""
+        """Its time begins; `seconds` is the same for all."""
         self._due[late] = due = self._loop.time() + seconds
         if self._timer is None:
-            self._timer = self._loop.call_at(due, self._look)
+            self._timer = self._loop.call_at(due, self._fire_due)
 
     def discard(self, late: Late) -> None:
-        """It was in time, or is gone."""
+        """It was in time, or is gone: it is not called any more."""
         self._due.pop(late, None)
 
-    def _look(self) -> None:
-        """The oldest stand first."""
+    def _fire_due(self) -> None:
+        """Fire what is due; insertion order is deadline order."""
         self._timer = None
         while self._due:
             late, due = next(iter(self._due.items()))
             if due > self._loop.time():
-                self._timer = self._loop.call_at(due, self._look)
+                self._timer = self._loop.call_at(due, self._fire_due)
                 return
             del self._due[late]
             late.overdue()

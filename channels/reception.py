@@ -51,14 +51,14 @@ class Reception(Arrival):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Its first word has some seconds."""
         super().connection_made(transport)
-        self._house.deadlines.add(self, FIRST_SECONDS)
+        self._house.first_word.add(self, FIRST_SECONDS)
 
     def data_received(self, data: bytes) -> None:
         """The first word; until its answer a client says nothing more (4.1)."""
         if self._asked:
             return
         self._asked = True
-        self._house.deadlines.discard(self)
+        self._house.first_word.discard(self)
         found = self._heads.read(data)
         if found is None:
             self._let_http(data)
@@ -68,7 +68,7 @@ class Reception(Arrival):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The peer went."""
-        self._house.deadlines.discard(self)
+        self._house.first_word.discard(self)
         super().connection_lost(exc)
 
     def _let_http(self, data: bytes) -> None:

@@ -79,17 +79,20 @@ class Door(Protocol):
         """Where its sockets are known."""
         ...
 
-    def counts(self, knock: Knock) -> "Future[float]":
-        """Ask others how many seconds it has to wait, 0.0 if it may go on; only if `waits`."""
+    @property
+    def has_rate_limit(self) -> bool:
+        """Whether the rate of an address is limited, which all processes count together, in Redis."""
+        ...
+
+    def rate_limit_wait(self, knock: Knock) -> "Future[float]":
+        """Ask Redis' rate limit: seconds until this address may connect, 0.0 for now.
+
+        Called only if `has_rate_limit`.
+        """
         ...
 
     def too_many(self, knock: Knock, wait: float) -> Denial:
-        """The refusal of one that has to."""
-        ...
-
-    @property
-    def waits(self) -> bool:
-        """Whether `counts` has anything to ask."""
+        """The refusal of a handshake whose address has to wait so many seconds."""
         ...
 
     def admit(self, knock: Knock) -> Codec | Denial:

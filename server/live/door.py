@@ -42,8 +42,7 @@ class FrontDoor:
         self._state = state
         self._hosts = Hosts(settings)
         self._handshakes = LocalBucket(Rate(settings.rate_handshakes, 1))
-        self.waits = settings.rate_address > 0
-        """Whether the rate of an address is limited, which all processes count together."""
+        self.has_rate_limit = settings.rate_address > 0
 
     @cached_property
     def _parts(self) -> Any:
@@ -59,13 +58,13 @@ class FrontDoor:
         """Where sockets are known."""
         return self._live.pulse
 
-    def counts(self, knock: Knock) -> "Future[float]":
-        """Count a handshake of this address; while Redis is away, they go on uncounted."""
+    def rate_limit_wait(self, knock: Knock) -> "Future[float]":
+        """Count a handshake of this address; while Redis is away, nobody has to wait."""
         found: Future[float] = self._parts.handshakes.count(counted(knock.host))
         return found
 
     def too_many(self, knock: Knock, wait: float) -> Denial:
-        """The refusal of a handshake that has to wait so many seconds."""
+        """The refusal of a handshake whose address has to wait so many seconds."""
         return _denial(RateLimited(retry_after=wait), knock)
 
     def admit(self, knock: Knock) -> Codec | Denial:

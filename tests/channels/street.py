@@ -48,7 +48,7 @@ class House:
         self.readied: list[Socket] = []
         self.received: list[protocol.AnyClientMessage] = []
         self.knocks: list[Knock] = []
-        self.waits = False
+        self.has_rate_limit = False
         self.denial: Denial | None = None
         self.fault: Exception | None = None
         self.asking: set[asyncio.Task[float]] = set()
@@ -58,7 +58,7 @@ class House:
         self.url = ""
         self.port = 0
 
-    def counts(self, _knock: Knock) -> "asyncio.Future[float]":
+    def rate_limit_wait(self, _knock: Knock) -> "asyncio.Future[float]":
         asking = asyncio.create_task(self._count())
         self.asking.add(asking)
         asking.add_done_callback(self.asking.discard)

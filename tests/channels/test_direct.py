@@ -277,7 +277,7 @@ async def test_a_server_that_ends_closes_who_is_still_there_and_does_not_wait_lo
 
 
 async def test_what_must_be_asked_of_others_is_asked_before_the_answer(house: House) -> None:
-    house.waits = True
+    house.has_rate_limit = True
     async with house.connect() as client:
         await client.send('{"type":"hello"}')
         assert json.loads(await client.recv())["type"] == "welcome"

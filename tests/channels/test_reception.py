@@ -99,10 +99,10 @@ async def test_who_goes_without_a_word_is_forgotten(house: House) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", house.port)
     await until(lambda: house.server.server_state.connections)
     (waiting,) = house.server.server_state.connections
-    assert waiting in waiting._house.deadlines._due
+    assert waiting in waiting._house.first_word._due
     writer.close()
     await until(lambda: not house.server.server_state.connections)
-    assert not waiting._house.deadlines._due
+    assert not waiting._house.first_word._due
 
 
 async def test_a_server_that_ends_does_not_wait_for_a_first_word(

@@ -23,7 +23,7 @@ async def house(request: pytest.FixtureRequest) -> AsyncIterator[House]:
 async def asking() -> AsyncIterator[House]:
     """One whose sockets have to ask others first."""
     async with serving() as house:
-        house.waits = True
+        house.has_rate_limit = True
         yield house
         assert not house.asking
 
