@@ -1,7 +1,7 @@
 """Protocol v1: every message by direction, every close code and every error code with what to do next.
 
 docs/protocol.md says what each message is for. Times are integer milliseconds since the Unix epoch. How a
-message becomes bytes, and how a client's bytes become a message, is in codec.py.
+message becomes bytes is in codec.py; how a client's bytes become a message, in hearing.py.
 
 Positions are (epoch, version): versions rise by any amount within an epoch. Arrays of numbers (`available`,
 `held`) are held as one `bytes` each, little-endian, `width` bytes a number.

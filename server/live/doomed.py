@@ -25,7 +25,7 @@ from server.holds.sources import Loaded, Resources
 from server.live.table import Tab
 
 SETTLED_SECONDS: Final = 3.0
-"""After how long what a tab that came back had asked elsewhere, and may ask again by its name, is decided."""
+"""How long after a reconnect a repeated op may be undecided elsewhere; till then only Redis may refuse it."""
 
 REACHED_SECONDS: Final = 0.25
 """How long the map may take to come where Redis was; who is still in doubt then is given to Redis."""
@@ -75,7 +75,10 @@ class Doomed:
         self._readings: dict[str, asyncio.Task[None]] = {}
 
     def ask(self, tab: Tab, request: HoldRequest, op: str | None) -> Verdict | None:
-        """Whether it is doomed, to come; None where it does not look like that, or Redis has to say so."""
+        """A future of the slots that are gone (empty: ask Redis after all).
+
+        None where the map cannot decide and Redis must.
+        """
         if not request.items or not self._has_nothing(tab, op):
             return None
         loaded, shown = self._inventory.at_hand(request.resource), self._shown(request.resource)

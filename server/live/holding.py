@@ -21,13 +21,17 @@ from server.live.views import ref_of
 
 Rest = Callable[[], Awaitable[None]]
 Then = Callable[[], Rest | None]
-"""What follows a reply; it returns what is left to be done by a task."""
+"""What follows a reply: it returns what is left to be done by a task, None if nothing is."""
 
 Asked = tuple[asyncio.Future[Any], Then]
+"""A reply that is on its way, and what follows it."""
 
 
 def ask_hold(parts: Any, tab: Tab, message: protocol.Hold) -> Asked | None:
-    """Sent to Redis, or in doubt whether it has to be; None where something comes before that."""
+    """Send the hold to Redis, or wait for the map's verdict that its seats are gone.
+
+    None: use `hold`, which can wait for more.
+    """
     wanted = _wanted(message)
     verdict: Verdict | None = parts.live.doomed.ask(tab, wanted, message.op)
     if verdict is not None:
@@ -75,7 +79,7 @@ def _wanted(message: protocol.Hold) -> HoldRequest:
 
 
 def ask_release(parts: Any, tab: Tab, message: protocol.Release) -> Asked | None:
-    """Sent to Redis; None where something comes before that, or only a part is given back."""
+    """Send the release of a whole hold to Redis. None: use `release`, which can wait for more."""
     resource = _resource_of(tab, message.hold)
     if resource is None or message.items is not None:
         return None

@@ -127,7 +127,7 @@ class News:
         session = self._table.session(event.hold.session)
         if session is None:
             return False
-        session.misses()
+        session.note_change()
         resource, epoch = event.hold.resource, event.epoch
         if epoch and self._epochs.setdefault(resource, epoch) != epoch:
             self._epochs[resource] = epoch
@@ -137,7 +137,7 @@ class News:
     def read_all_anew(self) -> None:
         """Something may have been missed: look at every session again, for any may hold its first by now."""
         for session in self._table:
-            session.misses()
+            session.note_change()
             self._mark(session.id)
 
     def read_anew(self, sessions: Iterable[str]) -> None:
@@ -243,7 +243,7 @@ class News:
             return True
         if self.names.at_hand(hold) is None:
             if not waits and session.learns(hold):  # its resource is gone: there is no more to tell
-                session.misses()
+                session.note_change()
             return not waits
         changed = self._learned(session, hold, reason, None)
         if changed is not None:
@@ -260,7 +260,7 @@ class News:
             return None
         if not session.learns(hold, position):
             return None
-        session.misses()
+        session.note_change()
         return hold_changed(view, reason)
 
     async def tell_cart(self, session: Session) -> bool:

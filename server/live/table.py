@@ -48,9 +48,11 @@ _numbers = map(str, count(1))
 
 @dataclass(eq=False, slots=True)
 class Tab:
-    """One socket and who it speaks for. Until its welcome it is not `greeted`; `missed` counts.
+    """One socket and who it speaks for.
 
-    `came_back` is when it showed that it has been here before, by the monotonic clock; else long ago.
+    `greeted` once its welcome is sent; `missed` counts changes of its session's holds that came before that;
+    `waiting` is what it is to be told behind the welcome. `came_back` is when it showed that it may have been
+    connected before, in seconds of the monotonic clock; LONG_AGO for one that never did.
     """
 
     peer: Peer
@@ -135,7 +137,7 @@ class Session(Pace):
         if position is not None:
             if self.knows(hold.id, position):
                 return False
-            self._note(hold.id, position)
+            self._remember(hold.id, position)
         if hold.status in LIVE:
             self.holds[hold.id] = hold
             self.ended.pop(hold.id, None)
@@ -150,12 +152,12 @@ class Session(Pace):
             self.heard.pop(oldest, None)
         return True
 
-    def misses(self) -> None:
-        """Something changed, of which a tab without its welcome may not know what was read for that."""
+    def note_change(self) -> None:
+        """A hold changed, or may have: who has no welcome yet reads the session again before it is sent."""
         for tab in self.tabs:
             tab.missed += not tab.greeted
 
-    def _note(self, hold: str, position: Position) -> None:
+    def _remember(self, hold: str, position: Position) -> None:
         if len(self.heard) > 2 * (ENDED_KEPT + len(self.holds)):
             known = self.holds.keys() | self.ended.keys()  # a hold may go without an end that was heard
             self.heard = {name: each for name, each in self.heard.items() if name in known}

@@ -2,8 +2,11 @@
 
 A turn that took all commands there are would keep bookings, Redis' and PostgreSQL's answers and the ends of
 holds waiting for as long as thousands of clicks take, and a booking waits for a dozen turns. So commands have
-a few milliseconds of each; who comes later waits in one queue of the process, what gives back or prolongs
-before what takes. Nobody waits for longer than PATIENCE_SECONDS: a hold that would is refused at once.
+a few milliseconds of each. The rest wait in two queues of the process: that of holds, with what their sockets
+said behind them, and before it that of everything else.
+
+Only holds are bounded: one whose turn comes after PATIENCE_SECONDS is refused, and so is, at once, one that
+comes while the first in their queue has waited that long. No other command is ever refused for having waited.
 """
 
 import asyncio
@@ -29,7 +32,7 @@ class Waiter(Protocol):
     """A conversation that has something to do, and no turn for it."""
 
     def take_turn(self, *, is_late: bool) -> None:
-        """Do it now; what `is_late` is refused, unless others would have to pay for that."""
+        """Do it now; a hold that `is_late` is refused instead."""
         ...
 
 
@@ -72,11 +75,11 @@ class Turns:
         return now < self._until and self._has_room()
 
     def is_too_long(self) -> bool:
-        """Whether who comes now to take something would wait too long."""
+        """Whether a hold that comes now would wait too long: the first in the queue already has."""
         return bool(self._takers) and self._clock() - self._takers[0][0] > PATIENCE_SECONDS
 
     def wait(self, waiter: Waiter, *, takes: bool) -> None:
-        """Give it a turn when it is its turn; those that take anything come behind all others."""
+        """Call its `take_turn` when its turn comes; `takes`: with a hold, behind all that is none."""
         now = self._clock()
         if takes:
             self._takers.append((now, waiter))

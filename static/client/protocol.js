@@ -46,7 +46,7 @@ export function delayGiven(reason) {
 export const HEARTBEAT_PERIODS = 2.5;
 export const BACKOFF_BASE = 500;
 export const BACKOFF_CAP = 20_000;
-/** Who holds something is back well within the grace that a lost line has. */
+/** Longest reconnect delay while the cart has holds: well below DISCONNECT_GRACE_SECONDS. */
 export const HOLDER_CAP = 4_000;
 export const CONNECT_TIMEOUT = 10_000;
 export const REQUEST_TIMEOUT = 15_000;
