@@ -45,14 +45,14 @@ class Attempts:
     def of(self, booking: Booking) -> Payment:
         """The attempt a booking begins with; InvalidFields if its provider can't take such an amount.
 
-        That its provider is asked is written with it. Not of what is free, which is paid by being asked for:
-        Redis has to have its places before.
+        It says from the start that its provider was asked. Not so where nothing is to be paid, for there to
+        ask is to pay, and Redis has to have the booking's places before.
         """
         new = self.unasked(booking)
         return new if new.provider == "free" else msgspec.structs.replace(new, requested_at=new.created_at)
 
     def unasked(self, booking: Booking) -> Payment:
-        """The same for a booking whose provider is asked when Redis has its places, by `own`."""
+        """The same, but its provider is asked only later, by `own`: when Redis has the booking's places."""
         provider = self._provider_for(booking.total, booking.currency, None)
         new = self._new(booking, booking.total, provider)
         return msgspec.structs.replace(new, attempt=1, check_at=new.created_at + LOOK_MS)
@@ -162,7 +162,7 @@ class Attempts:
         return payment
 
     async def first(self, payment: Payment, booking: Booking) -> Payment:
-        """Have the attempt that a booking was just made with made at its provider, too; it as it is then.
+        """Have a new booking's first attempt made at its provider, too; answers the attempt as it is then.
 
         Redis has the booking's places. Conflict if its provider does not want to be paid by it.
         """

@@ -119,7 +119,10 @@ class Changing:
         return await self._go_on(await self._begin(caller, booking, changes.named(places, lines), places))
 
     async def abandon(self, booking: Booking) -> None:
-        """Its booking is to be given up: what can't be closed now ends by itself, and finds no booking."""
+        """Give up the change of a booking that is about to be cancelled.
+
+        One that can't be closed now ends by itself: whoever finishes it finds its booking cancelled.
+        """
         if booking.change is None:
             return
         try:
@@ -212,7 +215,11 @@ class Changing:
         return change_id
 
     async def _go_on(self, change_id: UUID) -> tuple[Booking, Payment | None]:
-        """Redis has its places, its payer has what is needed to pay it, and what is paid is made."""
+        """Take a change's places in Redis, and make the change where it is paid.
+
+        Answers its booking, and the payment to pay it by where it is not paid yet. SlotTaken, and the change
+        is over, if somebody has any of the places.
+        """
         extra = await self._bookings.get(change_id)
         if extra.status == "pending" and not await self._bookings.is_had(extra):
             raise SlotTaken(slots=[line.slot for line in extra.lines if not is_buffer(line)])
@@ -227,7 +234,7 @@ class Changing:
         return booking, None
 
     async def _told(self, booking_id: UUID) -> Booking:
-        """Redis has it as it is, even where another process made it so and has not said it yet."""
+        """A booking, once Redis knows it as it is: another process may have changed and not applied it."""
         booking = await self._bookings.get(booking_id)
         if booking.applied_version == booking.version:
             return booking

@@ -206,9 +206,10 @@ class Closing:
         return await self._providers.learn(payment, booking)
 
     async def _cancel_alone(self, payment: Payment) -> Intent:
-        """Cancel it at its provider; so long nobody confirms a booking by it, for a promise is cancelled too.
+        """Cancel a payment at its provider. Until that has answered, nobody confirms a booking by it.
 
-        PaidMeanwhile if somebody has done so already.
+        For a promise of money that comes this moment is cancelled, too. PaidMeanwhile if its money counts
+        for the booking already.
         """
         until = self._clock() + STOPPING_MS
         async with self._database.transaction() as connection:

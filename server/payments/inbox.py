@@ -84,9 +84,12 @@ class Inbox:
             database, clock, room=self._room_for_news, kept=self._has_kept, lease_ms=LEASE_MS
         )
         self._end = Coalescer(self._end_all)
+        # Stored by this process as taken by it, and not begun.
         self._ours: deque[Work] = deque()
+        # Whether the table may have more that is due, and when it was asked last.
         self._left, self._asked = True, 0
         self._running: set[asyncio.Task[None]] = set()
+        # Of each object the task that looks at it last.
         self._latest: dict[inbox_store.Key, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
         self._looked = self._forgot = 0
@@ -120,7 +123,11 @@ class Inbox:
             raise
 
     async def _take_some(self) -> bool:
-        """Fewer while deliveries pour in, none while they are late: their sender waits, and this can."""
+        """Begin with what is due, as far as there is room; whether there was any.
+
+        It begins with fewer while deliveries pour in, and with none while this process is late in storing
+        them: their sender waits for that, and nobody waits for this.
+        """
         if self._intake.strained:
             return False
         began = bool(self._ours) and self._room() > 0

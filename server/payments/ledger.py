@@ -248,7 +248,10 @@ class Ledger:
         return changed
 
     async def _others(self, connection: Connection, payment: Payment, booking: Booking) -> Sequence[Payment]:
-        """The payments that have a say beside this one; none while one that is pending, or the only one."""
+        """The other payments that have a say in what the booking shows.
+
+        None have, and none are read, while it is pending, or where this payment confirmed it alone.
+        """
         alone = booking.confirmed_by is not None and payment.amount == booking.total
         if alone or booking.status == "pending":
             return ()

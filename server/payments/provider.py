@@ -19,7 +19,7 @@ IntentStatus = Literal["open", "processing", "declined", "authorised", "captured
 class ProviderUnavailable(Exception):
     """Nobody knows whether the call had an effect: repeat it with the same key.
 
-    `away`: it gave no answer. Else it answers, and somebody has to act before it does what is asked.
+    `away`: it gave no answer. Where it is False, it did: an operator has to mend something before it obeys.
     """
 
     away: ClassVar[bool] = True

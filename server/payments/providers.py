@@ -50,7 +50,7 @@ class Providers:
         return iter(self._by_name.values())
 
     def name_for(self, amount: int, via: Via | None = None) -> str:
-        """Who takes such an amount; nothing to pay is nobody's business but ours.
+        """The name of the provider that takes such an amount, in the way asked for; of nothing it is "free".
 
         Unavailable where payments are not served, InvalidFields where they are not served in this way.
         """

@@ -1,4 +1,4 @@
-"""Brings payments right of which nothing was heard: it needs no event at all."""
+"""Settles payments that no event told of: it asks about each that is due, and reads what providers list."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -126,7 +126,10 @@ class Reconciler:
 
 
 def _news_of(intent: Intent, known: Mapping[str, store.Known]) -> store.Known | None:
-    """The payment whose money moved though it had come to rest; what has not is looked at anyway."""
+    """The payment whose money moved at its provider without our knowing it, though it had come to rest.
+
+    None if there is no such news. What is not at rest is looked at when it is due, whatever lists say.
+    """
     found = known.get(intent.id)
     if found is None:
         return None

@@ -119,7 +119,10 @@ async def supersede(connection: Connection, booking: UUID, now: int) -> None:
 
 
 async def came_back(connection: Connection, payment: UUID, now: int) -> None:
-    """Less is with the buyer than was: each refund that was begun is asked after, even one that succeeded."""
+    """The provider says that less has gone back than it said before: ask after each refund that it has begun.
+
+    Even after those that had succeeded: a bank may have sent one back.
+    """
     await connection.execute(_queries.came_back, payment, moment(now))
 
 

@@ -305,15 +305,21 @@ def without_intent(payment: Payment, booking: Booking) -> Step:
 
 
 def _is_relied_on(payment: Payment, booking: Booking) -> bool:
-    """Whether its money is a part of what a booking has that its owner was asked about."""
+    """Whether the booking's owner was asked, or has said yes, on the strength of this money."""
     return booking.status == "pending" and not booking.is_open and payment.is_secured
 
 
 def _is_kept(payment: Payment, booking: Booking) -> bool:
+    """Whether a booking that stands was confirmed by this money."""
     return payment.accepted and booking.status in {"confirmed", "completed"}
 
 
 def _without_money(payment: Payment, booking: Booking, intent: Intent) -> Step:
+    """The provider has nothing of the buyer's: not yet, not any more, or never.
+
+    A booking that stands on this money collapses, unless the outcome is unknown yet. Else the attempt fails,
+    or is made impossible to pay where nobody is to pay by it any more, or waits for its buyer.
+    """
     if (payment.accepted and booking.status == "confirmed") or _is_relied_on(payment, booking):
         return Step.WAIT if intent.status == "processing" else Step.COLLAPSE
     if intent.status == "cancelled":
@@ -326,7 +332,7 @@ def _without_money(payment: Payment, booking: Booking, intent: Intent) -> Step:
 
 
 def _of_the_confirmed(payment: Payment, intent: Intent) -> Step:
-    """Money that is promised, or none that was needed."""
+    """A promise, or a price of nothing, by which a booking was confirmed: capture it, or note it."""
     if intent.status == "authorised":
         return Step.CAPTURE
     return Step.DONE if payment.status == "paid" else Step.NOTE
@@ -372,6 +378,10 @@ def _with_others(payment: Payment, booking: Booking) -> int:
 def _of_the_taken(
     payment: Payment, booking: Booking, intent: Intent, policy: DisputePolicy, *, asks: bool
 ) -> Step:
+    """Money that was captured: a confirmed booking keeps it unless it is lost, what is unwanted goes back.
+
+    The rest is still to be accepted, as a promise is; but not while the bank asks for it, or once it is gone.
+    """
     if _is_kept(payment, booking):
         if booking.status == "confirmed" and _is_lost(payment, booking, intent, policy):
             return Step.GIVE_UP

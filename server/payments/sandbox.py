@@ -71,7 +71,8 @@ class Sandbox:
         self._make = Coalescer(self._make_all)
         self._authorise = Coalescer(self._authorise_all)
         self._capture = Coalescer(self._capture_all)
-        # The earliest that is delayed, and that is to be told again, as far as this process knows.
+        # When (ms) the next delayed outcome and the next event are due, as far as this process knows, and
+        # when it looks into the tables again, where others may have left some.
         self._outcome_due = self._event_due = self._looks_at = 0
         self._fresh: list[Event] = []
         self.worker = Worker("sandbox.deliver", self.work, idle=IDLE_SECONDS)

@@ -1,4 +1,4 @@
-"""What anybody can cause at any rate is told of at most once in a while, with how often it was."""
+"""A limit to what is logged of things that anybody can cause at any rate."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ EVERY_SECONDS: Final = 1.0
 
 
 class Seldom:
-    """`times()` is how often it was called since it last said so, None while that is too short ago."""
+    """`times()` counts a happening: None, or once in `seconds` how many there were since it last said so."""
 
     def __init__(self, seconds: float = EVERY_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
@@ -17,7 +17,7 @@ class Seldom:
         self._times = 0
 
     def times(self) -> int | None:
-        """Count one more."""
+        """Count one more; how many are to be logged now, None if it is too soon for that."""
         self._times += 1
         now = self._clock()
         if self._said is not None and now - self._said < self._seconds:

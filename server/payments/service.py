@@ -327,7 +327,10 @@ class Payments:
         return True
 
     async def _require_had_if_free(self, booking: Booking) -> None:
-        """What costs nothing is paid by being asked for: Conflict if Redis does not have its places."""
+        """Conflict where a booking that costs nothing is cancelled, since Redis does not have its places.
+
+        To begin a payment of nothing is to pay it: so Redis has to have the places before.
+        """
         known = booking.total or booking.applied_version >= booking.version
         if not known and not await self._bookings.is_had(booking):
             raise Conflict("the booking is cancelled")

@@ -85,6 +85,11 @@ class Settle:
             await asyncio.gather(*(self._other(each) for each in set(course.others) - {payment_id}))
 
     async def _one(self, payment_id: UUID, course: _Course, known: tuple[Payment, Booking] | None) -> Step:
+        """Read, ask, decide and do, again and again, until the payment rests; answers the step it rests at.
+
+        `known` saves a reading, and `intent` a question, where what they say is as new as it has to be. What
+        is done at the provider is asked for once: if the same step comes up again, the payment rests there.
+        """
         asked: set[Step] = set()
         intent: Intent | None = None
         for _ in range(STEPS_AT_MOST):
@@ -178,9 +183,9 @@ class Settle:
             await self._bookings.apply(untold)
 
     async def _write(self, case: Case, course: _Course) -> Written | None:
-        """What it changed; None if it may not have been done.
+        """Write a step down; answers what it changed, None where all is to be read and asked anew.
 
-        What is confirmed plainly has its money taken next, and that is known by Redis and the listeners as
+        A booking that is confirmed plainly has its money taken next, and Redis and the listeners know that as
         soon as it is written: they hear of both at once, unless that takes a while.
         """
         written: Written | None = None

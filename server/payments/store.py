@@ -98,7 +98,7 @@ async def lock_with_bookings(
 ) -> dict[UUID, tuple[Payment, Booking, Mapping[str, str]]]:
     """Payments with their bookings and those resources' epochs, for this transaction alone.
 
-    Those that nobody else has.
+    A payment is left out where another transaction has its booking locked, or a resource of that alone.
     """
     rows = await connection.fetch(_queries.lock_payments, list(set(payments)))
     return {row["p_id"]: (_payment(row, "p_"), booking_of(row), row["epochs"] or {}) for row in rows}
@@ -138,9 +138,9 @@ async def of_booking(connection: Connection, booking: UUID) -> list[Payment]:
 
 
 async def mark_requested(connection: Connection, payments: Sequence[UUID], now: int) -> dict[UUID, bool]:
-    """Write down that the provider is about to be asked, for attempts that are not over.
+    """Write down, of attempts that are not over, that their provider is about to be asked.
 
-    Answers those that nobody else has, and whether each is one.
+    Answers of each whether it was not over; without those that another transaction has locked.
     """
     rows = await connection.fetch(_queries.mark_requested, list(set(payments)), moment(now))
     return {row["id"]: row["is_live"] for row in rows}
