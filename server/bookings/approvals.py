@@ -32,6 +32,9 @@ async def ask(
 
 
 async def grant(connection: Connection, booking: Booking, *, look_again: int, now: int) -> None:
-    """Its owner wants it; whoever is to confirm it by its money may die until `look_again` (ms)."""
+    """Write down that its owner wants it. Whoever is to confirm it by its money then may die.
+
+    From `look_again` (ms) on the loop of deadlines finds it and sees to that.
+    """
     await store.update(connection, moves.granted(booking), now)
     await store.postpone_release(connection, booking.id, look_again)

@@ -1,4 +1,4 @@
-"""What is done in batches, the oldest first, where what can't be done stands in front of all others."""
+"""Which rows a loop takes up next, the oldest first, without being held up by those that fail each time."""
 
 from collections.abc import Sequence
 from typing import Final

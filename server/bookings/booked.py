@@ -19,7 +19,7 @@ ROLLED_BACK_MS: Final = 600_000
 
 
 async def _nothing() -> None:
-    """Is required."""
+    """Nothing is required."""
 
 
 class PostgresBooked:

@@ -78,6 +78,6 @@ class Completing:
 
 
 def _is_over(booking: Booking, now: int) -> bool:
-    """As somebody else may just have ended or changed it."""
+    """Whether it is to be completed as it is now, locked: somebody may just have cancelled or moved it."""
     over = booking.ends_at is not None and booking.ends_at <= now
     return over and booking.status == "confirmed" and booking.payment_status != "authorized"

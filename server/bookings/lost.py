@@ -12,7 +12,7 @@ _queries = load(__file__, "sql/lost.sql")
 
 
 class LostHolds:
-    """A Redis that is lost takes thousands along at once: what gathers is asked in one statement."""
+    """`line_of` asks about one hold; many share a statement, for a lost Redis takes thousands with it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

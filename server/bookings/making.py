@@ -137,7 +137,7 @@ class Making:
         return booking
 
     async def _require_holds(self, booking: Booking) -> None:
-        """Redis has its holds as paying, or there is no booking."""
+        """HoldExpired, with the booking cancelled, unless Redis has its holds as paying or turns them so."""
         if booking.applied_version >= booking.version:
             return
         ended = {hold.id for hold in await self._apply(booking.id)}
@@ -186,7 +186,11 @@ class Making:
         return min(map(self.seconds_to_pay, policies))
 
     async def _insert(self, booking: Booking, steps: Sequence[Step]) -> tuple[Booking, Any]:
-        """The booking first, its slots after it: another tab waits here and finds this one."""
+        """Write the booking, or find the one that another tab has just made of the same cart.
+
+        The booking's row is written before its slots are counted, so that the other tab waits there.
+        SlotTaken where PostgreSQL says that somebody has any of the slots.
+        """
         new = New(booking, steps, self.companions.of(booking))
         try:
             return await self._take(new), new.companion
@@ -202,7 +206,7 @@ class Making:
             raise refusal from None
 
     async def _take(self, new: New) -> Booking:
-        """Many in one transaction; by itself what has steps to be made, or somebody to wait for."""
+        """Make it in one transaction with others, or alone where it needs grid steps or has to wait."""
         taken = None if new.steps else await self._coalesced(new)
         return taken or await self._take_alone(new)
 
@@ -216,9 +220,10 @@ class Making:
         return filled
 
     async def _take_all(self, new: list[New]) -> list[Booking | None]:
-        """None for those whose places somebody else has locked, for all where that took too long to be found.
+        """Make many in one transaction; None for each that is to be made alone, for it would have to wait.
 
-        Where one of them can't be made, none is.
+        That is one whose resources another transaction has for itself, or all of them where a lock was waited
+        for too long. What keeps one from being made is raised for all, and none is made.
         """
         try:
             filled = await self._write_all(new)

@@ -118,6 +118,10 @@ def paid(booking: Booking, status: PaymentStatus) -> Booking:
 
 
 def _require(booking: Booking, status: BookingStatus) -> None:
+    """IllegalMove unless the tables let the booking, and each of its lines with it, go there.
+
+    Lines that are confirmed already may stay so in a booking that its owner granted, or that is over.
+    """
     if status not in BOOKING_MOVES[booking.status]:
         raise IllegalMove("booking", booking.status, status)
     wanted = _LINES[status]

@@ -92,10 +92,11 @@ async def open_with_places(connection: Connection, booking: Booking) -> dict[Pai
 async def open_all_with_places(
     connection: Connection, bookings: Sequence[Booking]
 ) -> tuple[dict[UUID, dict[Pair, SlotRow]], bool]:
-    """The same of several: of each its slots as they were, and whether there was room for all of them.
+    """What `open_with_places` does, of several: each one's slots as they were, and whether all had room.
 
-    Without those whose resources somebody has for itself just now: nobody is waited for on their account.
-    For the rest of the transaction no lock is waited for longer than PATIENCE_MS: LockNotAvailableError.
+    A booking is left out where another transaction has one of its resources for itself: the others do not
+    wait on its account. For the rest of the transaction no lock is waited for longer than PATIENCE_MS: then
+    asyncpg raises LockNotAvailableError.
     """
     new = msgspec.json.encode([_new(booking) for booking in bookings]).decode()
     found: dict[UUID, dict[Pair, SlotRow]] = {}
@@ -145,7 +146,7 @@ async def lock(connection: Connection, booking_id: UUID) -> Booking | None:
 
 
 async def lock_with_resources(connection: Connection, booking_id: UUID) -> Booking | None:
-    """The same for a change of lines: its resources are locked first."""
+    """What `lock` does, for a change of lines: the booking's resources are locked before it, as sharers."""
     row = await connection.fetchrow(_queries.lock_booking_with_resources, booking_id)
     return None if row is None else booking_of(row)
 
@@ -155,7 +156,8 @@ async def lock_to_apply(
 ) -> list[tuple[Booking, dict[str, str]]]:
     """Bookings for this transaction alone, each with its resources' epochs just then.
 
-    One is waited for; of several, those that somebody else has are left out: nobody waits in a ring.
+    With `wait` it is the first alone, and its lock is waited for; else those that another transaction has
+    locked are left out, so that no two transactions wait for each other.
     """
     rows = await (
         connection.fetch(_queries.lock_booking, ids[0])
@@ -232,9 +234,9 @@ async def write_paid(
     known: Sequence[UUID],
     now: int,
 ) -> None:
-    """Write the money of locked bookings that are confirmed, or are by this; `told` is of a booking each.
+    """Write the money of locked bookings that were confirmed, or are confirmed by this.
 
-    Of those that are `known`, Redis and the listeners know it.
+    `told` are events, each with its booking's id; `known` the ids of bookings that are applied already.
     """
     await connection.execute(
         _queries.write_paid,
@@ -292,9 +294,9 @@ async def mark_applied(connection: Connection, done: Sequence[tuple[Booking, Seq
 async def unapplied(
     connection: Connection, touched_before: int, limit: int, passed_over: int = 0
 ) -> list[UUID]:
-    """Bookings whose last change was not applied, left alone since `touched_before`; the oldest first.
+    """Bookings whose last change is from before `touched_before` and was not applied, the oldest first.
 
-    So many of these are passed over.
+    The first `passed_over` of them are left out.
     """
     rows = await connection.fetch(_queries.unapplied, moment(touched_before), passed_over + limit)
     return [row["id"] for row in rows[passed_over:]]
@@ -307,7 +309,7 @@ async def take_due(connection: Connection, now: int, until: int, limit: int) -> 
 
 
 async def ended(connection: Connection, now: int, limit: int, passed_over: int = 0) -> list[Booking]:
-    """Confirmed bookings that are over and whose money is there, but so many of the oldest."""
+    """Confirmed bookings that are over and whose money is there, without the `passed_over` oldest."""
     rows = await connection.fetch(_queries.ended, moment(now), passed_over + limit)
     return await read_all(connection, [row["id"] for row in rows[passed_over:]])
 

@@ -1,4 +1,7 @@
-"""Where a driver is stands in no answer that is kept for a repeat, which has it from the booking itself."""
+"""Keeps where a driver is out of the answers that are kept under an Idempotency-Key.
+
+A repeat of the request reads it from the booking itself.
+"""
 
 from typing import Any
 
