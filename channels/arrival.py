@@ -134,7 +134,7 @@ class Arrival(asyncio.Protocol):
         self._hand_over(other)
 
     def _hand_over(self, to: asyncio.Protocol) -> None:
-        """The caller is about to make this the transport's protocol: so a moment later."""
+        """A turn later: uvicorn is about to make this Arrival the transport's protocol, and would undo it."""
         self._never_cut()
         self._house.connections.discard(self)
         self._next = to

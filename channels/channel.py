@@ -101,7 +101,11 @@ class Broadcast:
 
 
 class Group:
-    """The followers of a channel with one view. Up to `scanned` nothing touched the view since `base`."""
+    """The followers of a channel with one view.
+
+    `base` is the version from which the next shared frame leads on. `scanned` is the version up to which the
+    replica's changes were looked through; between the two nothing touched the view.
+    """
 
     def __init__(self, name: str, view: View, recent: Recent, now: float) -> None:
         self.name = name

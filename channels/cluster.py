@@ -113,10 +113,11 @@ class Nodes:
         raise RedisConnectionError("no server of the cluster tells which one has which slot")
 
     def _to_ask(self) -> list[Host]:
-        """Who is asked for the map, one after the other until one answers.
+        """The servers to ask for the map, one after the other until one answers.
 
-        Who we were sent to knows of that move. Else not always the same master, for one that is cut off knows
-        only the past; and what is no master, by what the others say, only if none of them answers.
+        First the server that a MOVED named, for it knows of that move. Then the masters, each time beginning
+        with another, for one that is cut off from the rest knows only an old map. Last the addresses of the
+        URL, which may be no masters any more.
         """
         self._turn += 1
         turn = self._turn % max(1, len(self.masters))

@@ -8,10 +8,11 @@ PER_SECOND = 5.0
 
 
 def after_one_more(until: float, now: float) -> float:
-    """Until when the budget is in use, with one more control frame `now`; both in seconds of one clock.
+    """Count one more control frame at `now`; what is given and returned is when all of them are paid off.
 
-    Raises `Violation` with 1008 where it is used up. Half a frame is allowed for: a sum of twenty fifths of a
-    second is four seconds at some readings of a clock, and a little more at others.
+    It is a leaky bucket kept as one number: each frame takes 1 / PER_SECOND to pay off, and at most BURST may
+    be owed. Both times are seconds of one clock. Raises `Violation` with 1008 for one more than that. Half a
+    frame is allowed for, because sums of fifths of a second are not exact in floating point.
     """
     begins = max(until, now)
     if (begins - now) * PER_SECOND > BURST - 0.5:

@@ -1,4 +1,4 @@
-"""Past a transport: when its descriptor may be written to, and how little waits in front of a peer.
+"""Writing past a transport: when its descriptor may be written to, and how little waits before a peer.
 
 A transport without TLS is asked to tell of every byte that the kernel does not take: it calls `pause_writing`
 with the first, and `resume_writing` when it has none left. Whoever is not paused may therefore write to the
@@ -21,7 +21,7 @@ NOT_SENT_LOW_WATER = 16 * 1024
 
 
 def keep_little(listener: socket.socket) -> None:
-    """Let little wait in the kernel for whoever comes to this socket: its connections inherit that."""
+    """Have the kernel keep little unsent for each connection to this listener; they inherit the option."""
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
         with suppress(OSError):  # a Unix socket has no such option
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT_LOW_WATER)

@@ -26,8 +26,10 @@ MESSAGES_AT_ONCE = 64
 """Messages of one socket that are taken before others get their turn on the event loop."""
 
 LAST_WORDS = 1024 * 1024
-"""Bytes that a peer may still send once it is being closed, so that it can read why."""
-FRAME_WEIGHT = 64  # reading a message costs at least as much as so many bytes that are thrown away
+"""Bytes that a peer may still send once it is being closed: cutting it at once could lose the close frame."""
+
+FRAME_WEIGHT = 64
+"""What a message counts beside its bytes while they are thrown away, for it has to be read all the same."""
 
 _FIRST = {Codec.JSON: 0x80 | frames.TEXT, Codec.MSGPACK: 0x80 | frames.BINARY}
 _PONG = 0x80 | frames.PONG
@@ -152,7 +154,8 @@ class DirectSocket(CorkedProtocol, Socket):
 
     def _take_whole(self, opcode: int, payload: bytes) -> None:
         try:
-            if opcode == frames.BINARY and self.closed_with is None:  # by one who speaks msgpack: see above
+            # Only frames of the codec's own kind come here: a binary one is msgpack.
+            if opcode == frames.BINARY and self.closed_with is None:
                 self._hear(payload)
             elif not self._deaf:
                 self._take(opcode, payload)

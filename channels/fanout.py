@@ -125,7 +125,7 @@ class Fanout:
         return time.perf_counter() - started - away
 
     async def _let_others_work(self) -> float:
-        """For a turn of the event loop, if sending has gone on for long; how many seconds they took."""
+        """Give others a turn of the event loop if sending has gone on for long; answers its seconds."""
         before = time.perf_counter()
         if before - self._turned < TURN_SECONDS:
             return 0.0
@@ -136,7 +136,7 @@ class Fanout:
     def _serve(self, members: Sequence[Subscription], news: Broadcast | None, parcel: Any) -> None:
         """Give the parcel to those it is for, if they are ready, and catch up those who lag.
 
-        All who took the last one have its very number as their version, so that they are known by identity.
+        Whoever took the last one has that very `int` object as its version, so that for most `is` decides.
         """
         start, last, to = (_NEVER, _NEVER, _NEVER) if news is None else (news.start, news.last, news.to)
         served = [

@@ -29,11 +29,11 @@ _NOT_PLAIN: Final = frozenset({b"content-length", b"transfer-encoding", b"expect
 _SECRET: Final = frozenset({b"authorization", b"proxy-authorization"})
 
 Own = tuple[Request, bytes, str]
-"""A request without its key and cookies, and these."""
+"""A request without its key and its cookies, which many share; then the key, and the cookies ("" if none)."""
 
 
 class Heads:
-    """Reads those for one path."""
+    """Reads the heads of plain handshakes for one path."""
 
     def __init__(self, path: str) -> None:
         self._path = path.encode()

@@ -38,7 +38,7 @@ class Bus(Messages, Health, Protocol):
 
 
 class Hook(Protocol):
-    """A kind of channel that others keep, as `notifications:<user id>`."""
+    """A kind of channel that is served outside the hub, such as `notifications:<user id>`."""
 
     async def subscribe(self, subscriber: Subscriber, name: str) -> None:
         """Follow; raise to refuse."""
@@ -146,7 +146,7 @@ class Hub:
         *,
         answer: Callable[[], None],
     ) -> bool:
-        """The same where nothing has to be waited for; False, and nothing is done, where something has."""
+        """`subscribe` without a task; False, and nothing is done, where something has to be waited for."""
         kind, _, name = channel.partition(":")
         upkeep = self._upkeeps.get(name) if kind == "availability" else None
         if upkeep is None or not upkeep.has(position, sections=view is not None):

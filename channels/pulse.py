@@ -95,9 +95,9 @@ class Pulse:
         self._beat_now.set()
 
     async def _beat_for_ever(self) -> None:
-        """A round takes half of the time between two, so that 10,000 pongs never come at once.
+        """A round of heartbeats is spread over half of the time between two, as their pongs then are.
 
-        News of staleness waits for no round.
+        News of staleness does not wait for the next round.
         """
         while True:
             if not await self._told_within(self._heartbeat_seconds / 2):
@@ -144,7 +144,7 @@ class Pulse:
                     write(rest)
 
     async def _parts(self, *, over_seconds: float = 0.0) -> AsyncIterator[list[Socket]]:
-        """Every socket that was open at the beginning, so many at once, spread over so many seconds."""
+        """Every socket that is open now, in parts of _AT_ONCE, with pauses that add up to `over_seconds`."""
         found = list(self.sockets)
         pause = _pause(over_seconds, found)
         for begin in range(0, len(found), _AT_ONCE):
@@ -152,7 +152,7 @@ class Pulse:
             await asyncio.sleep(pause)
 
     async def _ping_for_ever(self) -> None:
-        """A round takes half of the time between two, so that 10,000 pings never go out at once."""
+        """A round of pings is spread over half of the time between two: 10,000 never go out at once."""
         half = self._ping_seconds / 2
         while True:
             began = time.monotonic()
@@ -175,14 +175,14 @@ class Pulse:
         self._look_at(list(self.sockets), now)
 
     def _close_strangers(self, now: float) -> None:
-        """The oldest stand first."""
+        """Close who has not said hello in time; insertion order is deadline order."""
         while self._strangers and next(iter(self._strangers.values())) <= now:
             socket = next(iter(self._strangers))
             del self._strangers[socket]
             socket.close(CloseCode.HELLO_TIMEOUT, "no hello came")
 
     def _look_at(self, some: list[Socket], now: float) -> None:
-        """Most are well, and passed over at once; so are those that closed since they were listed."""
+        """Most are neither silent nor stuck, and pass by the two comparisons; a closed one is left alone."""
         for socket in some:
             silent = socket.silent_seconds(now)
             if silent >= self._liveness_seconds or socket in self._silent:
@@ -220,5 +220,5 @@ class Pulse:
 
 
 def _pause(seconds: float, sockets: list[Socket]) -> float:
-    """How long to wait behind each part of them, so that all take so many seconds."""
+    """The pause behind each part of _AT_ONCE sockets, so that all parts together take `seconds`."""
     return seconds / max(1, -(-len(sockets) // _AT_ONCE))

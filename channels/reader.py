@@ -45,11 +45,15 @@ class Reader:
 
     Handlers are called in the order of arrival, on the event loop, with the message's bytes; they never
     block. Each callback given to `on_gap` is called, without arguments, when messages may have been lost
-    and after the channels are subscribed again. `probe_seconds` is how often we write to ourselves on the
-    channel `probe`; three such periods waited through in silence mean deaf, not one that this process
-    stood still in, which could neither write nor hear. `client` is asked before each connection which
-    server it is to. In a cluster one command subscribes to channels of one slot alone (`one_by_one`), and
-    `on_moved` is called when the server serves a channel no longer.
+    and after the channels are subscribed again.
+
+    `client` is asked before each connection which server to connect to. Every `probe_seconds` a message is
+    published on the channel `probe`, to be heard here; after three such periods in which nothing at all came
+    the connection counts as deaf. Only periods that this process waited through are counted: while it stands
+    still it can neither publish nor hear.
+
+    In a cluster one command may only subscribe to channels of one slot (`one_by_one`), and `on_moved` is
+    called when the server no longer serves a channel.
     """
 
     def __init__(

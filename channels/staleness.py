@@ -1,8 +1,8 @@
 """Whether what this process shows is true: positions compared with Redis, and staleness told.
 
-Pub/sub may lose anything without a word, so each second, and at every sign of loss, all followed resources
-are asked for their positions at once; who is not there is repaired. When Redis does not answer, maps stay
-up and are stale.
+Pub/sub may lose anything without a word. So each second, and at every sign of loss, Redis is asked once for
+the positions of all followed resources; a replica that stands elsewhere is repaired. While Redis does not
+answer, maps go on being shown and count as stale.
 """
 
 import asyncio
@@ -107,9 +107,10 @@ class StalenessCheck:
 
 
 def is_astray(mine: Position, before: Position, found: Position | None) -> bool:
-    """Whether the replica is not where Redis was when asked.
+    """Whether the replica must be repaired: it stands at `mine`, Redis answered `found` (None: load it anew).
 
-    It may be behind, in another epoch, or, if Redis went back in time, ahead of it since `before` the asking.
+    It must where it is behind or in another epoch. One that is ahead has moved on since Redis was asked; but
+    if it was ahead already `before` that, Redis has gone back in time.
     """
     if found is None or found[0] != mine[0]:
         return True

@@ -326,9 +326,10 @@ class Conversation:
         self._peer.answer(protocol.Ok(ref=ref_of(message.ref)))
 
     async def _at_last(self, message: Message) -> None:
-        """What is done at once, behind what was asked before it."""
+        """A command of `_at_once` that had to wait behind one that needed a task."""
         self._at_once[type(message)](self, message)
 
+    # What can be done without a task, by the type of its message; False: this time it needs one.
     _at_once: ClassVar[Mapping[type[Message], Callable[["Conversation", Any], bool]]] = {
         protocol.Hello: _says_hello,
         protocol.Subscribe: _subscribes_at_once,
@@ -337,6 +338,7 @@ class Conversation:
         protocol.Unsubscribe: _unsubscribe,
         protocol.Leave: _leave,
     }
+    # All commands, as a task does them.
     _handlers: ClassVar[Mapping[type[Message], Callable[["Conversation", Any], Awaitable[None]]]] = {
         protocol.Hello: _hello,
         protocol.Subscribe: _subscribe,

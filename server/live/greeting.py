@@ -26,7 +26,7 @@ from server.live.views import NO_CART, cart_changed, cart_view, ref_of
 from server.times import now_milliseconds
 
 WELCOME_TRIES: Final = 5
-"""How often a session is read that changes meanwhile: nobody would know what changed behind the last one."""
+"""How often a session is read for a welcome while it goes on changing; then `hello` is refused."""
 
 AGAIN_SECONDS: Final = 1.0
 
@@ -56,7 +56,7 @@ def _greet_empty(parts: Any, tab: Tab, message: Hello, token: str) -> None:
     _say_welcome(parts, tab, message, token)
 
 
-# Who comes back with a session's token: asked about by one question for all.
+# Who comes back with a session's token: Redis is asked once about all who come back at one moment.
 
 
 def ask_back(parts: Any, tab: Tab, message: Hello, cookie: str | None) -> asyncio.Future[Return] | None:
@@ -105,7 +105,7 @@ def _greet_found(parts: Any, tab: Tab, message: Hello, found: Return) -> Callabl
 
 
 def _part(parts: Any, tab: Tab) -> None:
-    """Nobody may be told anything who has no welcome, and might never have one."""
+    """Take a tab that got no welcome out of the table, and drop what waited behind it."""
     if not tab.greeted:
         parts.live.closed(tab)
         tab.waiting = []

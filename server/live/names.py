@@ -17,14 +17,17 @@ _log = structlog.get_logger("holdfast.live")
 
 
 class Names:
-    """Any layout in memory will do, for an index keeps its slot."""
+    """Looks the slots of holds up in their resources, and keeps the latest views.
+
+    Whatever layout is in memory will do if it has the slots: an index is never given to another slot.
+    """
 
     def __init__(self, inventory: Resources) -> None:
         self._inventory = inventory
         self._views: dict[str, tuple[Hold, HoldView]] = {}
 
     def at_hand(self, hold: Hold) -> HoldView | None:
-        """The hold by what is in memory; the same one is wanted for an answer, a change and a cart."""
+        """The hold's view by what is in memory. It is kept: an answer, a change and a cart want the same."""
         known = self._views.get(hold.id)
         if known is not None and known[0] is hold:
             return known[1]
@@ -48,7 +51,7 @@ class Names:
         return hold_view(hold, loaded)
 
     async def look_up(self, holds: Iterable[Hold]) -> bool:
-        """Have in memory what these holds need, as far as that can be; whether later there may be more."""
+        """Load what the views of these holds need. True if some cannot be loaded now, but perhaps later."""
         waits = False
         for hold in holds:
             if self.at_hand(hold) is not None:

@@ -234,9 +234,9 @@ class News:
             return ()
 
     async def _tell(self, session: Session, hold: Hold, reason: str, heard: Position | None) -> bool:
-        """Tell what was read of a hold, unless more than `heard` was heard of it by the time it has names.
+        """Tell what was read of a hold, unless more than `heard` is heard while its names are looked up.
 
-        False where it can have them later only: until then it is not known either.
+        False where the names cannot be had now: then the hold is not noted as known either, and read again.
         """
         waits = await self.names.look_up([hold])
         if session.heard.get(hold.id) != heard:
@@ -253,7 +253,10 @@ class News:
     def _learned(
         self, session: Session, hold: Hold, reason: str, position: Position | None
     ) -> HoldChanged | None:
-        """What is to be told of a hold; one without names is not known either, and read until it has them."""
+        """Note a hold as known; answers what tells of it, None if it was known or has no names now.
+
+        One without names is not noted: its session is read again until it has them.
+        """
         view = self.names.at_hand(hold)
         if view is None:
             self.read_anew([session.id])
@@ -264,9 +267,9 @@ class News:
         return hold_changed(view, reason)
 
     async def tell_cart(self, session: Session) -> bool:
-        """The cart as it follows from the holds that are known, if it is not what was told last.
+        """Tell the cart that the known holds make up, if it is not what was told last.
 
-        False where something in it can have its names later only.
+        False where the names of something in it cannot be had now.
         """
         waits = await self.names.look_up(list(session.holds.values()))
         views = self._views(session)
@@ -276,7 +279,7 @@ class News:
         return not waits
 
     def _cart(self, session: Session) -> list[ServerMessage]:
-        """The cart if it is another now; one that has no names now is told when it was read."""
+        """The cart's message, if it changed; where names are missing, the session is read again."""
         views = self._views(session)
         if views is None:
             self.read_anew([session.id])
@@ -315,7 +318,10 @@ class News:
         self._say_held(asker, held, view, ref)
 
     def _say_held(self, asker: Tab, held: Held, view: HoldView, ref: Any) -> None:
-        """Where the cart is in other resources, too, they tell of it."""
+        """Answer, and tell the session of all holds of the cart, for their deadline has moved.
+
+        Not if any is in another resource: at which version is unknown here, and Redis tells of them.
+        """
         hold, cart = held.hold, held.cart
         answer = protocol.Held(ref=ref, hold=view, cart=cart_view(cart), version=held.version)
         is_here = all(each.resource == hold.resource for each in cart.holds)
@@ -386,7 +392,10 @@ class News:
                 asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._missed.set)
 
     def found(self, tab: Tab, holds: Sequence[Hold], cart: CartChanged) -> None:
-        """What a tab's welcome says. It is known by that, unless other tabs have to be told of it first."""
+        """Note what a tab's welcome says as what its session has.
+
+        If other tabs were greeted before and know something else, the session is read again, to tell them.
+        """
         session, live = tab.session, {hold.id: hold for hold in holds}
         if session is None:
             return
