@@ -25,8 +25,9 @@ class Coalescer(Generic[Asked, Answer]):
     """`await coalesced(asked)`; `work` answers a list of them, one answer for each and in their order.
 
     Only for what each may ask by itself: reads, and writes of rows that nobody has locked for long, for one
-    that waits keeps those in its statement waiting. What fails, fails for all of one statement. A caller that
-    is cancelled leaves what it asked to be done.
+    that waits keeps those in its statement waiting. A server that is away fails all calls of the statement and
+    those that waited by then; after any other error each call is made again by itself. A caller that is
+    cancelled leaves what it asked to be done.
     """
 
     def __init__(self, work: Callable[[list[Asked]], Awaitable[Sequence[Answer]]]) -> None:
