@@ -57,7 +57,7 @@ _MESSAGE = msgspec.msgpack.Decoder(Message)
 
 
 def changes_channel(resource_id: str) -> str:
-    """Where Redis publishes a resource's changes."""
+    """Where Redis publishes a resource's changes: `[epoch, from, to, changes]`, None for a reset."""
     return f"holdfast:{{{resource_id}}}:changes"
 
 

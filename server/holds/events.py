@@ -24,8 +24,3 @@ def decode_events(data: bytes) -> Sequence[HoldEvent]:
         _Last.events = tuple(_decoder.decode(data))
         _Last.data = data
     return _Last.events
-
-
-def changes_channel(resource: str) -> str:
-    """Where a resource's changes are published: `[epoch, from, to, changes]`, None for a reset."""
-    return "holdfast:{" + resource + "}:changes"

@@ -9,9 +9,10 @@ import msgspec
 from redis.asyncio import Redis
 
 from channels.replica import State
+from channels.upkeep import changes_channel
 from server.accounts.rules import Caller
 from server.errors import UnknownResource
-from server.holds.events import SESSIONS_CHANNEL, changes_channel, decode_events
+from server.holds.events import SESSIONS_CHANNEL, decode_events
 from server.holds.keeper import Keeper
 from server.holds.packing import FIELDS, numbers
 from server.holds.places import Held

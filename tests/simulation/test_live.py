@@ -7,7 +7,8 @@ from typing import Any, cast
 import msgspec
 from redis.asyncio import Redis as RedisClient
 
-from server.holds.events import SESSIONS_CHANNEL, changes_channel
+from channels.upkeep import changes_channel
+from server.holds.events import SESSIONS_CHANNEL
 from server.holds.index import Entry, Index
 from server.holds.scripts import Scripts
 from server.holds.store import HoldStore, key
