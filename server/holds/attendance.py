@@ -48,8 +48,8 @@ class Attendance:
         """Whether it has a socket here, or had one lately."""
         return session in self._sessions
 
-    def part(self, session: str, resource: str) -> None:
-        """Redis was told there of a session that is gone; only what it holds from now on is news."""
+    def note_grace(self, session: str, resource: str) -> None:
+        """Redis has begun the session's grace in this resource: only a later hold there is told of again."""
         known = self._sessions.get(session)
         if known is not None and not known.sockets:
             known.resources -= {resource}

@@ -1,8 +1,11 @@
-"""Commands of many sessions on one resource as one call: what comes while one is on its way joins the next.
+"""Batches: the commands of many sessions on one resource as one call of a script.
 
-So a quiet process asks at once, and the busier Redis is, the more it is told in one call, which parses, reads
-the clock and the resource, writes the log and publishes once for all of them. Once ENOUGH wait, waiting for
-the answer of the call before saves hardly anything: theirs follows it on the same connection.
+What comes while a call is on its way joins the next. So a quiet process asks at once, and the busier Redis
+is, the more commands one call has: it parses, reads the clock and the resource, writes the log and publishes
+once for all of them. Once ENOUGH wait, waiting for the answer of the call before saves hardly anything: then
+their call follows it on the same connection.
+
+pipeline.py does something else: it sends calls together that stay calls of their own.
 """
 
 import asyncio
@@ -37,21 +40,21 @@ Kind = tuple[object, ...]
 
 
 class Common(NamedTuple):
-    """What many say alike of a resource; who says the same values goes along."""
+    """Arguments that many commands share; commands with equal values go in one call."""
 
     fields: Mapping[str, Any]
     values: tuple[object, ...]
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Self:
-        """These fields, of which all who use one script give the same."""
+        """These fields; all commands of one script give the same ones, in the same order."""
         return cls(fields, tuple(fields.values()))
 
 
 class Command(NamedTuple):
-    """What one session asks of a resource: by its key, what many say alike, and what it says beside.
+    """What one session asks of a resource: the key of its cart, the arguments it shares, and its own.
 
-    `items` is how many of them Redis has to look at. One with blobs goes alone.
+    `items` is how many items Redis has to look at for it. A command with blobs goes alone.
     """
 
     key: str
@@ -74,15 +77,15 @@ class _Queue:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
-    def wants_a_call(self) -> bool:
-        """Whether one more is to be made, now that another command has come."""
+    def wants_a_task(self) -> bool:
+        """Whether a further task is to make calls, now that another command has come."""
         if self.tasks:
             return len(self.waiting) % ENOUGH == 0 and len(self.tasks) < CALLS
         return True
 
     @property
-    def has_a_call(self) -> bool:
-        """Whether who has made one is to make another."""
+    def keeps_calling(self) -> bool:
+        """Whether a task makes a call now: the only task for any command that waits, others for ENOUGH."""
         return len(self.waiting) >= (1 if len(self.tasks) == 1 else ENOUGH)
 
 
@@ -97,11 +100,11 @@ class Gathering:
 
     @property
     def is_behind(self) -> bool:
-        """Whether more wait than go in all calls that are made at once."""
+        """Whether as many commands wait as all calls at once can take."""
         return self._count >= CALLS * MOST
 
     def ask(self, resource_key: str, command: Command) -> Reply:
-        """The script's answer, to come; or Unavailable, Overloaded. It is done though it be cancelled."""
+        """The script's answer, to come; or Unavailable, Overloaded. Even if cancelled, it is done."""
         reply: Reply = asyncio.get_running_loop().create_future()
         if self._count >= WAITING:
             reply.set_exception(Overloaded(retry_after=1))
@@ -112,7 +115,7 @@ class Gathering:
         if queue is None:
             queue = self._queues[kind] = _Queue()
         queue.waiting.append(_Asked(command, reply))
-        if queue.wants_a_call:
+        if queue.wants_a_task:
             queue.tasks.add(asyncio.create_task(self._serve(resource_key, kind, queue)))
         return reply
 
@@ -123,7 +126,7 @@ class Gathering:
         """
         loop, waiting = asyncio.get_running_loop(), queue.waiting
         try:
-            while queue.has_a_call:
+            while queue.keeps_calling:
                 batch = self._next(waiting)
                 try:
                     answers = await self._call(resource_key, batch)

@@ -65,7 +65,7 @@ async def changes_since(loader: Loader, resource: str, epoch: str, version: int)
     if found is None:
         return None
     meta, entries = found
-    if meta.epoch != epoch or len(entries) > MOST_STEPS or not _connects(meta, entries, version):
+    if meta.epoch != epoch or len(entries) > MOST_STEPS or not _has_all_since(meta, entries, version):
         return None
     return [Change(entry.from_version, entry.to_version, entry.changes) for entry in entries]
 
@@ -94,6 +94,6 @@ async def _metas_in_time(store: HoldStore, resources: Sequence[str]) -> dict[str
         raise Unavailable("Redis does not answer", retry_after=1) from error
 
 
-def _connects(meta: Meta, entries: list[LogEntry], version: int) -> bool:
-    """Whether `version` is one that there was: the present one, or the one the first entry starts from."""
+def _has_all_since(meta: Meta, entries: list[LogEntry], version: int) -> bool:
+    """Whether these are all steps since `version`: the first starts there, or none came since."""
     return entries[0].from_version == version if entries else meta.version == version

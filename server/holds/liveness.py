@@ -196,16 +196,16 @@ class Liveness:
                         "leave", resource, field=self._holds.process, grace_ms=grace_ms, sessions=gone
                     )
                     self._on_grace(resource, grace_ms)
-                    self._parted(gone, resource)
+                    self._note_grace(gone, resource)
 
         return await _in_lots(lower, list(members), RESOURCES_AT_ONCE)
 
-    def _parted(self, sessions: Iterable[str], resource: str) -> None:
+    def _note_grace(self, sessions: Iterable[str], resource: str) -> None:
         for session in sessions:
             if self._attendance.is_here(session):  # it is back, and Redis heard of that first
                 self.note(session)
             elif session not in self._noted:
-                self._attendance.part(session, resource)
+                self._attendance.note_grace(session, resource)
 
     def _by_resource(self, sessions: Iterable[str]) -> dict[str, list[str]]:
         groups: dict[str, list[str]] = {}

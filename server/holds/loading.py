@@ -28,8 +28,9 @@ from server.inventory.grid.calendar import Calendar
 
 PATIENCE_SECONDS = 5.0
 POLL_SECONDS = 0.03
-CURRENT = -1  # no layout: whichever it is
-BEGUN = -2
+# Beside a resource, the key of work that callers share, in place of a layout's number (0 and more).
+CURRENT = -1  # of `ensure_current`
+BEGUN = -2  # of `finish`
 
 Result = TypeVar("Result")
 
@@ -165,7 +166,10 @@ class Loader:
                 await self._load_under(resource, lease)
 
     async def finish(self, resource: str) -> None:
-        """Rebuild what somebody has begun and nobody is at. Callers of one process share the work."""
+        """Complete a rebuild whose process died: take its lease and rebuild.
+
+        Callers of one process share the work.
+        """
         await self._share((resource, BEGUN), lambda: self.repair(resource, lambda _: False))
 
     async def load(self, resource: str) -> None:

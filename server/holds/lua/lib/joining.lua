@@ -1,7 +1,7 @@
 -- Says which cart a new hold joins, and writes the intent down before the hold is made; see join.lua.
 
--- Where the hold is noted already. Of an id that is new nothing can be.
-local function noted_before(entry)
+-- The resource in which a hold of this id has ended or, other than this one, is noted; a new id needs no lookup.
+local function used_before(entry)
   local resource = not input.is_new and redis.call('GET', ended_key(input.id))
   if resource then return resource end
   return entry and entry[3] ~= input.resource and entry[3]
@@ -16,7 +16,7 @@ end
 local function join()
   local cart, entries = read_index()
   local entry = entry_of(entries, input.id)
-  local resource = noted_before(entry)
+  local resource = used_before(entry)
   if resource then return {status = 'ended', resource = resource, reference = ''} end
 
   if cart and not has_entry_of(entries, cart.reference) then cart = nil end
