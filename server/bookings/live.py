@@ -31,8 +31,8 @@ class LiveHolds(Protocol):
         """The session's cart, and what it lost."""
         ...
 
-    async def to_book(self, session: str) -> CartNow:
-        """The same just before it is booked: what would end within a moment waits for that."""
+    async def cart_to_book(self, session: str) -> CartNow:
+        """The cart as it is read to be booked: holds with less than five seconds left get five."""
         ...
 
     async def epoch(self, resource_id: str) -> str | None:

@@ -118,7 +118,7 @@ class Making:
         """The cart to book; HoldExpired if it lost anything, even all of it."""
         if not caller.session:
             return None
-        standing = await (self._holds.to_book if to_book else self._holds.standing)(caller.session)
+        standing = await (self._holds.cart_to_book if to_book else self._holds.standing)(caller.session)
         if standing.ended:
             raise HoldExpired(slots=await self._slot_ids(standing.ended))
         cart = standing.cart

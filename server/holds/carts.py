@@ -110,8 +110,8 @@ class Carts:
         """All of a session's holds; what its index says wrongly is put right. `listing`: it, just read."""
         return await self._repaired(session, await self.look(listing or await self._index.read(session)))
 
-    async def to_book(self, session: str) -> Standing:
-        """The same for a booking that is made next: what would end within WAIT_MS waits for it that long."""
+    async def cart_to_book(self, session: str) -> Standing:
+        """The same for a booking that is made next: holds with less than WAIT_MS left get that, once."""
         return await self._repaired(session, await self._wait(session, await self._index.read(session)))
 
     async def _repaired(self, session: str, standing: Standing) -> Standing:

@@ -210,9 +210,12 @@ class Holds:
         """Cart and holds of one moment; `listing` is the session's index, where that was just read."""
         return await self.carts.read(session, listing)
 
-    async def to_book(self, session: str) -> Standing:
-        """The same just before it is booked: what would end within a moment waits for that (decision 25)."""
-        return await self.carts.to_book(session)
+    async def cart_to_book(self, session: str) -> Standing:
+        """The cart as it is read to be booked: holds with less than five seconds left get five.
+
+        Once, until an extension moves them (decision 25).
+        """
+        return await self.carts.cart_to_book(session)
 
     async def find(self, session: str, hold: str) -> Hold:
         """One of the session's own holds; an ended one is known for ten minutes more."""

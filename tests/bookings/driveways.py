@@ -75,7 +75,7 @@ class Values:
         lost = [hold for hold in self.lost if hold.session == session]
         return Standing(await self.cart(session), lost)
 
-    async def to_book(self, session: str) -> Standing:
+    async def cart_to_book(self, session: str) -> Standing:
         return await self.standing(session)
 
     async def epoch(self, resource_id: str) -> str | None:

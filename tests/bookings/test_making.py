@@ -115,7 +115,7 @@ async def _ends_just_then(house: House, ann: Buyer, lost: Hold) -> None:
         return standing
 
     await _the_cart_ends(house, lost)
-    holds.to_book = as_it_was  # type: ignore[method-assign,assignment]  # too early
+    holds.cart_to_book = as_it_was  # type: ignore[method-assign,assignment]  # too early
 
 
 async def test_postgresql_refuses_what_redis_should_not_have_given(house: House) -> None:
@@ -224,7 +224,7 @@ async def test_validating_knows_a_booking_that_another_tab_makes_just_now(house:
         return standing
 
     holds = house.office.holds
-    holds.standing = holds.to_book = as_it_was  # type: ignore[method-assign,assignment]  # read before that
+    holds.standing = holds.cart_to_book = as_it_was  # type: ignore[method-assign,assignment]  # read before that
     found, new = await house.office.bookings.validate(ann.caller, FORM)
     assert (found.id, new) == (ann.own.id, False)
     assert (await house.office.payments.begin(ann.caller, FORM)).booking.id == ann.own.id

@@ -41,7 +41,7 @@ async def test_a_booking_that_came_too_late_keeps_nothing_that_a_rebuild_made_of
         await holds.load(HALL)
         await cancel(booking)  # type: ignore[arg-type]  # handed on as it came
 
-    holds.to_book = as_it_was  # type: ignore[method-assign,assignment]  # the cart was read too early
+    holds.cart_to_book = as_it_was  # type: ignore[method-assign,assignment]  # the cart was read too early
     applier._cancel = cancels_late  # type: ignore[method-assign,assignment]
     with pytest.raises(HoldExpired):
         await ann.books()

@@ -70,7 +70,7 @@ async def test_nor_if_its_buyer_was_gone_by_then(stands: House) -> None:
 async def test_a_process_that_dies_before_it_commits_keeps_the_seat_for_a_moment_alone(stands: House) -> None:
     hold = await stands.buyer("ann").holds("A-1")
     _passes(stands, 899.9)
-    await stands.office.holds.to_book(hold.session)
+    await stands.office.holds.cart_to_book(hold.session)
     _passes(stands, carts.WAIT_MS / 1000)
     await stands.buyer("ben").holds("A-1")
     with pytest.raises(HoldExpired):

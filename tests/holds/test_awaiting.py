@@ -14,7 +14,7 @@ async def test_a_hold_in_its_last_moment_waits_for_its_booking(world: World) -> 
     held = await ann.holds("A-1", "A-2")
     world.time_passes(899)
     async with world.listening() as listener:
-        standing = await world.main.to_book("ann")
+        standing = await world.main.cart_to_book("ann")
         heard = await listener.so_far()
     assert standing.cart is not None
     assert standing.cart.expires_at == held.hold.expires_at + 1000 * (WAIT - 1)
@@ -30,10 +30,10 @@ async def test_nobody_prolongs_a_hold_by_asking_again_and_again(world: World) ->
     held = await ann.holds("A-1")
     world.time_passes(899)
     for _ in range(2 * WAIT):
-        await world.main.to_book("ann")
+        await world.main.cart_to_book("ann")
         world.time_passes(0.5)
     assert [hold.id for hold in await world.main.expire()] == [held.hold.id]
-    ended = (await world.main.to_book("ann")).ended
+    ended = (await world.main.cart_to_book("ann")).ended
     assert [hold.id for hold in ended] == [held.hold.id]
     assert await world.of("A-1") == (1, 0, 0)
 
@@ -41,7 +41,7 @@ async def test_nobody_prolongs_a_hold_by_asking_again_and_again(world: World) ->
 async def test_what_is_past_its_deadline_waits_for_nothing(world: World) -> None:
     await world.buyer("ann").holds("A-1")
     world.time_passes(900)
-    standing = await world.main.to_book("ann")
+    standing = await world.main.cart_to_book("ann")
     assert (standing.cart, len(standing.ended)) == (None, 1)
     await world.buyer("ben").holds("A-1")
 
@@ -51,7 +51,7 @@ async def test_a_hold_with_time_left_is_read_and_left_as_it_is(world: World) -> 
     await ann.holds("A-1")
     before = await ann.cart()
     async with world.listening() as listener:
-        standing = await world.main.to_book("ann")
+        standing = await world.main.cart_to_book("ann")
         assert (await listener.so_far()).events == []
     assert standing.cart == before
 
@@ -60,10 +60,10 @@ async def test_an_extension_brings_nothing_forward_and_earns_another_wait(world:
     ann = world.buyer("ann")
     await ann.holds("A-1")
     world.time_passes(899)
-    await world.main.to_book("ann")
+    await world.main.cart_to_book("ann")
     extended = await ann.extends()
     world.time_passes(899)
-    standing = await world.main.to_book("ann")
+    standing = await world.main.cart_to_book("ann")
     assert standing.cart is not None
     assert standing.cart.expires_at == extended.expires_at + 1000 * (WAIT - 1)
 
@@ -75,10 +75,10 @@ async def test_at_its_ceiling_a_hold_waits_once_and_an_extension_ends_it_no_soon
     ann = world.buyer("ann")
     await ann.holds("A-1")
     world.time_passes(899)
-    waits = (await world.main.to_book("ann")).cart
+    waits = (await world.main.cart_to_book("ann")).cart
     assert await ann.extends() == waits
     world.time_passes(1)
-    assert (await world.main.to_book("ann")).cart == waits
+    assert (await world.main.cart_to_book("ann")).cart == waits
     world.time_passes(WAIT - 1)
     assert [hold.status for hold in await world.main.expire()] == ["expired"]
 
@@ -87,11 +87,11 @@ async def test_given_back_by_its_booking_a_hold_may_wait_again(world: World) -> 
     ann = world.buyer("ann")
     await ann.holds("A-1")
     world.time_passes(899)
-    await world.main.to_book("ann")
+    await world.main.cart_to_book("ann")
     given = await world.main.return_to_cart(await ann.pays("booking"), "booking")
     assert given is not None
     world.time_passes(899)
-    again = (await world.main.to_book("ann")).cart
+    again = (await world.main.cart_to_book("ann")).cart
     assert again is not None
     assert again.expires_at == given.expires_at + 1000 * (WAIT - 1)
 
@@ -99,7 +99,7 @@ async def test_given_back_by_its_booking_a_hold_may_wait_again(world: World) -> 
 async def test_a_short_hold_that_waits_is_not_taken_for_one_by_a_later_clock(make_world: MakeWorld) -> None:
     world = make_world(hold_seconds=2)
     await world.buyer("ann").holds("A-1")
-    waits = (await world.main.to_book("ann")).cart
+    waits = (await world.main.cart_to_book("ann")).cart
     assert await world.main.expire() == []
     assert await world.main.cart("ann") == waits
     assert waits is not None
@@ -110,12 +110,12 @@ async def test_once_the_clock_has_gone_back_a_hold_may_wait_again(world: World) 
     ann = world.buyer("ann")
     await ann.holds("A-1")
     world.time_passes(899)
-    await world.main.to_book("ann")
+    await world.main.cart_to_book("ann")
     world.time_passes(-3600)
     await world.main.expire()
     world.time_passes(899)
     before = await ann.cart()
-    waits = (await world.main.to_book("ann")).cart
+    waits = (await world.main.cart_to_book("ann")).cart
     assert before is not None
     assert waits is not None
     assert waits.expires_at == before.expires_at + 1000 * (WAIT - 1)
@@ -129,7 +129,7 @@ async def test_whoever_is_about_to_book_is_there(world: World) -> None:
     keeper.socket_left("ann", "tab")
     await keeper.flush()
     world.time_passes(9)
-    await world.main.to_book("ann")
+    await world.main.cart_to_book("ann")
     world.time_passes(WAIT - 1)
     assert await world.main.expire() == []
     world.time_passes(1)
@@ -138,7 +138,7 @@ async def test_whoever_is_about_to_book_is_there(world: World) -> None:
 
 async def test_whoever_never_had_a_socket_is_not_gone_when_the_moment_is_over(world: World) -> None:
     await world.buyer("ann").holds("A-1")
-    await world.main.to_book("ann")
+    await world.main.cart_to_book("ann")
     world.time_passes(WAIT + 1)
     assert await world.main.expire() == []
 
@@ -149,7 +149,7 @@ async def test_a_cart_waits_in_each_of_its_resources(make_world: MakeWorld) -> N
     await ann.holds("A-1")
     await ann.holds("C-1", hall="other")
     world.time_passes(899)
-    one, other = await asyncio.gather(world.main.to_book("ann"), world.main.to_book("ann"))
+    one, other = await asyncio.gather(world.main.cart_to_book("ann"), world.main.cart_to_book("ann"))
     assert one == other
     world.time_passes(WAIT - 1)
     assert await world.main.expire() == []
@@ -158,8 +158,8 @@ async def test_a_cart_waits_in_each_of_its_resources(make_world: MakeWorld) -> N
 async def test_what_waits_still_waits_when_its_resource_is_built_anew(world: World) -> None:
     await world.buyer("ann").holds("A-1")
     world.time_passes(899)
-    waits = (await world.main.to_book("ann")).cart
+    waits = (await world.main.cart_to_book("ann")).cart
     await world.main.load("hall")
-    assert (await world.main.to_book("ann")).cart == waits
+    assert (await world.main.cart_to_book("ann")).cart == waits
     world.time_passes(WAIT - 1)
     assert await world.main.expire() == []

@@ -114,14 +114,14 @@ async def test_no_hold_ends_that_is_being_booked_while_nobody_can_say_so(
 ) -> None:
     ann, ben, keeper = world.buyer("ann"), world.buyer("ben"), world.keeper(world.main)
     await holds_until_it_ends(world, by)
-    standing = await world.main.to_book("ann")
+    standing = await world.main.cart_to_book("ann")
     await (await Builder(world, place).stops()).is_killed()
     for _ in range(4):
         world.time_passes(WAIT_MS / 1000 + 1)
         await keeper.sweep()
         with pytest.raises(SlotTaken):
             await ben.holds("A-1")
-    again = await world.main.to_book("ann")
+    again = await world.main.cart_to_book("ann")
     assert [hold.id for hold in again.held] == [hold.id for hold in standing.held]
     await world.redis.delete(LOADING)
     world.time_passes(WAIT_MS / 1000 + 1)
@@ -151,7 +151,7 @@ async def holds_until_it_ends(world: World, by: str) -> None:
 async def test_what_nobody_books_ends_on_time_though_its_hall_is_being_rebuilt(world: World) -> None:
     ann, ben = world.buyer("ann"), world.buyer("ben")
     await ann.holds("A-1")
-    await world.main.to_book("ann")  # long before: that word has come, or nothing was booked
+    await world.main.cart_to_book("ann")  # long before: that word has come, or nothing was booked
     world.time_passes(WAIT_MS / 1000)
     await ben.holds("A-2")
     builder = await Builder(world, "after it").stops()
@@ -166,7 +166,7 @@ async def test_what_nobody_books_ends_on_time_though_its_hall_is_being_rebuilt(w
 async def test_whose_booking_was_asked_for_in_vain_has_a_moment_more_and_no_longer(world: World) -> None:
     ann, keeper = world.buyer("ann"), world.keeper(world.main)
     await ann.holds("A-1")
-    await world.main.to_book("ann")
+    await world.main.cart_to_book("ann")
     builder = await Builder(world, "after it").stops()
     world.time_passes(901)
     await keeper.sweep()
@@ -182,7 +182,7 @@ async def test_what_would_end_as_a_rebuild_is_done_has_its_time_for_the_word(wor
     ann = world.buyer("ann")
     held = await ann.holds("A-1")
     world.time_passes(900 - WAIT_MS / 1000 - 1)
-    await world.main.to_book("ann")
+    await world.main.cart_to_book("ann")
     assert [hold.expires_at for hold in await ann.has()] == [held.hold.expires_at]
     builder = await Builder(world, "after it").stops()
     world.time_passes(WAIT_MS / 1000)

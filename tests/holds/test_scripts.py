@@ -60,7 +60,7 @@ async def test_each_script_keeps_to_the_keys_of_one_tag(cluster: Redis) -> None:
     keeper.may_have_missed()
     await keeper.read()
     await keeper.flush()
-    await world.main.to_book("ann")
+    await world.main.cart_to_book("ann")
     holds = await ann.pays("booking")
     await world.main.return_to_cart(holds, "booking")
     holds = await ann.pays("again")
