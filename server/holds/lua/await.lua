@@ -1,5 +1,6 @@
--- A session is about to book what it holds here: says what that is. What would end within `wait_ms` does not: its
--- booking may stand in PostgreSQL by then, and nobody have said so here yet. Nor by a rebuild: see lib/rebuilding.lua.
+-- A session is about to book what it holds here: answers these holds. One that would end within `wait_ms` lasts until
+-- then, for its booking may stand in PostgreSQL before Redis hears of it. Nor does it end during a rebuild: see
+-- lib/rebuilding.lua.
 -- uses: call bytes resource rebuilding days records holds commit keep live
 --
 -- In:  session, holds [ids], wait_ms

@@ -1,4 +1,4 @@
--- Gives back one batch of what is due: one version, one publish. Holds deadlines to a clock that went back.
+-- Gives back one batch of what is due: one version, one publish. Shortens deadlines after the clock went back.
 -- uses: call bytes resource rebuilding loaded days records holds commit keep live due
 --
 -- In:  limit, liveness (whether it counts besides deadlines), reference? (only this cart)
@@ -8,8 +8,9 @@
 
 local CLOCKS_DIFFER = 10000 -- ms: by another server's clock, or waiting for its booking, a hold may have longer left
 
--- The clock went back: it was set, or another server took over. What lasts until a time that was to come sooner
--- than it does now has once more as long as any hold was given, and no longer; its cart was opened by now.
+-- The clock went back, because it was set or another server took over: holds would last longer by what it went back.
+-- One that has longer left than any hold was ever given has that longest time from now on, and its cart counts as
+-- opened by now.
 local function bring_back(limit)
   local last = now + meta.longest
   local from = string.format('(%.0f', last + CLOCKS_DIFFER)

@@ -1,4 +1,4 @@
--- Joins the sessions' indices and takes, in one call for many, where one server has all of Redis: join.lua and hold.lua.
+-- Joins carts and holds, in one call for many sessions where one server has all of Redis: join.lua and hold.lua.
 -- uses: call bytes session joining resource rebuilding loaded days records holds commit keep live due ops cart best taking many
 --
 -- In:  as join.lua (many.lua says whose cart); as hold.lua but for what follows from the index (reference,

@@ -1,7 +1,8 @@
 -- Repairs a session's index: drops and writes entries, opens and closes the cart. It ends with its last entry.
 -- uses: call session
 --
--- In:  drop [ids], forget [[id, written at (ms)], …] (intents that led to nothing), put [[id, reference, resource], …], cart? {reference, owner, currency, first_hold_at},
+-- In:  drop [ids], forget [[id, written at (ms)], …] (intents that led to nothing),
+--      put [[id, reference, resource], …], cart? {reference, owner, currency, first_hold_at},
 --      close? (a reference: the cart is closed if it has this one), lasts_ms
 -- Out: status indexed
 

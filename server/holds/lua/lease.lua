@@ -1,6 +1,6 @@
--- Takes the right to rebuild a resource, for a while; whoever has it renews it (renew_lease.lua). That it was begun is
--- noted until somebody has finished it. Each time that takes another one they have twice as long: on a machine that
--- stands still for seconds, nobody takes it from the other for ever.
+-- Takes the right to rebuild a resource, for a while; whoever has it renews it (renew_lease.lua). That the rebuild was
+-- begun is noted until somebody has finished it. Each further try has a lease twice as long: else, on a machine that
+-- stands still for seconds, processes would take it from one another for ever.
 -- uses: call resource
 --
 -- In:  token, lease_ms, most_ms

@@ -1,5 +1,5 @@
--- Gives a hold, or a part of it, back for each of many, and forgets the entries of those that have ended, in one call
--- where one server has all of Redis: release.lua and index.lua.
+-- Releases a hold, or a part of it, and forgets its entry if it has ended, in one call for many sessions where one
+-- server has all of Redis: release.lua and index.lua.
 -- uses: call bytes session resource loaded days records holds commit keep live ops releasing many
 --
 -- In:  as release.lua, of one hold (many.lua says in whose cart); resource

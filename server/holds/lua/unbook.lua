@@ -4,8 +4,8 @@
 -- In:  holds (whole ones), booking, epoch
 -- Out: status unbooked: version (what was done before, or before the resource was rebuilt, is not done again)
 --      unloaded · loading
--- A hold that is remembered to have ended otherwise was never counted: whoever ended it did not hear so. Nor was
--- what the rebuild of this epoch read as given up (load.lua).
+-- A hold that Redis remembers to have ended in another way was never counted as booked here, for Redis had not heard of
+-- its booking: nothing is taken off for it. Nor for what the rebuild of this epoch read as given up (load.lua).
 
 local REMEMBERED = 86400 -- s
 

@@ -8,7 +8,8 @@ local function in_cart(holds)
   return found
 end
 
--- Nothing has longer left than was ever given, as long as time goes forward: expire.lua holds it to that.
+-- Notes the longest that any hold was ever given. While the clock goes forward no hold has longer left than that; by
+-- one that has, expire.lua knows that the clock went back.
 local function note_length(length)
   if length > meta.longest then
     meta.longest = length
@@ -29,7 +30,7 @@ local function given_deadline()
   return input.expires_at
 end
 
--- One that was put off for a booking (await.lua) comes no earlier by that.
+-- A deadline that was put off for a booking (await.lua) is never moved to an earlier one.
 local function move(hold, expires_at, reference, first_hold_at)
   if not hold.put_off or expires_at > hold.expires_at then
     hold.expires_at, hold.put_off = expires_at, nil

@@ -41,7 +41,7 @@ local function log_and_publish(from, flat)
   publish_change(from, packed)
 end
 
--- Once all is committed: the version by which it is known what was done at a step; of none, the last.
+-- The version of what was done at the step `at`, or the last one if nothing was done; right only after the commit.
 local function version_at(at)
   return meta.version - (at and step - at or 0)
 end
@@ -57,8 +57,8 @@ local function publish_events()
   redis.call('PUBLISH', 'holdfast:sessions', table.concat(parts))
 end
 
--- What changes holds and no place, as a new deadline does, is no step of the channel; but who hears of the holds
--- knows by the version what comes after what. Whatever follows is higher.
+-- A change of holds but of no slot, such as a new deadline, is no step of the channel. It has a version all the same,
+-- lower than that of whatever follows, for processes tell by it which of two events of a hold is the later one.
 local function tell_alone()
   meta.told = next_version()
   redis.call('HSET', KEYS[1], 'told', string.format('%.0f', meta.told))

@@ -20,7 +20,7 @@ local function keep(hold)
   redis.call('SADD', key('session', hold.session), hold.id)
 end
 
--- It ends no sooner, while its booking may stand already.
+-- Lets a hold end no sooner than `moment`, because its booking may stand in PostgreSQL already.
 local function put_off(hold, moment)
   hold.put_off, hold.expires_at = true, moment
   keep(hold)

@@ -19,8 +19,8 @@ local function set_liveness(session, field, live_until)
   redis.call('HSET', key('live', session), field, live_until)
 end
 
--- A socket of the session is on this process, for all that is known until `live_until`: written where it was not
--- said a moment ago. That its page said it leaves is forgotten.
+-- Notes that the session has a socket on this process and counts as alive until `live_until`, unless about the same was
+-- noted less than SAID_LATELY ago. If a page of the session said that it leaves, that is taken back.
 local function stays_alive(session, process, live_until)
   local flat, leaves, latest, before = redis.call('HGETALL', key('live', session)), false, live_until, 0
   for place = 1, #flat, 2 do

@@ -1,6 +1,6 @@
--- What several ask in one call, done as if they came one after the other. ARGV[1] is what all of them say, ARGV[n] what
--- one of them says beside, KEYS[n] the cart of its session, each of another one: what is remembered of an op is written
--- at the end. Behind them may stand the records of a grid's days.
+-- Does what several sessions ask in one call, as if they came one after the other. ARGV[1] has the fields that all of
+-- them share, ARGV[n] (from 2 on) those of one session alone, KEYS[n] is that session's cart. A session is among them
+-- once only, for what is remembered of its op is written at the end. A last ARGV may have the records of a grid's days.
 
 local function error_of(failure)
   return {err = type(failure) == 'table' and failure.err or tostring(failure)}

@@ -32,7 +32,7 @@ local function record(index)
   return records[index]
 end
 
--- What nobody has, though it may be past: who had it before keeps it.
+-- Whether so many places are neither held nor booked. A past step may have room, too: whoever had it before keeps it.
 local function has_room(index, quantity)
   local slot = record(index)
   return slot.gone or slot.capacity - slot.held - slot.booked >= quantity
@@ -43,7 +43,7 @@ local function packed(slot)
   return struct.pack(FORMATS[meta.width], free, slot.held, slot.booked, slot.capacity)
 end
 
--- A change to a step that is long past is none.
+-- Adds to what is held and booked of a slot. A step so long past that its record is gone is left alone.
 local function change(index, held, booked)
   local slot = record(index)
   if slot.gone then return end

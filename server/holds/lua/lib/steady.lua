@@ -1,5 +1,6 @@
--- What bookings change waits while the resource is being rebuilt, for the rebuild has read PostgreSQL already; and
--- where nobody is at one that was begun, until somebody finishes it.
+-- For scripts that do what bookings decided. While the resource is being rebuilt they change nothing, for the rebuild
+-- has read PostgreSQL already. At `loading` the caller waits and asks again; `abandoned` says that a rebuild was begun
+-- and nobody has its lease any more: the caller has to finish it first.
 
 -- each call:
 
