@@ -12,8 +12,8 @@ from server.holds.policies import Policies
 from server.holds.rules import Cart, Hold, cart_of, is_live, opened_at
 from server.holds.store import HoldStore
 
-# What is about to be booked ends no sooner, once: for a commit, and for another process to bring its word to
-# Redis where the one that made it has died (a second or two).
+# A hold that is about to be booked lasts so long at least, which it is given once: time for the commit, and
+# for another process to bring its word to Redis where the one that committed has died (a second or two).
 WAIT_MS: Final = 5_000
 
 
@@ -107,7 +107,7 @@ class Carts:
         self._policies = policies
 
     async def read(self, session: str, listing: Listing | None = None) -> Standing:
-        """All of a session's holds; what its index says wrongly is put right. `listing`: it, just read."""
+        """All of a session's holds; wrong entries of its index are mended. `listing`: it, if just read."""
         return await self._repaired(session, await self.look(listing or await self._index.read(session)))
 
     async def cart_to_book(self, session: str) -> Standing:

@@ -13,8 +13,9 @@ import msgspec
 from server.holds.rules import Hold
 from server.holds.scripts import Scripts
 
-# A hold is made so long after its intent at most, by the clock of the server that makes it; an entry without
-# one is kept so long, by the index's clock. What is between covers two clocks that differ.
+# A hold is made MADE_WITHIN_MS after its intent at the latest, by the clock of the server that makes it; an
+# entry without a hold is kept for ON_ITS_WAY_MS, by the index's clock. The difference covers two clocks that
+# differ.
 MADE_WITHIN_MS = 12_000
 ON_ITS_WAY_MS = 15_000
 LASTS_MS = 24 * 3600 * 1000

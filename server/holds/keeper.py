@@ -57,18 +57,19 @@ class Keeper:
     def socket_opened(self, session: str, socket_id: str, *, is_read: bool = False) -> None:
         """A session has said hello; this stops its grace.
 
-        `is_read` where it is new, and holds nothing, or `session_holds` is about to say where it does.
+        `is_read` where nothing has to be looked up: the session is new and holds nothing, or `session_holds`
+        is about to say where it does.
         """
         self._attendance.enter(session, socket_id)
         if not is_read:
             self.liveness.look_up(session)
 
     async def session_lives(self, session: str, resources: Iterable[str]) -> None:
-        """Before what a session has in these resources is read to be shown: Redis hears that it is alive."""
+        """Tell Redis that a session is alive, before what it has in these resources is read to be shown."""
         await self.liveness.tell_now(session, resources)
 
     def session_holds(self, session: str, resources: Iterable[str]) -> None:
-        """Where a session that said hello holds anything: it was read for its welcome."""
+        """Note where a session that said hello holds anything, which was read for its welcome."""
         self.liveness.found(session, resources)
 
     def socket_left(self, session: str, socket_id: str) -> None:

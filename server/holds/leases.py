@@ -17,15 +17,15 @@ from server.holds.store import HoldStore, Leased
 
 LEASE_MS: Final = 2_000
 MOST_MS: Final = 16_000
-"""However often a rebuild was begun in vain, each time for twice as long."""
+"""The longest lease: each time that a rebuild was begun in vain, the next one's is twice as long."""
 RENEWALS: Final = 4
-"""Within a lease."""
+"""How often a lease is renewed within its length."""
 PATIENCE_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 0.03
 
 
 class Lease:
-    """One's own, on one resource. `takes_over`: somebody began a rebuild, which has to be finished."""
+    """One's own lease on one resource. `takes_over`: a rebuild was begun before, and has to be finished."""
 
     def __init__(self, store: HoldStore, resource: str, token: str, leased: Leased) -> None:
         self._store = store
@@ -36,7 +36,7 @@ class Lease:
         self.is_untouched = True
 
     async def require(self) -> None:
-        """Before PostgreSQL's half is committed: raises Unavailable unless it is one's own still."""
+        """Before PostgreSQL's half is committed: raises Unavailable unless the lease is one's own still."""
         if not await self._renew():
             raise Unavailable("Another process has taken the rebuild over", retry_after=1)
         self.is_untouched = False
@@ -52,7 +52,7 @@ class Lease:
                 pass
 
     async def release(self) -> None:
-        """It is nobody's from now on."""
+        """End the lease: it is nobody's from now on."""
         await self._store.release_lease(self._resource, self.token, untouched=self.is_untouched)
 
     async def _renew(self) -> bool:

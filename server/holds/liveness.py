@@ -85,7 +85,7 @@ class Liveness:
                 self.awake.set()
 
     def _was_taken_here(self, hold: str) -> bool:
-        """Whether Redis knows by that where its session is alive; asked once of each."""
+        """Whether this process took the hold: Redis heard with it who is alive. Asked once of each."""
         was = hold in self._taken or hold in self._taken_before
         self._taken.discard(hold)
         self._taken_before.discard(hold)

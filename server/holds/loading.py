@@ -39,7 +39,7 @@ _waits: ContextVar[bool] = ContextVar("waits_until_loaded", default=True)
 
 @contextmanager
 def not_waiting() -> Iterator[None]:
-    """In here what is not ready raises NotReady at once: for who has something locked meanwhile."""
+    """In here a resource that is not ready raises NotReady at once: for callers that keep rows locked."""
     token = _waits.set(False)
     try:
         yield
@@ -175,8 +175,8 @@ class Loader:
     async def load(self, resource: str) -> None:
         """Rebuild the resource under a new epoch; one that is gone is forgotten.
 
-        Who waited while somebody else did so leaves it at that: many ask at once, and one epoch more than is
-        needed would make the others' work look behind again.
+        A caller that waited while somebody else rebuilt it leaves it at that. Many ask at once, and if each
+        made an epoch of its own, what the others have just built would be out of date again.
         """
         before = await self.store.meta(resource)
         async with leased(self.store, resource) as lease:
@@ -188,7 +188,7 @@ class Loader:
     async def load_anew(self, resource: str) -> None:
         """Rebuild the resource as `load` does, also right after somebody else.
 
-        They may have read it as it was before the change that asks for this.
+        The rebuild before may have read the resource as it was before the change that asks for this one.
         """
         async with leased(self.store, resource) as lease:
             await self._load_under(resource, lease)

@@ -82,7 +82,7 @@ class Holds:
 
     @property
     def is_behind(self) -> bool:
-        """Whether more wait to be taken than Redis is asked for at once."""
+        """Whether as many hold commands wait as are sent to Redis at once."""
         return self.store.is_behind
 
     def on_taken(self, listener: Callable[[str, str, str], object]) -> None:
@@ -115,7 +115,10 @@ class Holds:
         return self._taking.begin(session, request, loaded, op=op, process=self.process)
 
     def nothing_against(self, caller: Caller, request: HoldRequest, loaded: Loaded) -> Items | None:
-        """What one without holds wants, where nothing is against it but that others have it; else None."""
+        """The items of a request that a session without holds could only be refused because others have them.
+
+        None for a request that there may be something else against.
+        """
         if caller.user is not None and loaded.resource.owner == caller.user:
             return None
         return self._taking.wants(request, loaded)

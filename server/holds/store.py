@@ -106,7 +106,7 @@ class Meta:
 
 
 class Leased(NamedTuple):
-    """A lease on a rebuild: for how long, and how often that was begun with this one, and never finished."""
+    """A lease on a rebuild: how long it lasts, and how often the rebuild was begun, this time included."""
 
     milliseconds: int
     times: int
@@ -198,7 +198,7 @@ class HoldStore:
 
     @property
     def is_behind(self) -> bool:
-        """Whether more wait to take something than go in all calls that are made at once."""
+        """Whether as many hold commands wait as all calls at once can take."""
         return self._many["hold_many"].is_behind
 
     async def expire(self, resource: str, *, liveness: bool, reference: str | None = None) -> Answer:

@@ -89,7 +89,7 @@ class Taking:
         )
 
     def wants(self, request: HoldRequest, loaded: Loaded) -> requests.Items | None:
-        """The items that are wanted, where all is in order that can be seen without Redis; else None."""
+        """The items that the request wants; None if anything against it can be seen without Redis."""
         try:
             items = requests.wanted(loaded, request, now=self._clock()).items
         except HoldfastError:
@@ -228,9 +228,9 @@ class Taking:
         )
 
     async def _place(self, asked: Asked, joined: Joined) -> Place | None:
-        """The cart it joins; one of another owner or currency is a Conflict only if it still lives.
+        """The cart that the hold joins; Conflict for one of another owner or currency, if it still lives.
 
-        None if the intent is an old one, which has come to its end.
+        None if this id was used before, and what it made has ended or was refused.
         """
         if joined.status == "differs":
             await self._close_dead_cart(asked.session, joined)
