@@ -25,8 +25,8 @@ class Coalescer(Generic[Asked, Answer]):
     """`await coalesced(asked)`; `work` answers a list of them, one answer for each and in their order.
 
     Only for what each may ask by itself: reads, and writes of rows that nobody has locked for long, for one
-    that waits keeps those in its statement waiting. A server that is away fails all calls of the statement and
-    those that waited by then; after any other error each call is made again by itself. A caller that is
+    that waits keeps those in its statement waiting. A server that is away fails all calls of the statement
+    and those that waited by then; after any other error each call is made again by itself. A caller that is
     cancelled leaves what it asked to be done.
     """
 
