@@ -19,7 +19,7 @@ BATCH = 500  # sessions in one call
 READS_AT_ONCE = 64
 RESOURCES_AT_ONCE = 16
 NOT_TOLD: Final = (Unavailable, Overloaded)
-"""By these Redis has not heard who is here: nothing is to end by liveness for a while."""
+"""Errors after which Redis may not have heard who is here: for a while nothing is to end by liveness."""
 
 _Failures = list[BaseException]
 _Item = TypeVar("_Item")
@@ -104,7 +104,7 @@ class Liveness:
         returned, self._returned, self._welcoming = sorted(self._returned), set(), None
         try:
             await self._renew(filter(self._attendance.is_here, returned))
-        except NOT_TOLD:  # of whoever is on that server, and after an outage no liveness ends anything
+        except NOT_TOLD:  # told with the next batch; after an outage liveness ends nothing for a while
             self._noted.update(returned)
             self.awake.set()
 
@@ -224,9 +224,10 @@ def _batches(sessions: Iterable[str]) -> Iterator[list[str]]:
 async def _in_lots(
     work: Callable[[_Item], Awaitable[None]], items: Sequence[_Item], at_once: int
 ) -> _Failures:
-    """Do it for each, so many at once; what failed. The others go on, until a whole lot has failed.
+    """Do `work` for each item, `at_once` at a time, and answer what failed of it.
 
-    Of a cluster one server may be away, of one server all there is.
+    One failure stops nobody else's work, for it may be one server of a cluster that is away. Once a whole lot
+    has failed, the items after it are left.
     """
     failures: _Failures = []
     for start in range(0, len(items), at_once):

@@ -62,7 +62,7 @@ class Loader:
         return await self.with_loaded(resource, lambda: self.store.run(name, resource, *blobs, **content))
 
     async def run_laid(self, name: str, resource: str, steps: Iterable[int], /, **content: Any) -> Answer:
-        """Run a script that may take these slots again; a grid's chunks are handed in as they open."""
+        """Run a script that may take these slots again; a grid's chunks go along as its opening hours say."""
         indices = set(steps)
 
         async def of_grid(loaded: Loaded, calendar: Calendar) -> Answer:

@@ -78,7 +78,7 @@ def recent(joined: Joined, resource: str) -> list[str]:
 
 
 def held(answer: Answer, hold: Hold, others: Sequence[Hold], loaded: Loaded) -> Held:
-    """The answer with its cart; a repeated answer's hold may have been alone in it."""
+    """The answer with its cart, which is the hold alone if none is held any more, as after a repeat."""
     in_cart = [each for each in (hold, *others) if each.status == "held"]
     cart = cart_of(in_cart or [hold], owner=loaded.resource.owner)
     assert cart is not None, "there is a hold"

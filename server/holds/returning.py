@@ -1,4 +1,4 @@
-"""Whose sessions are that come back, and where they hold anything, for thousands at once.
+"""For sessions that come back, thousands at once: whether each is a user's, and where it holds anything.
 
 A server that ends, or a network that breaks, drops all its browsers at the same moment. What one turn of the
 event loop brings is asked by one script, and what comes until its answer, by the next.
@@ -55,7 +55,7 @@ class Returns:
         self._reading: asyncio.Task[None] | None = None
 
     def ask(self, session: str) -> "asyncio.Future[Return]":
-        """To come, or Unavailable; who gives it up cancels it."""
+        """The session's Return, to come; or Unavailable. A caller that gives up cancels it."""
         found: asyncio.Future[Return] = asyncio.get_running_loop().create_future()
         self._waiting.append((session, found))
         if self._reading is None:

@@ -26,7 +26,7 @@ class HeldItem(msgspec.Struct, frozen=True, array_like=True):
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
     """Some of a resource's capacity until `expires_at` (ms). `reference` is its cart's `BK-…`.
 
-    `first_hold_at` (ms) is when that cart's first hold was made; 0 says as much as `created_at`.
+    `first_hold_at` (ms) is when that cart's first hold was made; 0 means `created_at`.
     """
 
     id: str

@@ -75,7 +75,10 @@ redis.register_function{{
 _NOT_ALL_HERE = "ttempted to access a non local key"  # Redis and Valkey begin it differently
 
 
-TEACHINGS = 4  # another version's processes delete what they do not run, each once; and a slot may be moving
+TEACHINGS = 4
+"""How often a script is taught for one call: each process of another version deletes it once at each server,
+and a slot may be moving to a server that does not know it."""
+
 EACH_CALL = "-- each call:"
 """In a piece: what stands before is done once, when Redis learns the script; what follows at each call."""
 

@@ -1,7 +1,7 @@
 """Who has what, until when: what the other rooms call.
 
-A resource's scripts are the only ones that decide, one resource at a time; what a cart has in several of them
-goes one by one.
+Only a resource's scripts decide, and each sees one resource; a cart that has holds in several is changed in
+one after another.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -113,7 +113,7 @@ class Taking:
         return held(answer, hold, answer.others, asked.loaded)
 
     async def _in_turn(self, request: HoldRequest, asked: Asked, reply: Reply | None = None) -> Held:
-        """Whatever comes of it; `reply` if it was sent already."""
+        """Take it, with all that has to be done for that; `reply` if the command was sent already."""
         joined: Joined | None = None
         while True:
             try:

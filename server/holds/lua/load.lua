@@ -90,7 +90,7 @@ local function put_pending()
   return pending
 end
 
--- It counts as PostgreSQL says: nothing is remembered of it.
+-- Ends a hold whose places count as PostgreSQL says: Redis remembers nothing of it.
 local function drop(hold, status, reason)
   bury(hold, status, reason)
   redis.call('DEL', key('hold', hold.id))
@@ -119,7 +119,7 @@ local function drop_paid(pending, paying, confirmed, returned)
   end
 end
 
--- Its booking was made after PostgreSQL was read, if at all: its word can come from now on.
+-- If the hold is booked, it was after PostgreSQL was read. The word of that can come from now on, and gets its time.
 local function give_time_for_word(hold)
   local moment = now + AWAITED
   if hold.expires_at < moment then put_off(hold, moment) end
@@ -141,14 +141,15 @@ local function keep_what_fits(pending, held, confirmed)
   end
 end
 
--- What is booked counts, whatever it ended as in a Redis that had forgotten its booking: unbook.lua would believe that.
+-- Forgets how Redis remembers holds to have ended that are booked: it may have ended them having lost their booking,
+-- and unbook.lua would go by that.
 local function forget_endings(pending)
   for _, id in ipairs(input.confirmed or {}) do
     if not pending[id] then redis.call('DEL', key('hold', id)) end
   end
 end
 
--- What was read as given up is not counted: nobody takes it out of this epoch once more.
+-- What was read as given up is not counted in this epoch, and is marked as taken out of it: nobody does so once more.
 local function forget_given_up()
   for _, name in ipairs(input.given_up or {}) do
     redis.call('SET', key('unbooked', name), meta.epoch, 'EX', REMEMBERED)
