@@ -25,8 +25,8 @@ AGAIN_SECONDS = 0.4  # after a connection that did not come about; whoever asks 
 SECONDS = 1.0  # without any answer, until Redis counts as away
 
 
-class Caller(Protocol):
-    """Whoever sends commands."""
+class CommandSender(Protocol):
+    """A pipeline to one server, or to each of a cluster's."""
 
     def call(self, *command: Any, at: str | None = None) -> Awaitable[Any]:
         """The answer to one command; one without a key goes to the server that has the key `at`."""
@@ -37,7 +37,7 @@ class Caller(Protocol):
         ...
 
 
-def open_pipeline(client: Redis) -> Caller:
+def open_pipeline(client: Redis) -> CommandSender:
     """What sends commands to one server, or to each of a cluster's."""
     return ClusterPipeline(client) if isinstance(client, Cluster) else Pipeline(client)
 
@@ -125,7 +125,7 @@ class Pipeline:
                 await self._pool.release(connection)
 
     async def aclose(self) -> None:
-        """As Caller.aclose."""
+        """As CommandSender.aclose."""
         keeping = self._keeping
         if keeping is not None:
             keeping.cancel()
@@ -153,6 +153,6 @@ class ClusterPipeline:
         return await self._nodes.route(slot_of_command(command) if at is None else slot_of(at), send)
 
     async def aclose(self) -> None:
-        """As Caller.aclose."""
+        """As CommandSender.aclose."""
         for pipeline in list(self._pipelines.values()):
             await pipeline.aclose()
