@@ -5,16 +5,14 @@ event loop brings is asked by one script, and what comes until its answer, by th
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import Final, NamedTuple
 
 import msgspec
 
+from server.batches import Batches
 from server.holds.index import Entry, Listing, OpenCart, index_key
 from server.holds.scripts import Scripts
-from server.holds.wire import settle
 
 BATCH: Final = 50
 """Sessions in one script, so that neither Redis nor the event loop is busy with them for long."""
@@ -38,7 +36,6 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     sessions: tuple[_Session, ...]
 
 
-_Asked = tuple[str, "asyncio.Future[Return]"]
 _decoder = msgspec.msgpack.Decoder(_Answer)
 
 
@@ -51,36 +48,16 @@ class Returns:
 
         self._scripts = scripts
         self._user_key = user_key
-        self._waiting: deque[_Asked] = deque()
-        self._reading: asyncio.Task[None] | None = None
+        self._batches = Batches(self._read, most=BATCH, name="returning sessions")
 
-    def ask(self, session: str) -> "asyncio.Future[Return]":
+    def ask(self, session: str) -> asyncio.Future[Return]:
         """The session's Return, to come; or Unavailable. A caller that gives up cancels it."""
-        found: asyncio.Future[Return] = asyncio.get_running_loop().create_future()
-        self._waiting.append((session, found))
-        if self._reading is None:
-            self._reading = asyncio.create_task(self._read(), name="returning sessions")
-        return found
+        return self._batches.ask(session)
 
-    async def _read(self) -> None:
-        try:
-            while self._waiting:
-                batch = list(islice(self._waiting, BATCH))
-                for _ in batch:
-                    self._waiting.popleft()
-                still_there = [each for each in batch if not each[1].done()]
-                if still_there:
-                    await self._read_batch(still_there)
-        finally:
-            self._reading = None
-
-    async def _read_batch(self, batch: Sequence[_Asked]) -> None:
-        keys = tuple(key for session, _ in batch for key in (self._user_key(session), index_key(session)))
-        try:
-            answer = _decoder.decode(await self._scripts.run("returning", keys, {}))
-        except Exception as error:  # noqa: BLE001  # whatever it is, those who asked are told
-            for _, found in batch:
-                settle(found, error)
-            return
-        for (_, found), one in zip(batch, answer.sessions, strict=True):
-            settle(found, Return(one.is_bound, Listing(now=answer.now, cart=one.cart, entries=one.entries)))
+    async def _read(self, sessions: Sequence[str]) -> list[Return]:
+        keys = tuple(key for session in sessions for key in (self._user_key(session), index_key(session)))
+        answer = _decoder.decode(await self._scripts.run("returning", keys, {}))
+        return [
+            Return(one.is_bound, Listing(now=answer.now, cart=one.cart, entries=one.entries))
+            for one in answer.sessions
+        ]

@@ -13,12 +13,13 @@ needs more than a look at the map. `holds` is server.holds.service.Holds.
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from channels.replica import Position, Replica
 from server.accounts.rules import Caller
+from server.batches import Batches
 from server.holds.requests import Items, names
 from server.holds.rules import HoldRequest
 from server.holds.sources import Loaded, Resources
@@ -47,7 +48,6 @@ class Decider(Protocol):
 
 
 class _Asked(NamedTuple):
-    verdict: Verdict
     tab: Tab
     op: str | None
     loaded: Loaded
@@ -71,8 +71,7 @@ class Doomed:
         self._shown = shown
         self._clock = clock
         self._sleep = sleep
-        self._asked: defaultdict[str, list[_Asked]] = defaultdict(list)
-        self._readings: dict[str, asyncio.Task[None]] = {}
+        self._readings: dict[str, Batches[_Asked, Sequence[str]]] = {}
 
     def ask(self, tab: Tab, request: HoldRequest, op: str | None) -> Verdict | None:
         """A future of the slots that are gone (empty: ask Redis after all).
@@ -88,7 +87,7 @@ class Doomed:
         if not missing(shown, loaded, places):
             return None
         items = self._holds.nothing_against(tab.caller, request, loaded)
-        return None if items is None else self._wait(_Asked(_verdict(), tab, op, loaded, items))
+        return None if items is None else self._wait(_Asked(tab, op, loaded, items))
 
     def _has_nothing(self, tab: Tab, op: str | None) -> bool:
         """Whether the tab's session never had a hold, as far as is known here, and cannot have got this one.
@@ -102,24 +101,19 @@ class Doomed:
 
     def _wait(self, asked: _Asked) -> Verdict:
         resource = asked.loaded.resource.id
-        self._asked[resource].append(asked)
-        if resource not in self._readings:
-            self._readings[resource] = asyncio.create_task(self._judge_all(resource))
-        return asked.verdict
+        readings = self._readings.get(resource)
+        if readings is None:
+            work, over = partial(self._judge_all, resource), partial(self._readings.pop, resource)
+            readings = self._readings[resource] = Batches(work, idle=over)
+        return readings.ask(asked)
 
-    async def _judge_all(self, resource: str) -> None:
-        """One reading after the other, while there is anybody who asked before it."""
+    async def _judge_all(self, resource: str, asked: Sequence[_Asked]) -> list[Sequence[str]]:
+        """Judge all who asked before this reading of where Redis stands."""
         try:
-            while asked := self._asked.pop(resource, ()):
-                try:
-                    shown = await self._reached(resource)
-                except Exception:  # noqa: BLE001  # whatever it is, Redis is asked, and says so itself
-                    shown = None
-                for each in asked:
-                    if not each.verdict.done():
-                        each.verdict.set_result(self._judge(each, shown))
-        finally:
-            del self._readings[resource]
+            shown = await self._reached(resource)
+        except Exception:  # noqa: BLE001  # whatever it is, Redis is asked, and says so itself
+            shown = None
+        return [self._judge(each, shown) for each in asked]
 
     async def _reached(self, resource: str) -> Replica | None:
         """The map, once it is where Redis is now or further; None if it does not come there soon."""
@@ -153,7 +147,3 @@ def missing(shown: Replica, loaded: Loaded, items: Items) -> list[int]:
         for index, quantity in items
         if first <= index < end and shown.available[index - first] < quantity
     ]
-
-
-def _verdict() -> Verdict:
-    return asyncio.get_running_loop().create_future()

@@ -9,13 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from server.batches import Batches
 from server.errors import Unavailable
 from server.ops.limits import Limits, Name
 
 BATCH: Final = 100
 """Requests in one script, so that Redis is not busy with them for long."""
-
-_Asked = tuple[str, "asyncio.Future[float]"]
 
 
 class Counting:
@@ -24,38 +23,20 @@ class Counting:
     def __init__(self, limits: Limits, name: Name) -> None:
         self._limits = limits
         self._name: Name = name
-        self._waiting: list[_Asked] = []
-        self._asking: asyncio.Task[None] | None = None
+        self._batches = Batches(self._take, most=BATCH, name="counting handshakes")
 
-    def count(self, subject: str) -> "asyncio.Future[float]":
+    def count(self, subject: str) -> asyncio.Future[float]:
         """To come: the seconds to wait, 0.0 if it may go on, and while Redis is away."""
-        found: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        self._waiting.append((subject, found))
-        if self._asking is None:
-            self._asking = asyncio.create_task(self._ask(), name="counting handshakes")
-        return found
+        return self._batches.ask(subject)
 
-    async def _ask(self) -> None:
+    async def _take(self, subjects: Sequence[str]) -> list[float]:
         try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-                await self._ask_batch(batch)
-        finally:
-            self._asking = None
-
-    async def _ask_batch(self, batch: Sequence[_Asked]) -> None:
-        counts = Counter(subject for subject, _ in batch)
-        try:
-            answers = await self._limits.take_many(self._name, counts)
+            answers = await self._limits.take_many(self._name, Counter(subjects))
         except Unavailable:
-            answers = {subject: (count, 0.0) for subject, count in counts.items()}
-        except Exception as error:  # noqa: BLE001  # whatever it is, those who asked are told
-            for _, found in batch:
-                if not found.done():
-                    found.set_exception(error)
-            return
+            return [0.0] * len(subjects)
         granted = {subject: count for subject, (count, _) in answers.items()}
-        for subject, found in batch:
+        waits = []
+        for subject in subjects:
             granted[subject] -= 1
-            if not found.done():
-                found.set_result(0.0 if granted[subject] >= 0 else answers[subject][1])
+            waits.append(0.0 if granted[subject] >= 0 else answers[subject][1])
+        return waits

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from server.holds.returning import Returns
 from server.holds.scripts import Scripts
 from server.inventory.rules import HoldPolicy, ResourceDraft, SlotDraft
 from server.settings import Settings
@@ -97,24 +96,17 @@ class Gate(asyncio.Event):
 
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
-    read, gate = Returns._read_batch, Gate()
+    run, gate = Scripts.run, Gate()
     gate.set()
 
-    async def waits(returns: Returns, batch: Any) -> None:
-        run = returns._scripts.run
+    async def waits(scripts: Scripts, name: str, *anything: Any, **more: Any) -> bytes:
+        found = await run(scripts, name, *anything, **more)
+        if name == "returning":
+            gate.said += 1
+            await gate.wait()
+        return found
 
-        class Late:
-            async def run(self, *anything: Any) -> bytes:
-                found = await run(*anything)
-                gate.said += 1
-                await gate.wait()
-                return found
-
-        late = Returns(returns._scripts, returns._user_key)
-        late._scripts = Late()  # type: ignore[assignment]  # as far as it is asked
-        await read(late, batch)
-
-    monkeypatch.setattr(Returns, "_read_batch", waits)
+    monkeypatch.setattr(Scripts, "run", waits)
     return gate
 
 

@@ -91,7 +91,7 @@ async def test_who_comes_back_to_what_is_here_costs_no_task_of_its_own_and_is_re
         await house.parts.keeper.flush()
         assert (welcome["session"], welcome["holds"], welcome["cart"]) == (ben.session, [], None)
         assert house.parts.sessions.recognize(welcome["token"]).session == ben.session
-        assert made == ["Returns._read"], "the one for all who come back"
+        assert made == ["Batches._run"], "the one for all who come back"
         assert [name for name in scripts if name in {"returning", "listing"}] == ["returning"]
         assert house.parts.keeper.is_here(ben.session)
 
@@ -116,7 +116,7 @@ async def test_who_comes_back_to_their_holds_has_them_read_once(house: House, sc
 async def test_a_herd_is_asked_about_in_batches(
     house: House, gate: Gate, scripts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(returning, "BATCH", 4)
+    monkeypatch.setattr(house.parts.returns._batches, "_most", 4)
     tokens = [house.parts.sessions.open_new().token for _ in range(10)]
     async with visiting(house.base_url) as herd:
         tabs = [await herd.connects() for _ in tokens]
