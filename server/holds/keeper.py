@@ -19,7 +19,7 @@ from server.holds.liveness import NOT_TOLD, Liveness
 from server.holds.rules import HoldEvent
 from server.holds.service import Holds
 from server.holds.sweeper import Sweeper
-from server.times import now_milliseconds
+from server.times import Clock, now_milliseconds
 
 SWEEP_SECONDS = 1.0
 FLUSH_SECONDS = 0.05  # what sockets do within so long is told in one batch
@@ -42,7 +42,7 @@ class Keeper:
         holds: Holds,
         *,
         hears: Callable[[], bool],
-        clock: Callable[[], int] = now_milliseconds,
+        clock: Clock = now_milliseconds,
     ) -> None:
         self._holds = holds
         self._hears = hears

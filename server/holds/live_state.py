@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from channels.replica import Change, State
+from channels.replica import Change, Position, State
 from server.errors import Unavailable
 from server.holds import days
 from server.holds.loading import Loader
@@ -70,7 +70,7 @@ async def changes_since(loader: Loader, resource: str, epoch: str, version: int)
     return [Change(entry.from_version, entry.to_version, entry.changes) for entry in entries]
 
 
-async def positions(store: HoldStore, resources: Sequence[str]) -> dict[str, tuple[str, int] | None]:
+async def positions(store: HoldStore, resources: Sequence[str]) -> dict[str, Position | None]:
     """Where each resource stands; see Holds.positions."""
     asked = (_metas_in_time(store, some) for some in store.by_server(resources))
     answers = await asyncio.gather(*asked, return_exceptions=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -26,6 +26,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from channels.cluster import Cluster
 from server.errors import Unavailable
 from server.holds.pipeline import open_pipeline
+from server.times import Clock
 
 FOLDER = Path(__file__).parent / "lua"
 
@@ -147,7 +148,7 @@ async def or_unavailable(work: Awaitable[Result]) -> Result:
 class Scripts:
     """Runs scripts on one Redis. `clock` (µs) stands in for Redis' own; tests alone give one."""
 
-    def __init__(self, client: Redis, clock: Callable[[], int] | None = None) -> None:
+    def __init__(self, client: Redis, clock: Clock | None = None) -> None:
         self.client = client
         self._pipeline = open_pipeline(client)
         self.in_cluster = isinstance(client, Cluster)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from redis.asyncio import Redis
 
-from channels.replica import Change, State
+from channels.replica import Change, Position, State
 from server.accounts.rules import Caller
 from server.errors import (
     Conflict,
@@ -42,7 +42,7 @@ from server.holds.taking import Taking
 from server.holds.trust import LivenessTrust
 from server.inventory.grid.calendar import Calendar
 from server.settings import Settings
-from server.times import now_milliseconds
+from server.times import Clock, now_milliseconds
 
 
 class Holds:
@@ -61,7 +61,7 @@ class Holds:
         settings: Settings,
         *,
         process: str,
-        clock: Callable[[], int] = now_milliseconds,
+        clock: Clock = now_milliseconds,
         scripts: Scripts | None = None,
     ) -> None:
         scripts = scripts or Scripts(redis)
@@ -283,7 +283,7 @@ class Holds:
                     break
         return ended
 
-    async def swept(self, resource: str) -> tuple[str, int] | None:
+    async def swept(self, resource: str) -> Position | None:
         """Where a resource stands once all that was due in it has ended; None where more is due.
 
         Unloaded where Redis does not know it.
@@ -327,7 +327,7 @@ class Holds:
         """The log after a position; None if the log does not know it."""
         return await live_state.changes_since(self.loader, resource, epoch, version)
 
-    async def positions(self, resources: Sequence[str]) -> dict[str, tuple[str, int] | None]:
+    async def positions(self, resources: Sequence[str]) -> dict[str, Position | None]:
         """Where each resource stands, None for one that must be loaded again.
 
         Of a cluster, those of a server that does not answer are left out; Unavailable if none does.

@@ -13,6 +13,7 @@ from channels.supervisor import stop
 from server.errors import Unavailable, UnknownResource
 from server.holds.service import Holds
 from server.holds.store import BATCH, Answer, Meta, Unloaded
+from server.times import Clock
 
 AT_ONCE = 16  # calls on their way
 AHEAD = 2  # of them for one resource that has more due than a batch
@@ -29,7 +30,7 @@ class Sweeper:
     `clock` is the wall's, in ms.
     """
 
-    def __init__(self, holds: Holds, clock: Callable[[], int]) -> None:
+    def __init__(self, holds: Holds, clock: Clock) -> None:
         self._holds = holds
         self._clock = clock
         self._ahead_ms = 0

@@ -5,9 +5,8 @@ one call where one server has all of Redis and the cart is in one resource, else
 follow, one resource after another.
 """
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redis.exceptions import ClusterCrossSlotError
 
@@ -32,6 +31,10 @@ from server.holds.sources import Loaded, Resources
 from server.holds.store import Answer, Newer, NotReady, read
 from server.holds.trust import LivenessTrust
 from server.inventory.rules import Resource
+from server.times import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class _Said(NamedTuple):
@@ -55,7 +58,7 @@ class Taking:
         policies: Policies,
         *,
         trust: LivenessTrust,
-        clock: Callable[[], int],
+        clock: Clock,
     ) -> None:
         self._loader = loader
         self._index = index
