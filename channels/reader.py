@@ -157,6 +157,7 @@ class Reader:
                 self._broken = True
             else:
                 (self._asked.add if wanted else self._asked.discard)(name)
+                self._look_whether_complete()
 
     async def _confirmation(self, name: bytes) -> bool:
         if name not in self._confirmed and name in self._handlers:
@@ -263,12 +264,17 @@ class Reader:
         waiting = self._waiting.pop(name, None)
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
-        completes = not self._complete and self._confirmed >= self._asked
-        if completes:
-            self._complete = True
-            self._backoff = 0.0
-        if again or completes:
+        if not self._look_whether_complete() and again:
             self._gap()
+
+    def _look_whether_complete(self) -> bool:
+        """Whether all that is asked for is confirmed now; a channel that is left is waited for no more."""
+        if self._complete or not self._confirmed >= self._asked:
+            return False
+        self._complete = True
+        self._backoff = 0.0
+        self._gap()
+        return True
 
     def _gap(self) -> None:
         """The library reconnected by itself, or we did: what was said in between is gone."""

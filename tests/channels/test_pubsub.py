@@ -1,5 +1,6 @@
 """The bus on a real Redis: what is said arrives, and what may have been missed is noticed."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ import pytest
 from redis.asyncio import Redis as RedisClient
 from redis.asyncio.client import PubSub
 
+from channels import reader
 from channels.pubsub import Bus
 from tests.support.servers import Redis, freeze, open_redis, thaw
 from tests.support.waiting import until
@@ -146,6 +148,40 @@ async def test_a_resubscription_that_nobody_asked_for_is_a_gap(ear: Ear) -> None
     assert ear.bus._pubsub is not None
     await ear.bus._pubsub.subscribe("news")
     await until(lambda: ear.gaps > gaps)
+
+
+async def test_a_channel_that_is_left_while_the_others_are_confirmed_keeps_nobody_waiting(
+    ear: Ear, redis: RedisClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own confirmation counts no more by then, and no other comes that could be looked at."""
+    bus, gaps, leave = ear.bus, ear.gaps, reader._leave
+    assert await bus.subscribe("hall", ear.heard.append)
+    client, take, leaving = bus._client, bus._take, []
+    late: list[tuple[str, bytes, bytes]] = []
+
+    def takes_the_hall_late(kind: str, name: bytes, data: bytes) -> None:
+        if name == b"hall" and kind == "subscribe":
+            late.append((kind, name, data))
+        else:
+            take(kind, name, data)
+
+    async def leaves_late(pubsub: PubSub, names: list[bytes]) -> None:
+        await until(lambda: late and {b"news", bus.probe} <= bus._confirmed)
+        take(*late.pop())
+        await leave(pubsub, names)
+
+    def leaves_now() -> RedisClient:
+        bus._client = client
+        leaving.append(asyncio.create_task(bus.unsubscribe("hall", ear.heard.append)))
+        return client()
+
+    monkeypatch.setattr(reader, "_leave", leaves_late)
+    monkeypatch.setattr(bus, "_take", takes_the_hall_late)
+    monkeypatch.setattr(bus, "_client", leaves_now)
+    await redis.client_kill_filter(_type="pubsub")
+    await until(lambda: bool(leaving))
+    await leaving[0]
+    await until(partial(ear.noticed_since, gaps))
 
 
 async def test_a_redis_that_restarts_is_heard_again(spare_redis: Redis) -> None:
