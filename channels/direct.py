@@ -47,6 +47,7 @@ class DirectSocket(CorkedProtocol, Socket):
         "_deaf",
         "_first",
         "_house",
+        "_owes_ping",
         "_paused",
         "_pinged",
         "_reader",
@@ -65,6 +66,7 @@ class DirectSocket(CorkedProtocol, Socket):
         self._reader: Reader | None = None
         self._paused = transport.get_write_buffer_size() > 0
         self._pinged: bytes | None = None
+        self._owes_ping = False
         self._closer: asyncio.TimerHandle | None = None
         self._first, self._control_until, self._deaf = 0, 0.0, False
         house.connections.add(self)
@@ -239,6 +241,9 @@ class DirectSocket(CorkedProtocol, Socket):
         if self._pinged is not None and not self._paused and self.closed_with is None:
             pinged, self._pinged = self._pinged, None
             self._transport.write(control_frame(frames.PONG, pinged))
+        if self._owes_ping and not self._paused:
+            self._owes_ping = False
+            self.ping()
         while not self._paused and self.closed_with is None:
             made = self._next()
             if made is None:
@@ -286,8 +291,10 @@ class DirectSocket(CorkedProtocol, Socket):
         return now - self.last_received
 
     def ping(self) -> None:
-        """Ask for a sign of life; one that does not read is not asked."""
-        if not self._paused and self.closed_with is None:
+        """Ask for a sign of life; a peer that does not read just now is asked once it does."""
+        if self._paused:
+            self._owes_ping = True
+        elif self.closed_with is None:
             self._transport.write(frames.PING_FRAME)
 
     def waiting_bytes(self) -> int | None:

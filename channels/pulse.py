@@ -125,7 +125,7 @@ class Pulse:
             self._beat(some)
 
     def _beat(self, some: list[Socket]) -> None:
-        """One shared heartbeat; where it can be written, together with the ping that is due then."""
+        """One shared heartbeat to each that has read what came before; the ping that is due then to all."""
         message = Heartbeat(server_time=time.time_ns() // 1_000_000, stale=self._stale())
         frames = {codec: frame(message, codec) for codec in Codec}
         ping = PING_FRAME if self._pings_ride else b""
@@ -137,6 +137,8 @@ class Pulse:
                     socket.push(frames[socket.codec])
                 else:
                     direct[socket.codec].append(socket)
+            elif self._pings_ride and socket.greeted:
+                socket.ping()  # it is behind: what is not asked for a sign of life gives none
         for codec, sockets in direct.items():
             for place, rest in self._sender.send([each.descriptor for each in sockets], wires[codec]):
                 write = sockets[place].write

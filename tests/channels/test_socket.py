@@ -279,6 +279,24 @@ async def test_who_pings_and_reads_nothing_is_answered_when_it_reads(direct: Hou
     assert opened.closed_with is None
 
 
+async def test_who_lags_at_every_beat_is_pinged_once_it_reads(direct: House, mute: Muting) -> None:
+    """A slow line that is always behind would never be asked for a sign of life, and count as silent."""
+    pulse = Pulse(heartbeat_seconds=10, liveness_seconds=30)
+    peer = mute(direct.port)
+    opened = await next_of(direct.opened)
+    opened.greeted = True
+    pulse.add(opened)
+    await flood(opened, frame(delta(20_000), Codec.JSON))
+    before = opened.waiting_bytes()
+    for _ in range(3):
+        await pulse.beat()
+    assert opened.waiting_bytes() == before
+    ping = b"\x89\x00"
+    assert (await peer.reads(ping)).count(ping) == 1
+    opened.answer(protocol.Ok(ref="later"))
+    assert ping not in await peer.reads(b'"later"')
+
+
 async def test_who_pings_and_reads_nothing_for_a_minute_is_closed(direct: House, mute: Muting) -> None:
     peer = mute(direct.port)
     opened = await next_of(direct.opened)
