@@ -6,6 +6,7 @@
 import { HELD, PAYING } from "./protocol.js";
 
 const LIVE = new Set([HELD, PAYING]);
+const CART = "cart";
 
 function key(resource, slot) {
   return `${resource}\u0000${slot}`;
@@ -72,32 +73,70 @@ export class Cart extends EventTarget {
   welcomed({ cart, holds }) {
     const known = new Set((holds ?? []).map(({ id }) => id));
     const gone = this.held.filter(({ id }) => !known.has(id));
+    for (const asked of this.#asked.values()) asked.told = null;
     this.#holds = new Map((holds ?? []).map((hold) => [hold.id, hold]));
     this.#describe(cart);
     this.#changed();
     return gone;
   }
 
-  /** The answer to a `hold`. */
-  took({ hold, cart }) {
-    this.#holds.set(hold.id, hold);
+  /**
+   * The answer to the hold asked for as `op`. An answer says what was done, and not how things stand: it came behind its own news
+   * perhaps, and to an `op` that is sent again over another line the server repeats its first answer, whatever has happened since.
+   * So what has been told since it was asked stands. If nothing has, the server's own news are still to come.
+   */
+  took(op, { hold, cart }) {
+    if (this.#isOld(op, hold.id)) return;
+    this.#put(hold);
+    this.#describe(cart);
+    this.#changed();
+  }
+
+  /** The answer to the release asked for as `op`: of what the hold is by now, these items are given back, or all. */
+  released(op, id, items) {
+    const hold = this.#holds.get(id);
+    if (!hold || this.#isOld(op, id)) return;
+    this.#put(without(hold, items));
+    this.#changed();
+  }
+
+  /** The answer to the extension asked for as `op`. */
+  extended(op, cart) {
+    if (this.#isOld(op, CART)) return;
     this.#describe(cart);
     this.#changed();
   }
 
   /** A change of one hold, in whichever tab it was made. */
   holdChanged(hold) {
-    if (LIVE.has(hold.status)) this.#holds.set(hold.id, hold);
-    else this.#holds.delete(hold.id);
+    this.#told(hold.id);
+    this.#put(hold);
     this.#changed();
   }
 
   /** A `cart` message: its holds are the whole cart. */
   cartChanged(cart) {
+    this.#told(CART);
     const kept = this.paying.map((hold) => [hold.id, hold]);
     this.#holds = new Map([...kept, ...(cart.holds ?? []).map((hold) => [hold.id, hold])]);
     this.#describe(cart);
     this.#changed();
+  }
+
+  #put(hold) {
+    if (LIVE.has(hold.status)) this.#holds.set(hold.id, hold);
+    else this.#holds.delete(hold.id);
+  }
+
+  /** Whatever is still unanswered was asked before this news of a hold or of the cart. */
+  #told(what) {
+    for (const asked of this.#asked.values()) asked.told?.add(what);
+  }
+
+  /** Whether news of a hold or of the cart has come since `op` was asked; a welcome tells of all. */
+  #isOld(op, what) {
+    const { told } = this.#asked.get(op);
+    return told === null || told.has(what);
   }
 
   #describe(cart) {
@@ -106,9 +145,12 @@ export class Cart extends EventTarget {
     this.total = cart?.total ?? null;
   }
 
-  /** Shows a wish before it is granted: a range, or quantities to add, negative to give back. `op` takes the wish away again. */
-  wish(op, resource, items, range) {
-    this.#asked.set(op, { resource, items, range });
+  /**
+   * Shows a wish before it is granted: a range, or quantities to add, negative to give back; nothing where only the answer is awaited.
+   * `op` takes the wish away again.
+   */
+  wish(op, resource = null, items = [], range = undefined) {
+    this.#asked.set(op, { resource, items, range, told: new Set() });
     this.#changed();
   }
 
@@ -131,4 +173,14 @@ function add(sums, resource, items) {
     const name = key(resource, slot);
     sums.set(name, (sums.get(name) ?? 0) + quantity);
   }
+}
+
+/** @returns {object} the hold as it is once `items` are given back; `released` when nothing is left */
+export function without(hold, items) {
+  if (!items) return { ...hold, status: "released" };
+  const less = new Map(items);
+  const left = hold.items
+    .map(([slot, quantity]) => [slot, quantity - (less.get(slot) ?? 0)])
+    .filter(([, quantity]) => quantity > 0);
+  return { ...hold, items: left, status: left.length > 0 ? hold.status : "released" };
 }

@@ -23,7 +23,7 @@ export class Holds {
     this.#cart.wish(op, request.resource, request.items ?? [], request.range);
     try {
       const answer = await this.#connection.ask({ type: "hold", op, ...request });
-      this.#cart.took(answer);
+      this.#cart.took(op, answer);
       return answer.hold;
     } finally {
       this.#cart.answered(op);
@@ -37,7 +37,7 @@ export class Holds {
     this.#cart.wish(op, hold.resource, less);
     try {
       await this.#connection.ask({ type: "release", op, hold: hold.id, items });
-      this.#cart.holdChanged(without(hold, items));
+      this.#cart.released(op, hold.id, items);
     } finally {
       this.#cart.answered(op);
     }
@@ -45,17 +45,13 @@ export class Holds {
 
   /** Moves the cart's deadline as far as its rules allow. @throws {Refusal} */
   async extend() {
-    const { cart } = await this.#connection.ask({ type: "extend", op: ulid() });
-    if (cart) this.#cart.cartChanged({ holds: this.#cart.held, ...cart });
+    const op = ulid();
+    this.#cart.wish(op);
+    try {
+      const { cart } = await this.#connection.ask({ type: "extend", op });
+      this.#cart.extended(op, cart);
+    } finally {
+      this.#cart.answered(op);
+    }
   }
-}
-
-/** @returns {object} the hold as it is once `items` are given back; `released` when nothing is left */
-export function without(hold, items) {
-  if (!items) return { ...hold, status: "released" };
-  const less = new Map(items);
-  const left = hold.items
-    .map(([slot, quantity]) => [slot, quantity - (less.get(slot) ?? 0)])
-    .filter(([, quantity]) => quantity > 0);
-  return { ...hold, items: left, status: left.length > 0 ? hold.status : "released" };
 }

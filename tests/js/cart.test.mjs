@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { Cart } from "../../static/client/cart.js";
-import { Holds, without } from "../../static/client/holds.js";
+import { Cart, without } from "../../static/client/cart.js";
+import { Holds } from "../../static/client/holds.js";
 import { Refusal } from "../../static/client/refusal.js";
 
 const EUR = (amount) => ({ amount, currency: "eur" });
@@ -140,4 +140,92 @@ test("an extended cart has the new deadline and its holds", async () => {
   assert.equal(cart.expiresAt, 1800);
   assert.equal(cart.held.length, 1);
   assert.ok(changes > 0);
+});
+
+const THREE = [["A-1", 1], ["A-2", 1], ["A-3", 1]];
+
+/** Two parts of a hold are given back at once; `answers` has what answers the one and the other. */
+function givesTwoBack(items, one, other) {
+  cart.welcomed({ cart: summary, holds: [hold("h", items)] });
+  const answers = [];
+  const line = new Line();
+  line.answer = () => new Promise((resolve) => answers.push(() => resolve({ type: "ok" })));
+  const holds = new Holds(line, cart);
+  const [all] = cart.held;
+  return { answers, given: [holds.release(all, [one]), holds.release(all, [other])] };
+}
+
+test("of two parts given back at once both are gone, though the second was asked for when the first was there", async () => {
+  const { answers, given } = givesTwoBack(THREE, ["A-1", 1], ["A-2", 1]);
+  for (const answer of answers) answer();
+  await Promise.all(given);
+  assert.deepEqual(cart.held[0].items, [["A-3", 1]]);
+});
+
+test("an answer that comes behind its own news leaves the cart as they say", async () => {
+  const { answers, given } = givesTwoBack([["Lawn", 3]], ["Lawn", 1], ["Lawn", 1]);
+  answers[0]();
+  await given[0];
+  const left = hold("h", [["Lawn", 1]], { price: EUR(1000) });
+  cart.holdChanged(left);
+  cart.cartChanged({ ...summary, total: EUR(1000), holds: [left] });
+  answers[1]();
+  await given[1];
+  assert.deepEqual(cart.held, [left]);
+  assert.deepEqual(cart.total, EUR(1000));
+});
+
+test("news of another hold do not stand for an answer", async () => {
+  const { answers, given } = givesTwoBack(THREE, ["A-1", 1], ["A-2", 1]);
+  cart.holdChanged(hold("k", [["B-1", 1]]));
+  for (const answer of answers) answer();
+  await Promise.all(given);
+  assert.deepEqual(cart.held.map(({ items }) => items), [[["A-3", 1]], [["B-1", 1]]]);
+});
+
+test("a hold that ended before its answer came is in no cart", async () => {
+  const line = new Line();
+  line.answer = async () => {
+    cart.holdChanged(hold("h", [["A-1", 1]]));
+    cart.holdChanged(hold("h", [["A-1", 1]], { status: "released" }));
+    return { hold: hold("h", [["A-1", 1]]), cart: summary };
+  };
+  await new Holds(line, cart).hold({ resource: "hall", items: [["A-1", 1]] });
+  assert.deepEqual([cart.held, cart.expiresAt], [[], null]);
+});
+
+/** What is asked again behind a welcome is answered as it was at first, whatever has happened since. */
+function repeating(welcome, answer) {
+  const line = new Line();
+  line.answer = async () => {
+    cart.welcomed(welcome);
+    return answer;
+  };
+  return new Holds(line, cart);
+}
+
+test("a hold that is answered again behind a welcome is no ghost of one that has ended", async () => {
+  const holds = repeating({ cart: null, holds: [] }, { hold: hold("h", [["A-1", 1]]), cart: summary });
+  await holds.hold({ resource: "hall", items: [["A-1", 1]] });
+  assert.deepEqual([cart.held, cart.reference, cart.expiresAt, cart.quantity("hall", "A-1")], [[], null, null, 0]);
+});
+
+test("a release that is answered again behind a welcome takes nothing off what that said", async () => {
+  cart.welcomed({ cart: summary, holds: [hold("h", [["S", 3]])] });
+  const left = hold("h", [["S", 2]], { price: EUR(3000) });
+  await repeating({ cart: summary, holds: [left] }, { type: "ok" }).release(cart.held[0], [["S", 1]]);
+  assert.deepEqual(cart.held, [left]);
+});
+
+test("an extension that is answered behind the end of the cart brings nothing back", async () => {
+  const extended = { type: "ok", cart: { ...summary, expires_at: 1800 } };
+  await repeating({ cart: null, holds: [] }, extended).extend();
+  assert.equal(cart.expiresAt, null);
+  const line = new Line();
+  line.answer = async () => {
+    cart.cartChanged({ reference: null, expires_at: null, total: null, holds: [] });
+    return extended;
+  };
+  await new Holds(line, cart).extend();
+  assert.equal(cart.expiresAt, null);
 });
