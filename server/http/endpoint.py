@@ -15,7 +15,7 @@ from server.accounts.rules import Caller, Role
 from server.errors import BadRequest, Forbidden, HoldfastError, NotFound, Unauthorized, Unavailable
 from server.http import cross_site
 from server.http.answers import Answer, respond
-from server.http.idempotency import Fleeting, Idempotency, idempotency_key
+from server.http.idempotency import Fleeting, Idempotency, idempotency_key, scoped
 from server.http.json_body import BODY_LIMIT, decode_json, read_body, require_json
 from server.http.problems import failed, problem
 
@@ -43,6 +43,11 @@ class Call:
     body: Any
     parts: Any
     op: str | None
+
+    @property
+    def scoped_key(self) -> str | None:
+        """The Idempotency-Key as its caller's alone, for rows that are made once by it; None without one."""
+        return None if self.op is None else scoped(self.caller, self.op)
 
     @property
     def path(self) -> Mapping[str, str]:

@@ -59,6 +59,11 @@ def idempotency_key(headers: Headers) -> str | None:
     return key
 
 
+def scoped(caller: Caller, key: str) -> str:
+    """32 characters that stand for a caller's key, and for nobody else's."""
+    return hashlib.sha256(msgspec.msgpack.encode((caller.session, caller.user, key))).hexdigest()[:32]
+
+
 class Idempotency:
     """The records of what ran under a key, in Redis; raises Unavailable while that is away."""
 

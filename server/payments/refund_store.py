@@ -78,6 +78,12 @@ async def owe(
     )
 
 
+async def owed_for(connection: Connection, booking: UUID, purpose: str) -> tuple[int, str] | None:
+    """What all payers of a booking together were owed for this purpose, and its note; None if nothing was."""
+    row = await connection.fetchrow(_queries.owed_for, booking, purpose)
+    return None if row is None else (row["amount"], row["note"])
+
+
 async def count(connection: Connection, payment: UUID) -> int:
     """How many refunds a payment had, whatever became of them."""
     return int(await connection.fetchval(_queries.count, payment))

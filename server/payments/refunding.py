@@ -44,14 +44,17 @@ class Refunding:
         await self._bookings.apply(booking.id)
         return unwanted
 
-    async def owe_part(self, booking: Booking, amount: int, note: str) -> bool:
+    async def owe_part(self, booking: Booking, amount: int, note: str, *, key: str | None = None) -> bool:
         """Owe each payer a part in proportion; False, with nothing owed, where the amount is all there is.
 
+        What is owed under this `key` already is owed once, whatever became of it and of the booking since.
         InvalidFields if it is more than is left or its provider has no such amount, Conflict while the money
         is not all taken.
         """
         async with self._database.transaction() as connection:
             locked = await self._bookings.lock(connection, booking.id)
+            if key is not None and await _is_repeated(connection, locked, key, (amount, note)):
+                return True
             refuse_disputed(locked)
             payments = await self._accepted(connection, locked)
             left = await left_of_each(connection, locked.id, payments)
@@ -63,7 +66,8 @@ class Refunding:
             if amount % step:
                 raise _wrong(f"is {amount}; {locked.currency} is given back in steps of {step} minor units")
             parts = shares.spread(amount, left, step)
-            await owe_each(connection, payments, parts, reason=BY_OWNER, note=note, now=self._clock())
+            now = self._clock()
+            await owe_each(connection, payments, parts, reason=BY_OWNER, note=note, now=now, key=key)
         return True
 
     async def of_booking(self, booking: Booking) -> list[RefundRow]:
@@ -88,9 +92,10 @@ async def owe_each(
     reason: str,
     now: int,
     note: str = "",
+    key: str | None = None,
 ) -> None:
-    """From here on a part of each payment is owed to whoever paid it."""
-    purpose = f"part:{uuid4()}"
+    """From here on a part of each payment is owed to whoever paid it; under the same `key` once."""
+    purpose = _purpose(key or str(uuid4()))
     for payment, part in zip(payments, parts, strict=True):
         if part:
             await refund_store.owe(connection, payment.id, purpose, part, reason=reason, note=note, now=now)
@@ -114,6 +119,19 @@ def refuse_disputed(booking: Booking) -> None:
     """Conflict while the buyer's bank asks for the money."""
     if booking.payment_status == "disputed":
         raise Conflict("a dispute is open: the bank decides about the money first")
+
+
+async def _is_repeated(connection: Connection, booking: Booking, key: str, asked: tuple[int, str]) -> bool:
+    """Whether an (amount, note) is owed under this key; InvalidFields if that is another one."""
+    owed = await refund_store.owed_for(connection, booking.id, _purpose(key))
+    if owed not in {None, asked}:
+        said = FieldError("Idempotency-Key", "came with another amount or reason before")
+        raise InvalidFields("the Idempotency-Key belongs to another refund", errors=[said])
+    return owed is not None
+
+
+def _purpose(key: str) -> str:
+    return f"part:{key}"
 
 
 def _wrong(message: str) -> InvalidFields:

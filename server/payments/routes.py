@@ -188,7 +188,7 @@ async def refund(call: Call) -> Answer:
         wrong = FieldError("reason", f"has more than {NOTE_LENGTH} characters")
         raise InvalidFields("a field does not hold", errors=[wrong])
     booking, refunds = await call.parts.payments.refund(
-        call.caller, call.path["id"], request.amount, request.reason
+        call.caller, call.path["id"], request.amount, request.reason, key=call.scoped_key
     )
     items = [refund_view(each) for each in refunds]
     view = booking_view(booking)

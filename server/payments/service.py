@@ -244,14 +244,15 @@ class Payments:
         return await self._cancelling.refund_now(caller, booking), booking
 
     async def refund(
-        self, caller: Caller, booking_id: str, amount: int | None, note: str
+        self, caller: Caller, booking_id: str, amount: int | None, note: str, *, key: str | None = None
     ) -> tuple[Booking, list[RefundRow]]:
         """Give back what was paid, by the owner or an operator: all of it (the booking ends) or an amount.
 
-        Conflict unless it is confirmed and its money is taken, and while a dispute is open.
+        The same amount under the same `key` is given back once. Conflict unless it is confirmed and its money
+        is taken, and while a dispute is open.
         """
         booking = await self._refundable(caller, booking_id)
-        is_part_owed = amount is not None and await self._refunding.owe_part(booking, amount, note)
+        is_part_owed = amount is not None and await self._refunding.owe_part(booking, amount, note, key=key)
         if is_part_owed:
             self.refunds.worker.wake()
         elif booking.status != "confirmed":

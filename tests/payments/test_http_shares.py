@@ -3,11 +3,13 @@
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import httpx
 import pytest
 
+from server.errors import Unavailable
 from server.inventory.rules import ResourceDraft, SlotDraft
 from server.ops import limits
 from server.ops.limits import Rate
@@ -186,6 +188,34 @@ async def test_owners_and_operators_give_money_back_and_nobody_else(client: http
         (700, "by_owner"),
         (TOTAL - 700, "booking_cancelled"),
     ]
+
+
+def _away_once(monkeypatch: pytest.MonkeyPatch, part: Any, name: str) -> None:
+    """PostgreSQL or the provider is away when this is called next."""
+    found, calls = getattr(part, name), count()
+
+    async def call(*arguments: Any, **named: Any) -> Any:
+        if next(calls) == 0:
+            raise Unavailable("away", retry_after=1)
+        return await found(*arguments, **named)
+
+    monkeypatch.setattr(part, name, call)
+
+
+async def test_a_part_whose_answer_was_lost_goes_back_once_by_one_key(
+    client: httpx.AsyncClient, holdfast: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await Visitor.comes(client)
+    booking, payment = await ann.books("A-1", "A-2")
+    await ann.pays(payment)
+    await ann.sees(booking, status="confirmed", payment_status="paid")
+    olga = await Visitor.comes(client, jwt_of("olga", roles=["owner"]))
+    otto = await Visitor.comes(client, jwt_of("otto", roles=["operator"]))
+    _away_once(monkeypatch, holdfast.parts.payments._refunding, "of_booking")
+    path, part, key = f"/api/bookings/{booking['id']}/refunds", {"amount": 700}, {"Idempotency-Key": "k1"}
+    answers = [await each.asks("POST", path, part, **key) for each in (olga, olga, otto)]
+    assert [answer.status_code for answer in answers] == [503, 201, 201]
+    assert [len(answer.json()["refunds"]) for answer in answers[1:]] == [1, 2]  # otto's key is his own
 
 
 async def test_what_is_not_served_is_refused_by_name(client: httpx.AsyncClient) -> None:

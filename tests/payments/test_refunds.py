@@ -95,6 +95,42 @@ async def test_no_more_goes_back_than_there_is(house: House, amount: int) -> Non
         await _refunds(house, ann, TOTAL - 699)
 
 
+async def test_a_part_goes_back_once_by_one_key_whatever_became_of_it_since(house: House) -> None:
+    ann = await _paid(house)
+    payments, booking = house.office.payments, str(ann.own.id)
+    await payments.refund(OWNER, booking, 700, "a pillar", key="k1")
+    await payments.refund(OWNER, booking, 700, "a pillar", key="k2")
+    await payments.refund(OWNER, booking, 700, "a pillar")
+    await house.office.loops_run()
+    await _refunds(house, ann, TOTAL - 2_100)  # nothing is left, and the booking is cancelled
+    await house.office.loops_run()
+    _, refunds = await payments.refund(OWNER, booking, 700, "a pillar", key="k1")
+    assert [each.amount for each in refunds] == [700, 700, 700, TOTAL - 2_100]
+    await house.is_whole()
+
+
+@pytest.mark.parametrize(("amount", "note"), [(600, "a pillar"), (700, "two pillars")])
+async def test_one_key_is_not_for_two_refunds(house: House, amount: int, note: str) -> None:
+    ann = await _paid(house)
+    await house.office.payments.refund(OWNER, str(ann.own.id), 700, "a pillar", key="k1")
+    with pytest.raises(InvalidFields) as refused:
+        await house.office.payments.refund(OWNER, str(ann.own.id), amount, note, key="k1")
+    assert [each.field for each in refused.value.errors or []] == ["Idempotency-Key"]
+
+
+async def test_a_part_of_several_payers_is_known_by_its_key_too(house: House) -> None:
+    ann = house.buyer("ann")
+    await ann.holds("A-1", "A-2")
+    await ann.books()
+    await (await ann.splits(1_000)).pays()
+    await ann.pays_the_rest()
+    for _ in range(2):
+        await house.office.payments.refund(OWNER, str(ann.own.id), 501, "", key="k1")
+    await house.office.loops_run()
+    assert sorted(await house.refunds()) == [("by_owner", 100), ("by_owner", 401)]
+    await house.is_whole()
+
+
 async def test_what_is_not_confirmed_or_not_taken_is_not_refunded(house: House) -> None:
     ann = house.buyer("ann")
     await ann.holds("A-1", "A-2")

@@ -4,6 +4,11 @@ insert into refund (id, payment_id, purpose, amount, reason, note, attempts, due
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (payment_id, purpose) do nothing;
 
+-- name: owed_for
+-- $1 booking, $2 purpose → what its payers were owed for it, whatever became of that; no row if nothing was.
+select sum(r.amount)::bigint as amount, r.note from refund r join payment p on p.id = r.payment_id
+where p.booking_id = $1 and r.purpose = $2 group by r.note;
+
 -- name: count
 -- $1 payment → how many refunds it had, whatever became of them.
 select count(*) from refund where payment_id = $1;
