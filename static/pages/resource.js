@@ -129,7 +129,6 @@ function follow(fetched) {
   availability.addEventListener("layout", async () => {
     forget(id);
     show(await resource(id));
-    availability.show();
   });
   const mark = () => document.body.classList.toggle("stale", availability.stale || holdfast.state !== "live");
   availability.addEventListener("fresh", mark);

@@ -34,7 +34,8 @@ beforeEach(() => {
   view.resize(1200, 800);
   told = [];
   wakes = [];
-  sight = new Sight(view, (part) => told.push(part && part.sections), (task) => wakes.push(task));
+  const cancel = () => wakes.splice(0);
+  sight = new Sight(view, (part) => told.push(part && part.sections), (task) => wakes.push(task), cancel);
   sight.show(plan);
 });
 
@@ -116,5 +117,26 @@ test("another layout begins with all of it", () => {
   sight.show(hall());
   goesTo(3, 45);
   rests();
-  assert.deepEqual(told, [["Block 3"], ["Block 3"]]);
+  assert.deepEqual(told, [["Block 3"], null, ["Block 3"]]);
+});
+
+test("while another layout is laid out all is followed, whatever was and is looked at of the one before", () => {
+  goesTo(3, 45);
+  rests();
+  goesTo(7, 45);
+  sight.leave();
+  rests();
+  goesTo(8, 45);
+  rests();
+  assert.deepEqual(told, [["Block 3"], null]);
+  sight.show(hall());
+  sight.drawn();
+  rests();
+  assert.deepEqual(told, [["Block 3"], null, ["Block 8"]]);
+});
+
+test("who follows all is told nothing when another plan comes", () => {
+  sight.leave();
+  sight.show(hall());
+  assert.deepEqual(told, []);
 });

@@ -97,6 +97,7 @@ export class SeatMap extends HTMLElement {
   show(resource, source) {
     this.#turn?.abort();
     this.#turn = new AbortController();
+    this.#sight.leave();
     const work = Plan.inSteps(resource);
     if (resource.slots.length <= BIG) this.#unfold(resource, source, atOnce(work));
     else inSlices(work, this.#turn).then((plan) => this.#unfold(resource, source, plan), reportError);

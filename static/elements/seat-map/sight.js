@@ -33,24 +33,32 @@ export class Sight {
   #view;
   #tell;
   #later;
+  #cancel;
   #told = nameOf(null);
   #seen = "";
   #timer = 0;
   #whole = false;
 
   /** @param {Viewport} view @param {(part: object | null) => void} tell hears of another part; null for all */
-  constructor(view, tell, later = setTimeout) {
+  constructor(view, tell, later = setTimeout, cancel = clearTimeout) {
     this.#view = view;
     this.#tell = tell;
     this.#later = (task, wait) => later(task, wait);
+    this.#cancel = (timer) => cancel(timer);
   }
 
-  /** Whoever follows begins with all of a plan. */
+  /** Whoever follows begins with all of a plan, and has all while there is none. */
   show(plan) {
-    this.stop();
+    this.leave();
     this.#plan = plan.slots.length > BIG ? plan : null;
-    this.#told = nameOf(null);
     this.#seen = "";
+  }
+
+  /** The plan is about to be another one: its parts are not looked for any more. */
+  leave() {
+    this.stop();
+    this.#plan = null;
+    this.#say(null);
   }
 
   /** While everything is listed it does not matter what is drawn. */
@@ -69,7 +77,7 @@ export class Sight {
   }
 
   stop() {
-    clearTimeout(this.#timer);
+    this.#cancel(this.#timer);
   }
 
   #wait() {
@@ -79,7 +87,10 @@ export class Sight {
   }
 
   #look() {
-    const part = this.#whole ? null : partInSight(this.#plan, this.#view);
+    this.#say(this.#whole ? null : partInSight(this.#plan, this.#view));
+  }
+
+  #say(part) {
     if (nameOf(part) === this.#told) return;
     this.#told = nameOf(part);
     this.#tell(part);
