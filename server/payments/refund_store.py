@@ -53,10 +53,13 @@ class RefundRow:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Of one payment's refunds: those that succeeded, and those that have not ended."""
+    """Of one payment's refunds: those that succeeded, those that have not ended, and of the latter `unasked`,
+    for which no provider was ever asked.
+    """
 
     given: int = 0
     under_way: int = 0
+    unasked: int = 0
 
 
 async def owe(
@@ -153,7 +156,7 @@ async def of_booking(connection: Connection, booking: UUID) -> list[RefundRow]:
 async def sums(connection: Connection, booking: UUID) -> dict[UUID, Sums]:
     """Payment → what our refunds give back of it, of a booking's payments that have any."""
     return {
-        row["payment_id"]: Sums(row["given"], row["under_way"])
+        row["payment_id"]: Sums(row["given"], row["under_way"], row["unasked"])
         for row in await connection.fetch(_queries.sums, booking)
     }
 

@@ -102,17 +102,19 @@ async def owe_each(
 
 
 async def left_of_each(connection: Connection, booking: UUID, payments: Sequence[Payment]) -> list[int]:
-    """What can still be given back of each payment.
+    """What can still be given back of each payment, as it was read just before.
 
     A provider's count of what went back has our refunds in it once they are made, ended or not; and one may
     have been made that the provider has not told of yet. It is the same money: the more of the two counts.
+    What no provider was asked for is in neither, and goes back besides.
     """
     sums = await refund_store.sums(connection, booking)
-    ours = [sums.get(each.id, Sums()) for each in payments]
-    return [
-        max(each.amount - max(each.refunded, own.given + own.under_way), 0)
-        for each, own in zip(payments, ours, strict=True)
-    ]
+    return [_left(each, sums.get(each.id, Sums())) for each in payments]
+
+
+def _left(payment: Payment, ours: Sums) -> int:
+    begun = ours.given + ours.under_way - ours.unasked
+    return max(payment.amount - ours.unasked - max(payment.refunded, begun), 0)
 
 
 def refuse_disputed(booking: Booking) -> None:

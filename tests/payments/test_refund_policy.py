@@ -175,6 +175,21 @@ async def test_a_refund_that_is_under_way_at_its_provider_is_counted_once(
     assert (booking.status, booking.refunded) == ("cancelled", 1_500 + back)
 
 
+async def test_what_went_back_by_hand_is_counted_beside_what_is_owed_and_not_begun(house: House) -> None:
+    await _sells(house)
+    ann = await _sold(house)
+    await house.office.sandbox.refund(ann.attempt.intent or "", 1_000, "by hand")
+    await house.office.payments.settle(ann.attempt.id)
+    await house.office.payments.refund(OWNER, str(ann.own.id), 500, "sorry")
+    with pytest.raises(InvalidFields):
+        await house.office.payments.refund(OWNER, str(ann.own.id), 1_001, "")
+    assert await _says(house, ann.caller, ann) == (500, 50)  # of the 1,000 that are left
+    await ann.cancels()
+    await _is_whole(house)
+    assert sorted(await house.refunds()) == [("booking_cancelled", 500), ("by_owner", 500)]
+    assert (await ann.sees()).refunded == 2_000
+
+
 async def test_what_stays_stays_though_more_is_under_way_than_the_policy_gives(house: House) -> None:
     await _sells(house, (RefundTier(hours=100, percent=100),))
     ann = await _sold(house)

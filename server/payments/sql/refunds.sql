@@ -61,9 +61,12 @@ select r.id, r.payment_id, r.amount, r.reason, r.note, r.status, r.created_at, r
 from refund r join payment p on p.id = r.payment_id where p.booking_id = $1 order by r.created_at, r.id;
 
 -- name: sums
--- $1 booking → payment, what our refunds gave back of it, and what is under way.
+-- $1 booking → payment, what our refunds gave back of it, what is under way, and what of that its provider was never
+-- asked for: a try is counted, and committed, before the call.
 select r.payment_id,
   coalesce(sum(r.amount) filter (where r.status = 'succeeded'), 0)::bigint as given,
-  coalesce(sum(r.amount) filter (where r.status in ('requested', 'pending')), 0)::bigint as under_way
+  coalesce(sum(r.amount) filter (where r.status in ('requested', 'pending')), 0)::bigint as under_way,
+  coalesce(sum(r.amount) filter (
+    where r.status = 'requested' and r.attempts = 0 and r.provider_id is null), 0)::bigint as unasked
 from refund r join payment p on p.id = r.payment_id
 where p.booking_id = $1 group by r.payment_id;

@@ -491,10 +491,12 @@ def sums(tx: Transaction, booking: UUID) -> Rows:
     yield from none()
     found: dict[UUID, Row] = {}
     for row in _of_booking(tx, booking):
-        empty = {"payment_id": row["payment_id"], "given": 0, "under_way": 0}
+        empty = {"payment_id": row["payment_id"], "given": 0, "under_way": 0, "unasked": 0}
         each = found.setdefault(row["payment_id"], empty)
         each["given"] += row["amount"] if row["status"] == "succeeded" else 0
         each["under_way"] += row["amount"] if row["status"] in OPEN else 0
+        unasked = row["status"] == "requested" and row["attempts"] == 0 and row["provider_id"] is None
+        each["unasked"] += row["amount"] if unasked else 0
     return list(found.values())
 
 
