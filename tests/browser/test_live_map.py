@@ -16,6 +16,31 @@ FARTHER = """([one, other, before]) => {
   return now > before && now === was && now;
 }"""
 
+KEEPS_CANVASES = """
+window.canvases = new Set();
+const { getContext } = HTMLCanvasElement.prototype;
+HTMLCanvasElement.prototype.getContext = function (...wanted) {
+  canvases.add(this);
+  return getContext.apply(this, wanted);
+};
+"""
+PICTURES = """() => Array.from(
+  document.querySelector("seat-map").shadowRoot.querySelectorAll("canvas"), (canvas) => canvas.toDataURL())"""
+# Once two frames in a row have drawn it so.
+PAINTED = f"""() => {{
+  const [now, before] = [({PICTURES})(), window.paintedBefore];
+  window.paintedBefore = now;
+  return JSON.stringify(now) === JSON.stringify(before) && now;
+}}"""
+PAINTED_AS = f"(painted) => JSON.stringify(({PICTURES})()) === JSON.stringify(painted)"
+GRAPHICS_BEGIN_ANEW = f"""() => {{
+  for (const canvas of canvases) canvas.getContext("2d").reset();
+  const pictures = ({PICTURES})();
+  for (const canvas of document.querySelector("seat-map").shadowRoot.querySelectorAll(".stage > canvas"))
+    canvas.dispatchEvent(new Event("contextrestored"));
+  return pictures;
+}}"""
+
 
 async def seats(visitor: Visitor, category: str = "Premium") -> list[str]:
     """Ids of a category's seats, in the order of the plan."""
@@ -117,3 +142,17 @@ async def test_the_list_is_the_same_map(ann: Visitor, ben: Visitor) -> None:
     await seat.click()
     await expect(seat).to_have_attribute("aria-pressed", "true", timeout=PATIENCE)
     await expect(ann.page.locator("cart-panel .lines li")).to_have_count(1)
+
+
+async def test_a_map_is_painted_again_when_its_graphics_began_anew(ann: Visitor) -> None:
+    """After a driver is reset all canvases come back empty, and those in the page say so."""
+    await ann.page.add_init_script(KEEPS_CANVASES)
+    await ann.opens(MAP)
+    await ann.sees((await seats(ann))[3], "available")
+    await ann.clicks("Zoom in")
+    chip = ann.page.get_by_role("button", name="Premium").first
+    await chip.click()
+    painted = await (await ann.page.wait_for_function(PAINTED, timeout=PATIENCE)).json_value()
+    assert await ann.page.evaluate(GRAPHICS_BEGIN_ANEW) != painted
+    await ann.page.wait_for_function(PAINTED_AS, arg=painted, timeout=PATIENCE)
+    await expect(chip).to_have_attribute("aria-pressed", "true")

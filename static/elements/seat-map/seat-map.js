@@ -73,6 +73,7 @@ export class SeatMap extends HTMLElement {
       this.#parts.live.textContent = text;
     });
     this.#listen(this.#parts.stage);
+    for (const canvas of [this.#parts.ground, this.#parts.seats]) canvas.addEventListener("contextrestored", () => this.#repaint());
   }
 
   connectedCallback() {
@@ -183,12 +184,23 @@ export class SeatMap extends HTMLElement {
 
   #recolour() {
     if (!this.#plan) return;
-    const ink = inkOf(this, this.#plan.categories);
-    this.#frames.show(this.#plan, this.#seatLooks.looks, ink);
+    const ink = this.#repaint();
     buildLegend(this.#parts.legend, this.#plan, ink, (dimmed) => {
       this.#frames.dimmed = dimmed;
     });
+  }
+
+  /**
+   * Paints everything anew, the key too, and with a new ink, so that no stamp is kept: a browser whose graphics have begun anew (a driver
+   * was reset, a computer woke) gives every canvas back empty, those out of sight as well.
+   * @returns {object} the ink
+   */
+  #repaint() {
+    if (!this.#plan) return null;
+    const ink = inkOf(this, this.#plan.categories);
+    this.#frames.show(this.#plan, this.#seatLooks.looks, ink);
     buildKey(this.#parts.key, { ink, accessible: this.#plan.hasAccessible, mine: !this.hasAttribute("readonly") });
+    return ink;
   }
 
   #showList(list) {
