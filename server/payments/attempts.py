@@ -103,10 +103,13 @@ class Attempts:
         raise Conflict("the booking is being changed", retry_after=1)
 
     async def of_share(self, booking: Booking, share: UUID, via: Via | None = None) -> Payment:
-        """The attempt by which a share is to be paid, a new one after a decline; else what became of it."""
+        """The attempt by which a share is to be paid, a new one after a decline; else what became of it.
+
+        Conflict where it was brought over to another booking since this one was read.
+        """
         for _ in range(TRIES):
             attempts = shares.of_share(await self.all(booking), share)
-            newest = attempts[-1]
+            newest = self._newest(attempts)
             found = shares.secured(attempts) or shares.live(attempts)
             over = not booking.is_open or booking.expires_at <= self._clock()
             if found is not None and (found.is_secured or over):

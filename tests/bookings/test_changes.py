@@ -32,7 +32,7 @@ from server.payments.provider import ProviderUnavailable
 from server.payments.rules import Payment
 from tests.payments.bank import Bank
 from tests.payments.between import around
-from tests.payments.house import HALL, PRICE, Buyer, House, Office
+from tests.payments.house import HALL, LINKS, PRICE, Buyer, House, Office, Payer
 
 DEAR = "dear"
 OWNER = Caller(session="owner's", user="owner")
@@ -576,6 +576,35 @@ async def test_money_that_comes_twice_for_a_change_goes_back_after_it(house: Hou
     house.clock.passes(30)
     await house.office.loops_run(3)  # the second is found by listing, and knows the change as its booking
     assert [reason for reason, _ in await house.refunds()] == ["paid_twice"]
+    await _is_whole(house, redis)
+
+
+@pytest.mark.parametrize("declined", [0, 2])
+async def test_the_link_of_a_changes_share_says_that_it_is_paid(
+    house: House, redis: Redis, declined: int
+) -> None:
+    ann = await _confirmed(house, "A-1")
+    changing, payment = await _asks(ann, **_items("A-1", "A-2"))
+    assert payment is not None
+    payments = house.office.payments
+    shares = [
+        await payments.attempt(ann.caller, str(changing.change), amount, as_share=True)
+        for amount in (1_000, PRICE - 1_000)
+    ]
+    ben, cleo = (Payer(house.office, str(each.id), LINKS.url(each.id).partition("#")[2]) for each in shares)
+    for _ in range(declined):
+        await ben.acts("decline")
+        await house.office.money_moves()
+    await ben.pays()
+    as_it_was = await house.office.bookings.get(payment.booking)
+    await cleo.pays()
+    await payments.changes.worker._work()
+    assert len((await ann.sees()).lines) == 2
+    for payer in (ben, cleo):
+        seen, booking, _ = await payments.open(payer.share, payer.secret)
+        assert (seen.status, booking.id, booking.payment_status) == ("paid", ann.own.id, "paid")
+    with pytest.raises(Conflict):  # who looked it up just before it was made
+        await payments.attempts.of_share(as_it_was, shares[0].id)
     await _is_whole(house, redis)
 
 

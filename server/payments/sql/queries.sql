@@ -142,10 +142,12 @@ where booking_id = $1
 returning id;
 
 -- name: bring_over
--- $1 change, $2 its booking: the money by which the change was confirmed, as later attempts.
+-- $1 change, $2 its booking: the money by which the change was confirmed, as later attempts. With it goes whatever
+-- else was tried for a share that it pays: the share's link names the first of those.
 update payment set booking_id = $2, change = $1,
   attempt = attempt + (select coalesce(max(p.attempt), 0) from payment p where p.booking_id = $2)
-where booking_id = $1 and accepted and amount > 0;
+where booking_id = $1 and amount > 0
+  and (accepted or share in (select p.share from payment p where p.booking_id = $1 and p.accepted));
 
 -- name: fail_pending
 -- $1 booking, $2 now, $3 when they are looked at: none of them can be paid any more.
