@@ -20,7 +20,7 @@ from server.bookings.outbox import tell
 from server.bookings.rules import Booking, Line, LineState, holds_of
 from server.database.coalescing import Coalescer
 from server.database.pool import Connection, Database
-from server.errors import Conflict, Overloaded, Unavailable
+from server.errors import Conflict, Overloaded, Unavailable, UnknownResource
 from server.holds.loading import not_waiting
 from server.holds.rules import Hold
 from server.holds.store import NotReady, Rebuilding
@@ -72,6 +72,7 @@ class Applier:
         self._announce = announce
         self._clock = clock
         self._stale: set[str] = set()
+        self._deleted: set[str] = set()  # resources found to be; an id is never used again
         self._backlog = Backlog(BATCH)
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._coalesced: Coalescer[UUID, Outcome] = Coalescer(self._apply_batch)
@@ -167,7 +168,7 @@ class Applier:
                 ended = await self._update_redis(booking, behind, epochs)
         except Rebuilding as reason:
             raise Stale([]) from reason
-        except NotReady as reason:  # its epoch is right, so it is not waited for twice
+        except (NotReady, UnknownResource) as reason:  # its epoch is right, so it is not waited for twice
             self._stale.update(booking.resources)
             raise Stale(booking.resources) from reason
         if ended:
@@ -197,22 +198,35 @@ class Applier:
     async def _rebuild(self, resources: list[str]) -> None:
         """First wait for the one who may be rebuilding; a second time in a row, do it."""
         for resource in resources:
-            if resource in self._stale:
-                self._stale.discard(resource)
-                await self._holds.load(resource)
-            else:
-                self._stale.add(resource)
-                await self._holds.ensure(resource)
+            try:
+                await self._rebuild_one(resource)
+            except UnknownResource:
+                self._deleted.add(resource)
+
+    async def _rebuild_one(self, resource: str) -> None:
+        if resource in self._stale:
+            self._stale.discard(resource)
+            await self._holds.load(resource)
+        else:
+            self._stale.add(resource)
+            await self._holds.ensure(resource)
 
     async def _update_redis(
         self, booking: Booking, behind: tuple[Line, ...], epochs: Mapping[str, str]
     ) -> list[Hold]:
-        """Have Redis do what the lines say that are behind; answers the holds that had ended."""
-        if not behind:
+        """Have Redis do what the lines say that are behind; answers the holds that had ended.
+
+        With a resource that was deleted its holds have ended, and there is nothing else to be told of it.
+        """
+        deleted = tuple(line for line in behind if line.resource in self._deleted)
+        if deleted and deleted[0].state == "pending":
+            return holds_of(booking, deleted)
+        there = tuple(line for line in behind if line not in deleted)
+        if not there:
             return []
-        current = {line.resource: epochs[line.resource] for line in behind}
+        current = {line.resource: epochs[line.resource] for line in there}
         await self._require_epochs(current)
-        return await self._move_holds(booking, behind, current)
+        return await self._move_holds(booking, there, current)
 
     async def _require_epochs(self, wanted: Mapping[str, str]) -> None:
         stale = [name for name, epoch in wanted.items() if await self._holds.epoch(name) != epoch]

@@ -283,13 +283,20 @@ class Bookings:
             await store.touch(connection, booking_id, self._clock())
         return True
 
+    async def could_retake(self, connection: Connection, booking: Booking) -> bool:
+        """Whether an expired booking's slots could be taken again, if nobody had them."""
+        there = await store.epochs(connection, booking.resources)
+        open_to_it = booking.may_revive() and not booking.has_begun(self._clock())
+        return open_to_it and len(there) == len(booking.resources)
+
     async def retake(
         self, connection: Connection, booking_id: UUID, payment: UUID, status: PaymentStatus
     ) -> bool:
         """Take an expired booking's slots again, in Redis and under the constraint, and confirm it.
 
-        False if somebody has any of them; the caller then rolls back. Superseded where prepare_retake must
-        be done again first, which says no once the first of it has begun.
+        False if somebody has any of them, or a resource of it was deleted; the caller then rolls back.
+        Superseded where prepare_retake must be done again first, which says no once the first of it has
+        begun.
         """
         booking = await store.lock(connection, booking_id)
         assert booking is not None, "payments refer to their booking"
@@ -298,6 +305,8 @@ class Bookings:
         if booking.has_begun(self._clock()):
             raise Superseded
         before = await store.epochs(connection, booking.resources)
+        if len(before) < len(booking.resources):
+            return False
         await self._require_epochs(before)
         until = max(booking.expires_at, self._clock() + RETAKE_MS)
         if not await self._holds.retake(holds_of(booking), str(booking.id), until):

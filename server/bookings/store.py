@@ -55,7 +55,7 @@ async def lock_resources(connection: Connection, resources: Sequence[str]) -> di
 
 
 async def epochs(connection: Connection, resources: Sequence[str]) -> dict[str, str]:
-    """The resources' epochs just now."""
+    """The epochs just now of those resources that were not deleted."""
     return {row["id"]: row["epoch"] for row in await connection.fetch(_queries.epochs, resources)}
 
 

@@ -158,9 +158,9 @@ class Ledger:
         reason, left = _why_refunded(payment, case.booking), await self._to_go_back(connection, case)
         if left > 0:
             await refund_store.owe(connection, payment.id, purpose, left, reason=reason, now=now)
-        revives = case.booking.may_revive() and not case.booking.has_begun(now) and case.approval_ms is None
-        if reason == OVERSOLD and revives:  # it would stand again if nobody had its places
-            self._figures.oversold()
+        asks = case.approval_ms is not None
+        if reason == OVERSOLD and not asks and await self._bookings.could_retake(connection, case.booking):
+            self._figures.oversold()  # it would stand again if nobody had its places
         return Written()
 
     async def _to_go_back(self, connection: Connection, case: Case) -> int:

@@ -11,6 +11,7 @@ from server.bookings.rules import Booking
 from server.errors import Overloaded, Unavailable, UnknownResource
 from server.holds import loading
 from server.holds.store import Outdated
+from tests.payments.between import around
 from tests.payments.house import HALL, House
 
 
@@ -224,6 +225,53 @@ async def test_a_whole_batch_that_can_not_be_applied_does_not_keep_the_others_wa
     broken.clear()
     await applier.work()
     assert await unapplied() == 0
+
+
+@pytest.mark.parametrize("heard", [False, True])
+async def test_of_what_was_deleted_redis_is_told_nothing_more(house: House, *, heard: bool) -> None:
+    """A booking was given up while Redis was away; all its places free, its hall could be deleted."""
+    await house.sells(["B-1"], resource="other")
+    ann = house.buyer("ann")
+    await ann.holds("A-1")
+    await ann.holds("B-1", resource="other")
+    await ann.books()
+
+    async def is_away() -> None:
+        raise Unavailable("Redis does not answer")
+
+    ann.office = house.opens_office(around("holds", "return_to_cart", before=is_away))
+    await ann.cancels()
+    await house.office.inventory.delete(HALL)
+    if heard:
+        await house.office.holds.store.forget(HALL)
+    for _ in range(3):
+        house.clock.passes(2)
+        await house.office.loops_run(1)
+    assert await house.value("select count(*) from booking where applied_version < version") == 0
+    cart = await ann.cart()
+    assert cart is not None
+    assert [hold.resource for hold in cart.holds] == ["other"]
+    await house.is_whole(resources=["other"])
+
+
+async def test_what_was_deleted_while_it_was_booked_is_not_booked(house: House) -> None:
+    """Another process deletes it behind the reading of the cart; this one knows it from a moment ago."""
+    office = house.opens_office(around("holds", "cart_to_book", after=lambda: _deletes(house)))
+    ann = house.buyer("ann", office)
+    await ann.holds("A-1")
+    with pytest.raises(Unavailable):
+        await ann.books()
+    for _ in range(2):
+        house.clock.passes(2)
+        await house.office.loops_run(1)
+    assert await house.value("select status || ' ' || cancel_reason from booking") == "cancelled hold_expired"
+    assert await house.value("select count(*) from booking where applied_version < version") == 0
+    await house.is_whole(resources=())
+
+
+async def _deletes(house: House) -> None:
+    await house.office.inventory.delete(HALL)
+    await house.office.holds.store.forget(HALL)
 
 
 async def test_a_resource_that_is_gone_has_nothing_to_be_built_from(house: House) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.payments.between import around
-from tests.payments.house import PRICE, Buyer, House
+from tests.payments.house import HALL, PRICE, Buyer, House
 
 Happening = Callable[[], Awaitable[None]]
 
@@ -100,6 +100,27 @@ async def test_late_money_for_what_its_buyer_cancelled_is_not_oversold(house: Ho
     await house.office.loops_run()
     assert await house.refunds() == [("paid_too_late", PRICE)]
     assert _counted(house)["oversold"] == 0
+
+
+@pytest.mark.parametrize("heard", [False, True])
+async def test_late_money_for_what_was_deleted_since_goes_back_and_is_not_oversold(
+    house: House, *, heard: bool
+) -> None:
+    """Nothing says when it takes place, so no time ends this either."""
+    ann = house.buyer("ann")
+    await ann.holds("A-1")
+    await ann.books()
+    await ann.acts("succeed", delay=3_000)
+    await house.expires(ann)
+    await house.office.inventory.delete(HALL)
+    if heard:  # by Redis, too
+        await house.office.holds.store.forget(HALL)
+    house.clock.passes(3_000)
+    await house.office.loops_run()
+    assert await ann.status() == ("cancelled", "refunded")
+    assert await house.refunds() == [("paid_too_late", PRICE)]
+    assert _counted(house)["oversold"] == 0
+    await house.is_whole(resources=())
 
 
 def _counted(house: House) -> dict[str, int]:

@@ -5,8 +5,8 @@
 select id, epoch from resource where id = any($1::text[]) order by id for key share;
 
 -- name: epochs
--- $1 text[] ids → id, epoch, without a lock.
-select id, epoch from resource where id = any($1::text[]);
+-- $1 text[] ids → id, epoch of those that were not deleted, without a lock.
+select id, epoch from resource where id = any($1::text[]) and deleted_at is null;
 
 -- name: lock_slots
 -- $1 text[], $2 integer[] pairs → every one of them, locked in order.
@@ -351,8 +351,8 @@ returning layout, greatest(coalesce(floor(
     / (60 * (grid ->> 'step_minutes')::integer))::integer, 0), 0) as first;
 
 -- name: lock_resource_alone
--- Waits for every transaction that has the resource locked for its lines.
-select id from resource where id = $1 for update;
+-- Waits for every transaction that has the resource locked for its lines; no row if it was deleted.
+select id from resource where id = $1 and deleted_at is null for update;
 
 -- name: confirmed_counts
 -- $1 resource, $2 from which index on → index, quantity: what is confirmed.
