@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import msgspec
 
@@ -83,24 +83,44 @@ class Attempts:
             await self._insert(booking, self._new(booking, still_open, provider))
         raise Conflict("the booking is being changed", retry_after=1)
 
-    async def share(self, booking: Booking, amount: int, via: Via | None = None) -> Payment:
-        """A new share of this amount, which anybody may pay.
+    async def share(
+        self, booking: Booking, amount: int, via: Via | None = None, *, key: str | None = None
+    ) -> Payment:
+        """A new share of this amount, which anybody may pay; under the same `key` one.
 
         The buyer's own attempt, which stands for all that is open, is closed for it: Conflict if that was
         paid. InvalidFields if so much is not open, or the amount or the rest of it could not be paid.
         """
+        made = uuid4() if key is None else _share_of(booking, key)
         for _ in range(TRIES):
             attempts = await self.all(booking)
+            if shares.of_share(attempts, made):
+                return await self.of_share(booking, made, via)
             self._require_open(booking, attempts, amount, via)
             own = shares.of_share(attempts, booking.id)
             if shares.secured(own) is None and await self._close(own, booking) is not None:
                 raise Conflict("the booking was paid meanwhile")
-            made = uuid4()
             provider = self._provider_for(amount, booking.currency, via)
             new = self._new(booking, amount, provider, id=made, share=made)
             if await self._insert(booking, new):
                 return await self._ready(new, booking) or await self.read(new.id)
         raise Conflict("the booking is being changed", retry_after=1)
+
+    async def repeated(
+        self, booking: Booking, amount: int | None, via: Via | None, *, key: str
+    ) -> Payment | None:
+        """What became of the share that was made under this key before, as of_share has it; None if none was.
+
+        InvalidFields if it was made for another amount.
+        """
+        made = _share_of(booking, key)
+        tried = shares.of_share(await self.all(booking), made)
+        if not tried:
+            return None
+        if tried[0].amount != amount:
+            said = FieldError("Idempotency-Key", "came with another amount before")
+            raise InvalidFields("the Idempotency-Key belongs to another share", errors=[said])
+        return await self.of_share(booking, made, via)
 
     async def of_share(self, booking: Booking, share: UUID, via: Via | None = None) -> Payment:
         """The attempt by which a share is to be paid, a new one after a decline; else what became of it.
@@ -301,6 +321,10 @@ class Attempts:
             updated_at=now,
             share=share,
         )
+
+
+def _share_of(booking: Booking, key: str) -> UUID:
+    return uuid5(booking.id, key)
 
 
 def _wrong(message: str) -> InvalidFields:

@@ -134,7 +134,12 @@ async def attempt(call: Call) -> Answer:
     _require_amount(request.amount)
     payments = call.parts.payments
     payment = await payments.attempt(
-        call.caller, call.path["id"], request.amount, as_share=request.share, via=request.via
+        call.caller,
+        call.path["id"],
+        request.amount,
+        as_share=request.share,
+        via=request.via,
+        key=call.scoped_key,
     )
     view = payment_view(payment, to_buyer=True, links=payments.links)
     return Answer({"payment": view}, status=201)

@@ -154,19 +154,24 @@ class Payments:
         *,
         as_share: bool = False,
         via: Via | None = None,
+        key: str | None = None,
     ) -> Payment:
         """A further attempt to pay one's pending booking, or the live one; with less than is open a share.
 
-        Conflict if the booking is not pending, or nothing is open.
+        A share is made once under the same `key`, and what became of it is the answer. Conflict if the
+        booking is not pending, or nothing is open.
         """
         booking = await self._bookings.find_own(caller, booking_id)
+        share = None if key is None else await self.attempts.repeated(booking, amount, via, key=key)
+        if share is not None:
+            return share
         if not booking.is_open:
             raise Conflict(f"the booking is {booking.standing}")
         whole = amount is None or (amount == await self.attempts.open_for(booking) and not as_share)
         if amount is None or whole:
             await self._require_had_if_free(booking)
             return await self.attempts.own(booking, via)
-        return await self.attempts.share(booking, amount, via)
+        return await self.attempts.share(booking, amount, via, key=key)
 
     async def withdraw(self, caller: Caller, payment_id: str) -> Payment:
         """Take a share back that nobody has paid; its amount is open again."""

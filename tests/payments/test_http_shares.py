@@ -218,6 +218,19 @@ async def test_a_part_whose_answer_was_lost_goes_back_once_by_one_key(
     assert [len(answer.json()["refunds"]) for answer in answers[1:]] == [1, 2]  # otto's key is his own
 
 
+async def test_a_share_whose_answer_was_lost_is_made_once_by_one_key(
+    client: httpx.AsyncClient, holdfast: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await Visitor.comes(client)
+    booking, _ = await ann.books("A-1", "A-2")
+    _away_once(monkeypatch, holdfast.parts.payments.attempts, "_ready")
+    path, key = f"/api/bookings/{booking['id']}/payments", {"Idempotency-Key": "k1"}
+    answers = [await ann.asks("POST", path, {"amount": 1_000}, **key) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [503, 201]
+    rest = (await ann.asks("POST", path, {})).json()["payment"]
+    assert rest["amount"]["amount"] == TOTAL - 1_000
+
+
 async def test_what_is_not_served_is_refused_by_name(client: httpx.AsyncClient) -> None:
     ann = await Visitor.comes(client)
     booking, _ = await ann.books("A-1", "A-2")

@@ -9,7 +9,8 @@ from server.accounts.rules import Caller
 from server.errors import Conflict, Forbidden, InvalidFields, LimitExceeded, NotFound, Unavailable
 from server.payments import shares as splitting
 from server.payments.provider import ProviderUnavailable
-from tests.payments.house import LINKS, PRICE, Buyer, House, Payer
+from tests.payments.between import around
+from tests.payments.house import LINKS, PRICE, Buyer, House, Office, Payer
 from tests.payments.test_late import Away
 
 TOTAL = 4 * PRICE
@@ -332,6 +333,37 @@ async def test_an_amount_that_is_all_of_it_is_the_buyers_own_unless_a_link_is_as
     await ben.pays()
     assert await ann.status() == ("confirmed", "paid")
     await house.is_whole()
+
+
+async def test_a_share_is_made_once_by_one_key_though_it_is_just_what_is_open_still(house: House) -> None:
+    ann = await _books(house)
+    payments, booking = house.office.payments, str(ann.own.id)
+    half = await payments.attempt(ann.caller, booking, TOTAL // 2, key="k1")
+    again = await asyncio.gather(
+        *(payments.attempt(ann.caller, booking, TOTAL // 2, key="k1") for _ in range(3))
+    )
+    assert {each.id for each in again} == {half.id}
+    with pytest.raises(InvalidFields) as refused:
+        await payments.attempt(ann.caller, booking, PRICE, key="k1")
+    assert [each.field for each in refused.value.errors or []] == ["Idempotency-Key"]
+    await Payer(house.office, str(half.id), LINKS.url(half.id).partition("#")[2]).pays()
+    await ann.pays_the_rest()
+    paid = await payments.attempt(ann.caller, booking, TOTAL // 2, key="k1")
+    assert (paid.id, paid.status) == (half.id, "paid")
+    await house.is_whole()
+
+
+async def test_by_one_key_at_once_a_share_is_made_once(house: House) -> None:
+    ann = await _books(house)
+    made = []
+
+    async def makes_it(office: Office = house.office) -> None:
+        made.append(await office.payments.attempt(ann.caller, str(ann.own.id), TOTAL - PRICE, key="k1"))
+
+    await makes_it(house.opens_office(around("provider", "cancel", before=makes_it)))
+    first, *others = made
+    assert others
+    assert {(each.id, each.share) for each in others} == {(first.id, first.id)}
 
 
 async def test_all_of_it_shared_out_booking_again_answers_what_is_there(house: House) -> None:
