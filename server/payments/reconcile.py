@@ -133,5 +133,7 @@ def _news_of(intent: Intent, known: Mapping[str, store.Known]) -> store.Known | 
     found = known.get(intent.id)
     if found is None:
         return None
+    if found.status == "failed" and intent.has_money:
+        return found
     disputed = (intent.dispute == "open") != (found.status == "disputed")
     return found if disputed or went_back(intent) != found.refunded else None

@@ -292,9 +292,19 @@ def look_after(status: PaymentStatus, now: int) -> int | None:
     return now + LOOK_MS if status in LIVE or status == "failed" else None
 
 
-def is_over(payment: Payment, now: int, *, closed: bool = False) -> bool:
-    """Whether nothing more is expected of an attempt that took nothing; at once if it is `closed`."""
-    return payment.status == "failed" and (closed or now - payment.updated_at > LATE_MS)
+def is_over(payment: Payment, intent: Intent | None, now: int) -> bool:
+    """Whether nothing more is expected of an attempt that took nothing; at once if it is closed.
+
+    Never while its outcome is unknown: a bank may take many days for a debit.
+    """
+    if payment.status != "failed" or (intent is not None and intent.status == "processing"):
+        return False
+    return is_closed(payment, intent) or now - payment.updated_at > LATE_MS
+
+
+def is_closed(payment: Payment, intent: Intent | None) -> bool:
+    """Whether nobody can ever pay by it any more."""
+    return payment.closed or (intent is not None and intent.final)
 
 
 def without_intent(payment: Payment, booking: Booking) -> Step:

@@ -23,7 +23,7 @@ from server.payments.ledger import Ledger, Written
 from server.payments.provider import Intent, ProviderRefused
 from server.payments.providers import Providers, made
 from server.payments.reading import Reading
-from server.payments.rules import Case, Payment, Step, is_over, next_look, went_back
+from server.payments.rules import Case, Payment, Step, is_closed, is_over, next_look, went_back
 from server.times import Clock
 
 STEPS_AT_MOST: Final = 12
@@ -202,10 +202,9 @@ class Settle:
     async def _look_later(self, case: Case, step: Step) -> None:
         payment, now = case.payment, self._clock()
         finished = step is Step.DONE and payment.status != "failed" and payment.flag is None
-        closed = payment.closed or (case.intent is not None and case.intent.final)
-        over = finished or is_over(payment, now, closed=closed)
+        over = finished or is_over(payment, case.intent, now)
         when = None if over else next_look(payment, case.booking, now)
-        closes = closed and not payment.closed
+        closes = is_closed(payment, case.intent) and not payment.closed
         if when is None and payment.check_at is None and not closes:
             return  # it is known to be over
         async with self._database.connection() as connection:

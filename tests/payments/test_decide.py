@@ -268,8 +268,17 @@ def test_an_unfinished_payment_is_looked_at_seldomer_as_it_ages_but_often_while_
     assert next_look(payment(), booking(), 10_000_000) == 10_000_000 + LOOK_SLOWEST_PENDING_MS
     assert next_look(payment(), EXPIRED, 4_000_000) == 5_000_000
     assert next_look(payment(), EXPIRED, 90_000_000) == 90_000_000 + LOOK_SLOWEST_MS
-    assert not is_over(payment(), LATE_MS + 1)
-    assert is_over(payment(status="failed"), LATE_MS + 1)
+
+
+def test_what_took_nothing_is_not_asked_about_for_ever_unless_a_bank_is_still_at_it() -> None:
+    failed = payment(status="failed")
+    assert not is_over(payment(), intent("open"), LATE_MS + 1)
+    assert not is_over(failed, intent("open"), LATE_MS)
+    assert is_over(failed, intent("open"), LATE_MS + 1)
+    assert is_over(failed, None, LATE_MS + 1)
+    assert is_over(failed, msgspec.structs.replace(intent("cancelled"), final=True), 1)
+    assert is_over(payment(status="failed", closed=True), intent("cancelled"), 1)
+    assert not is_over(failed, intent("processing"), 10 * LATE_MS)
 
 
 def test_an_answer_from_before_a_refund_takes_nothing_back() -> None:

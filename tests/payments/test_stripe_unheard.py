@@ -4,6 +4,7 @@ import pytest
 
 from server.errors import Unavailable
 from server.payments import reconcile
+from server.payments.closing import CEILING_MS
 from server.payments.provider import Intent
 from tests.payments.house import PRICE
 from tests.payments.stories import PAID, Step, bank_says, disputes, gets_all_back_by_hand, gets_part_back
@@ -101,6 +102,43 @@ async def test_a_listing_that_hangs_holds_up_no_other_and_begins_where_it_began(
     first, second = ([since for name, since in asked if name == which] for which in ("stripe", "free"))
     assert first[0] == first[1]
     assert second[1] - second[0] >= 60_000
+
+
+@pytest.mark.parametrize("via", ["element", "checkout"])
+@pytest.mark.parametrize("how", ["listed", "looked at"])
+async def test_a_debit_that_is_paid_days_after_its_deadline_is_noticed(
+    stripe_house: StripeHouse, via: str, how: str
+) -> None:
+    """Its booking ended while the bank was at it; either of two ways finds the money, by itself."""
+    house = stripe_house
+    ann = await _debited_too_late(house, via)
+    reconciler = house.office.payments.reconciler
+    for _ in range(2):
+        house.clock.passes(4 * 86_400)
+        await reconciler.work()
+    if how == "listed":
+        await house.execute("update payment set check_at = null")
+    await house.stripe.succeed(ann.intent)
+    house.clock.passes(3600)
+    if how == "listed":
+        await reconciler.list_all()
+    await reconciler.work()
+    assert await ann.status() == PAID
+    await house.is_whole()
+
+
+async def _debited_too_late(house: StripeHouse, via: str) -> StripeBuyer:
+    ann = house.buyer("ann")
+    await ann.holds("A-1")
+    await ann.books()
+    if via == "checkout":
+        await ann.goes_by(via)
+    await ann.pays(card="bank")
+    for seconds in (house.settings.payment_seconds + 1, CEILING_MS // 1000 + 1):
+        house.clock.passes(seconds)
+        await house.office.loops_run(1)
+    assert await ann.status() == ("cancelled", "failed")
+    return ann
 
 
 async def _paid(house: StripeHouse, via: str = "element") -> StripeBuyer:
