@@ -89,12 +89,15 @@ export class Availability extends EventTarget {
     this.replica = new Replica(this.#indices);
   }
 
+  /** Follows it no more: what was asked for before is nobody's, and asked for again by nobody. */
   close() {
+    this.#turn += 1;
     this.#listeners.abort();
     this.#connection.ask({ type: "unsubscribe", channel: this.#channel }).catch(() => {});
   }
 
   async #subscribe() {
+    if (this.#listeners.signal.aborted) return;
     const turn = ++this.#turn;
     this.#repairing = true;
     const question = { type: "subscribe", channel: this.#channel, position: this.replica.position, view: this.#view };
@@ -126,9 +129,8 @@ export class Availability extends EventTarget {
   }
 
   /** Whether a snapshot is of what is shown now, and not of the view before. */
-  #isOfView({ sections, count }) {
-    if (!this.#view) return !sections;
-    if (!sections) return count === this.#indices.length;
+  #isOfView({ sections }) {
+    if (!this.#view || !sections) return !this.#view && !sections;
     const wanted = new Set(this.#view.sections);
     return wanted.size === sections.length && sections.every((name) => wanted.has(name));
   }

@@ -154,6 +154,33 @@ test("closed, it hears nothing more", () => {
   assert.equal(line.asked.at(-1).type, "unsubscribe");
 });
 
+test("closed, it asks for nothing more, though it was refused and meant to ask again", async () => {
+  const tasks = [];
+  const impatient = new Availability(line, { id: "hall", layout: 1 }, { later: (task) => tasks.push(task) });
+  availability.close();
+  line.refusal = new Refusal({ code: "unavailable", retry: "later" });
+  line.welcome();
+  await settled();
+  assert.equal(tasks.length, 1);
+  impatient.close();
+  tasks[0]();
+  assert.deepEqual(line.asked.map(({ type }) => type), ["unsubscribe", "subscribe", "unsubscribe"]);
+});
+
+test("closed, it hears no refusal of what it had asked for", async () => {
+  const tasks = [];
+  const refused = [];
+  for (const retry of ["later", "never"]) {
+    line.refusal = new Refusal({ code: "unavailable", retry });
+    const closed = new Availability(line, { id: "hall", layout: 1 }, { later: (task) => tasks.push(task) });
+    closed.addEventListener("refused", ({ detail }) => refused.push(detail));
+    line.welcome();
+    closed.close();
+    await settled();
+  }
+  assert.deepEqual([tasks, refused], [[], []]);
+});
+
 const STALLS = { ...SNAPSHOT, sections: ["Stalls"], count: 1, available: [1], held: [0] };
 
 test("another view begins with its own snapshot, and hears nothing of the one before", async () => {
@@ -171,6 +198,15 @@ test("another view begins with its own snapshot, and hears nothing of the one be
   assert.deepEqual(availability.replica.at(1), { available: 0, held: 1 });
   assert.deepEqual(changes, [null, null, [1]]);
   assert.equal(line.asked.length, 2);
+});
+
+test("all of a week is no other week, though it has as many steps", () => {
+  availability.show({ sections: ["d8"], indices: [8, 9] });
+  line.welcome();
+  line.says(SNAPSHOT);
+  assert.ok(!availability.replica.ready);
+  line.says({ ...SNAPSHOT, first: 8, sections: ["d8"] });
+  assert.ok(availability.replica.ready);
 });
 
 test("of two views asked for at once the second counts", async () => {
