@@ -1,11 +1,12 @@
 /**
- * Follows one resource's slots over a connection and keeps their replica right.
+ * Follows one resource's slots over a connection and keeps their replica right. A connection has one of these for each resource at a
+ * time, for the server has one view of a channel for it: lines.js sees to that.
  *
  * Events: `change` with `{changed: number[] | null}` (null: everything may differ), `layout` when the resource must be
  * fetched again, `fresh` whenever the server has spoken of this channel.
  */
 
-import { QUIET_LIMIT, availabilityChannel } from "./protocol.js";
+import { QUIET_LIMIT, State, availabilityChannel } from "./protocol.js";
 import { Outcome, Replica } from "./replica.js";
 
 export class Availability extends EventTarget {
@@ -50,9 +51,13 @@ export class Availability extends EventTarget {
     return this.#heard === null ? null : this.#now() - this.#heard;
   }
 
-  /** Whether what is shown may be out of date although the line stands. */
+  /** Whether what is shown may be out of date, although the page's line stands perhaps: this may have a line of its own. */
   get stale() {
-    return this.#doubted || this.#isForgotten();
+    return this.#connection.state !== State.LIVE || this.#doubted || this.#isForgotten();
+  }
+
+  get closed() {
+    return this.#listeners.signal.aborted;
   }
 
   #isForgotten() {
@@ -97,7 +102,7 @@ export class Availability extends EventTarget {
   }
 
   async #subscribe() {
-    if (this.#listeners.signal.aborted) return;
+    if (this.closed) return;
     const turn = ++this.#turn;
     this.#repairing = true;
     const question = { type: "subscribe", channel: this.#channel, position: this.replica.position, view: this.#view };

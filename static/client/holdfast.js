@@ -11,11 +11,11 @@
  * Events: `state` (of the connection), `ended` with `{hold, reason}`, `booking` with the booking.
  */
 
-import { Availability } from "./availability.js";
 import { Cart } from "./cart.js";
 import { ServerClock } from "./clock.js";
 import { Connection } from "./connection.js";
 import { Holds } from "./holds.js";
+import { Lines } from "./lines.js";
 import { Notifications } from "./notifications.js";
 import { IS_FOREIGN, socketAddress } from "./origin.js";
 import { Session } from "./session.js";
@@ -29,6 +29,7 @@ export class Holdfast extends EventTarget {
   connection;
   holds;
   notifications;
+  #lines;
   #userId = user.id;
 
   /** @param {{url?: string, codec?: object, watching?: boolean}} [options] `watching`: a screen that never holds and never leaves */
@@ -36,6 +37,7 @@ export class Holdfast extends EventTarget {
     super();
     const hasToLose = () => this.cart.held.length > 0 || this.cart.wishes.length > 0;
     this.connection = new Connection(url, { credentials: () => this.#credentials(), hasToLose, codec });
+    this.#lines = new Lines(this.connection, () => new Connection(url, { credentials: async () => this.session.hello, codec }));
     this.holds = new Holds(this.connection, this.cart);
     this.notifications = new Notifications(this.connection, { user });
     this.connection.addEventListener("welcome", ({ detail }) => this.#welcomed(detail));
@@ -55,7 +57,7 @@ export class Holdfast extends EventTarget {
 
   /** @returns {Availability} the live slots of a resource, or of some sections of it */
   follow(resource, view) {
-    return new Availability(this.connection, resource, view);
+    return this.#lines.follow(resource, view);
   }
 
   async #credentials() {
@@ -68,10 +70,11 @@ export class Holdfast extends EventTarget {
     const before = this.#userId;
     this.#userId = user.id;
     if (before !== null && before === user.id && user.session?.session === this.session.id) {
-      this.connection.refresh(this.session.hello);
+      this.#lines.refresh(this.session.hello);
       return;
     }
     if (before !== null) this.cart.welcomed({ cart: null, holds: [] });
+    this.#lines.stop();
     this.connection.renew();
   }
 
@@ -80,6 +83,7 @@ export class Holdfast extends EventTarget {
       this.session.welcomed(message);
       this.connection.remember(this.session.hello);
     }
+    this.#lines.welcomed(this.session.hello);
     for (const hold of this.cart.welcomed(message)) this.#tell("ended", { hold, reason: "gone" });
   }
 
@@ -104,10 +108,10 @@ export class Holdfast extends EventTarget {
   #followPage(watching) {
     addEventListener("pagehide", () => this.#leave(watching));
     addEventListener("pageshow", (event) => event.persisted && this.start());
-    addEventListener("offline", () => this.connection.networkLost());
-    addEventListener("online", () => this.connection.networkBack());
+    addEventListener("offline", () => this.#lines.networkLost());
+    addEventListener("online", () => this.#lines.networkBack());
     document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible") this.connection.networkBack();
+      if (document.visibilityState === "visible") this.#lines.networkBack();
     });
   }
 
@@ -116,6 +120,7 @@ export class Holdfast extends EventTarget {
       this.connection.tell({ type: "leave" });
       if (this.cart.held.length > 0) this.session.beaconLeave();
     }
+    this.#lines.stop();
     this.connection.stop();
   }
 }

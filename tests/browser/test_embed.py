@@ -25,6 +25,12 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Bakery</ti
 </script></html>"""
 LOOKS_AS = """([index, look]) => document.querySelector("holdfast-availability").shadowRoot
   .querySelector("time-grid")?.lookOf(index) === look"""
+ALL_LOOK_AS = """([index, look]) => [...document.querySelectorAll("holdfast-availability")].every(
+  ({ shadowRoot }) => shadowRoot.querySelector("time-grid")?.lookOf(index) === look)"""
+ANOTHER = """() => {
+  const [board] = document.querySelectorAll("holdfast-availability");
+  board.after(board.cloneNode());
+}"""
 SEAT = """async (hall) => (await (await fetch(`${ORIGIN}/api/resources/${hall}`)).json()).slots[0].id"""
 SEAT_LOOKS_AS = """([slot, look]) => document.querySelector("holdfast-availability").shadowRoot
   .querySelector("seat-map")?.lookOf(slot) === look"""
@@ -113,6 +119,27 @@ async def test_a_board_is_live_on_another_site_and_leads_to_the_booking_page(
     await shown.get_by_role("link", name="Book").click()
     await ann.page.wait_for_url(f"{ann.base_url}/resources/{YARD}?*")
     await Driver(ann).has_chosen("09:00\N{EN DASH}11:00")
+
+
+async def test_two_boards_of_one_yard_are_live_and_one_stays_so_when_the_other_goes(
+    ann: Visitor, ben: Visitor, bakery: Bakery
+) -> None:
+    ann.forgives("favicon")
+    await bakery.shows(ann, YARD)
+    live = ann.page.locator("holdfast-availability connection-state[data-level=live]")
+    await expect(live).to_have_count(1, timeout=PATIENCE)
+    await ann.page.evaluate(ANOTHER)
+    await expect(live).to_have_count(2, timeout=PATIENCE)
+    for clock in ("09:00", "12:00"):
+        await ann.page.wait_for_function(ALL_LOOK_AS, arg=[step(clock), "free"])
+    driver = Driver(ben)
+    await driver.opens()
+    await driver.holds("12:00", "12:45")
+    await ann.page.wait_for_function(ALL_LOOK_AS, arg=[step("12:00"), "held"])
+    await ann.page.evaluate("document.querySelectorAll('holdfast-availability')[1].remove()")
+    await driver.holds("09:00", "09:45")
+    # What nobody tells it a board asks for after 25 seconds.
+    await ann.page.wait_for_function(ALL_LOOK_AS, arg=[step("09:00"), "held"], timeout=15_000)
 
 
 async def test_a_page_may_hold_and_book_by_the_library_with_a_token_of_its_own(
