@@ -31,6 +31,8 @@ CEILING_MS: Final = 120_000
 # Longer than any call to a provider, shorter than LEASE_MS: after a crash the next one to close may accept.
 STOPPING_MS: Final = 14_000
 IDLE_SECONDS: Final = 1.0
+# What is due and can't be taken is being changed by somebody, who is left to it for as long.
+LOCKED_SECONDS: Final = 0.2
 
 _log = structlog.get_logger(__name__)
 
@@ -67,6 +69,8 @@ class Closing:
         if following is not None and following <= self._clock():
             await self._close_due()
             following = await self._bookings.next_due()
+            if following is not None and following <= self._clock():
+                return LOCKED_SECONDS
         return IDLE_SECONDS if following is None else (following - self._clock()) / 1000
 
     async def _close_due(self) -> None:

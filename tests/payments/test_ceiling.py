@@ -44,6 +44,19 @@ async def test_what_was_paid_for_while_no_process_was_there_is_not_given_up_unas
     await house.is_whole()
 
 
+async def test_what_is_due_and_locked_by_somebody_is_not_asked_for_again_at_once(house: House) -> None:
+    ann = await _books(house, "ann", "A-1")
+    worker = house.office.payments.closing.worker
+    house.clock.stands_at(ann.own.expires_at + 1)
+    async with house.database.transaction() as connection:
+        await connection.execute("select from booking for no key update")
+        assert await worker._work() == closing.LOCKED_SECONDS > 0
+    assert await worker._work() == closing.IDLE_SECONDS
+    house.clock.stands_at(None)
+    assert await ann.status() == ("cancelled", "failed")
+    await house.is_whole()
+
+
 async def test_no_more_are_taken_than_there_is_room_for_and_the_slow_keep_nobody_waiting(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
