@@ -11,6 +11,7 @@
  */
 
 import { dayAt, daysBetween, daysFrom, daysLater } from "./days.js";
+import { reread } from "./rereading.js";
 import { forget, resource, resourceOn } from "./resources.js";
 
 const WEEK = 7;
@@ -22,14 +23,20 @@ export class GridDays extends EventTarget {
   today;
   #holdfast;
   #fetch;
+  #options;
   #turn = 0;
+  #anew = null;
   #listeners = null;
 
-  /** @param {Holdfast} holdfast @param {object} fetched with the slots that are shown unasked @param {object} [fetch] how resources are read */
-  constructor(holdfast, fetched, fetch = { resource, resourceOn, forget }) {
+  /**
+   * @param {Holdfast} holdfast @param {object} fetched with the slots that are shown unasked
+   * @param {object} [fetch] how resources are read @param {object} [options] as of `reread`
+   */
+  constructor(holdfast, fetched, fetch = { resource, resourceOn, forget }, options = {}) {
     super();
     this.#holdfast = holdfast;
     this.#fetch = fetch;
+    this.#options = options;
     this.resource = fetched;
     this.today = daysOf(fetched)[0];
   }
@@ -58,11 +65,20 @@ export class GridDays extends EventTarget {
   async open(day = this.today) {
     this.#turn += 1;
     const turn = this.#turn;
+    const found = await this.#read(day);
+    if (turn === this.#turn) this.#show(found);
+  }
+
+  /** @returns {Promise<{fetched: object, unasked: boolean}>} the week with this day; whether it begins today */
+  async #read(day = this.today) {
     const wanted = this.#weekOf(day);
     const unasked = wanted[0] === this.today;
     const { resourceOn: readOn, resource: read } = this.#fetch;
-    const fetched = await (unasked ? read(this.resource.id) : readOn(this.resource.id, wanted[0], wanted.at(-1)));
-    if (turn !== this.#turn) return;
+    return { fetched: await (unasked ? read(this.resource.id) : readOn(this.resource.id, wanted[0], wanted.at(-1))), unasked };
+  }
+
+  #show({ fetched, unasked }) {
+    this.#anew?.abort();
     this.resource = fetched;
     this.days = daysOf(fetched);
     if (unasked) this.today = this.days[0];
@@ -72,6 +88,7 @@ export class GridDays extends EventTarget {
 
   close() {
     this.#turn += 1;
+    this.#anew?.abort();
     this.#listeners?.abort();
     this.availability?.close();
     this.availability = null;
@@ -91,25 +108,38 @@ export class GridDays extends EventTarget {
     this.#listeners = new AbortController();
     const { signal } = this.#listeners;
     this.availability.addEventListener("change", ({ detail }) => this.#changed(detail), { signal });
-    this.availability.addEventListener("layout", () => this.#again(), { signal });
+    this.availability.addEventListener("layout", ({ detail }) => this.#again(detail), { signal });
     for (const name of ["refused", "fresh"]) this.availability.addEventListener(name, ({ detail }) => this.#tell(name, detail), { signal });
   }
 
   /** At midnight there everything is told anew. */
   #changed(detail) {
-    if (detail.changed === null && this.#now > this.today) this.#again();
-    else this.#tell("change", detail);
+    if (detail.changed === null && this.#now > this.today) this.#again(this.resource.layout);
+    this.#tell("change", detail);
   }
 
-  async #again() {
-    this.#fetch.forget(this.resource.id);
-    const day = this.days.find((each) => each >= this.#now);
-    this.today = this.#now;
+  /** Until the days have been read in this layout or a later one, those that are shown stay; or others that are asked for meanwhile. */
+  async #again(layout) {
+    this.#anew?.abort();
+    this.#anew = new AbortController();
+    this.#outdated();
     try {
-      await this.open(day);
+      this.#show(await reread(() => this.#readAnew(), ({ fetched }) => fetched.layout >= layout, { ...this.#options, signal: this.#anew.signal }));
     } catch (refusal) {
+      if (refusal.name !== "Refusal") throw refusal;
       this.#tell("refused", refusal);
     }
+  }
+
+  #readAnew() {
+    this.#outdated();
+    return this.#read(this.days.find((each) => each >= this.today));
+  }
+
+  /** What was read before is of no use, and it may be another day by now. */
+  #outdated() {
+    this.#fetch.forget(this.resource.id);
+    this.today = this.#now;
   }
 
   #tell(name, detail) {

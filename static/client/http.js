@@ -11,9 +11,8 @@ import { user } from "./user.js";
 const TIMEOUT = 15_000;
 
 async function problemOf(response) {
-  const text = await response.text();
   try {
-    return JSON.parse(text);
+    return await response.json();
   } catch {
     return {};
   }
@@ -28,7 +27,11 @@ async function reach(path, options, { clock, read = (response) => response.json(
   }
   if (clock && response.headers.has("Date")) clock.observe(new Date(response.headers.get("Date")).getTime());
   if (!response.ok) throw Refusal.ofProblem(await problemOf(response), response.status);
-  return response.status === 204 ? null : read(response);
+  try {
+    return response.status === 204 ? null : await read(response);
+  } catch {
+    throw Refusal.offline(); // the line broke within the answer, or something on the way answered in the server's place
+  }
 }
 
 /**

@@ -17,6 +17,7 @@ export class Refusal extends Error {
     return new Refusal({
       code: problem.code ?? `http_${status}`,
       message: problem.detail ?? problem.title,
+      retry: status >= 500 || status === 429 || problem.retry_after ? "later" : "never",
       retryAfter: problem.retry_after ?? null,
       slots: problem.slots ?? [],
       errors: problem.errors ?? [],

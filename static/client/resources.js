@@ -2,6 +2,7 @@
 
 import { readApart } from "./apart.js";
 import { get } from "./http.js";
+import { reread } from "./rereading.js";
 
 const kept = new Map();
 
@@ -31,6 +32,33 @@ export function resourceOn(id, from, to) {
 /** Its layout has changed. */
 export function forget(id) {
   kept.delete(id);
+}
+
+/**
+ * Reads a resource anew each time whoever follows it is told of another layout, until it is of that layout or of a later one.
+ * @param {Availability} availability @param {string} id
+ * @param {{shows: (fetched: object) => void, refused: (refusal: Refusal) => void}} tells hear of it, or that it can't be had any more
+ * @param {{signal?: AbortSignal, random?: () => number, later?: Function}} [options] as of `reread`
+ */
+export function followLayout(availability, id, { shows, refused }, options) {
+  let wanted = null;
+  const read = () => {
+    forget(id);
+    return resource(id);
+  };
+  availability.addEventListener("layout", async ({ detail: layout }) => {
+    const isReading = wanted !== null;
+    wanted = layout;
+    if (isReading) return;
+    try {
+      shows(await reread(read, (fetched) => fetched.layout >= wanted, options));
+    } catch (refusal) {
+      if (refusal.name !== "Refusal") throw refusal;
+      refused(refusal);
+    } finally {
+      wanted = null;
+    }
+  });
 }
 
 async function fetchResource(id) {

@@ -7,7 +7,7 @@ export { get } from "../client/http.js";
 export { formatMoney } from "../client/money.js";
 export { ORIGIN } from "../client/origin.js";
 export { Refusal } from "../client/refusal.js";
-export { listResources, resource, resourceOn } from "../client/resources.js";
+export { followLayout, listResources, resource, resourceOn } from "../client/resources.js";
 export { ulid } from "../client/ulid.js";
 export { user } from "../client/user.js";
 export { sentence } from "../client/wording.js";

@@ -13,7 +13,7 @@ import { GridDays } from "../client/grid-days.js";
 import { marksOf, priceOf, rangeOf } from "../client/grid.js";
 import { formatMoney } from "../client/money.js";
 import { ORIGIN } from "../client/origin.js";
-import { forget, resource } from "../client/resources.js";
+import { followLayout, resource } from "../client/resources.js";
 import { sentence } from "../client/wording.js";
 import "../elements/connection-state.js";
 import { make } from "../elements/make.js";
@@ -176,10 +176,7 @@ export class HoldfastAvailability extends HTMLElement {
     });
     availability.addEventListener("change", ({ detail }) => element.refresh(detail.changed));
     availability.addEventListener("refused", ({ detail }) => this.#failed(detail));
-    availability.addEventListener("layout", () => {
-      forget(fetched.id);
-      this.#load();
-    });
+    followLayout(availability, fetched.id, { shows: () => this.#load(), refused: (refusal) => this.#failed(refusal) }, { signal: this.#life.signal });
     element.addEventListener("seat-choose", ({ detail }) => this.#tell("holdfast-choose", { resource: fetched.id, slot: detail.slot }));
   }
 

@@ -1,7 +1,7 @@
 /** A wall screen: one resource, live, without interaction. When the line is down it says how old its truth is. */
 
 import { GridDays } from "../client/grid-days.js";
-import { forget, resource } from "../client/resources.js";
+import { followLayout, resource } from "../client/resources.js";
 import { formatDay, formatMoment, formatTime } from "../client/times.js";
 import { sumBySection } from "../client/totals.js";
 import { inWords } from "../elements/freshness.js";
@@ -82,19 +82,18 @@ function show(fetched) {
   frame ||= requestAnimationFrame(drawTotals);
 }
 
+function ended() {
+  element.status = { text: "This is not on sale any more." };
+}
+
 function follow(fetched) {
   availability = holdfast.follow(fetched);
   availability.addEventListener("change", ({ detail }) => {
     element.refresh(detail.changed);
     frame ||= requestAnimationFrame(drawTotals);
   });
-  availability.addEventListener("refused", () => {
-    element.status = { text: "This is not on sale any more." };
-  });
-  availability.addEventListener("layout", async () => {
-    forget(id);
-    show(await resource(id));
-  });
+  availability.addEventListener("refused", ended);
+  followLayout(availability, id, { shows: show, refused: ended });
 }
 
 /** Time: the week that begins today, whatever day that is by now. */
@@ -112,9 +111,7 @@ async function followTime(fetched) {
     element.refresh(detail.changed);
     frame ||= requestAnimationFrame(drawTotals);
   });
-  days.addEventListener("refused", () => {
-    element.status = { text: "This is not on sale any more." };
-  });
+  days.addEventListener("refused", ended);
   element.addEventListener("days-want", () => element.goTo(days.today));
   await days.open();
 }

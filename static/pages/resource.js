@@ -1,6 +1,6 @@
 /** One resource: its places live, and the cart beside them. */
 
-import { forget, resource } from "../client/resources.js";
+import { followLayout, resource } from "../client/resources.js";
 import { formatMoment } from "../client/times.js";
 import { sentence } from "../client/wording.js";
 import { make } from "../elements/make.js";
@@ -126,10 +126,7 @@ function follow(fetched) {
   availability = holdfast.follow(fetched);
   availability.addEventListener("change", ({ detail }) => element.refresh(detail.changed));
   availability.addEventListener("refused", ({ detail }) => problem(detail));
-  availability.addEventListener("layout", async () => {
-    forget(id);
-    show(await resource(id));
-  });
+  followLayout(availability, id, { shows: show, refused: problem });
   const mark = () => document.body.classList.toggle("stale", availability.stale || holdfast.state !== "live");
   availability.addEventListener("fresh", mark);
   holdfast.addEventListener("state", mark);

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
+import httpx
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from server.embedded.seed import seed
 from server.settings import Settings
 from tests.browser.visitor import HALL, PATIENCE, Visitor, Visits
 from tests.browser.yard import YARD, Driver, place, step, yards
+from tests.support.door import bearer, jwt_of
 from tests.support.house import House
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Bakery</title>
@@ -178,3 +180,43 @@ async def test_a_site_that_is_not_allowed_shows_nothing(visits: Visits, bakery: 
         "Availability can't be shown just now.", timeout=PATIENCE
     )
     assert [name for name, _ in await cat.page.evaluate("told")] == ["holdfast-error"]
+
+
+async def test_a_new_seat_is_drawn_everywhere_although_the_rush_for_it_was_too_much(
+    visits: Visits, shop: House, bakery: Bakery
+) -> None:
+    """On the hall's page, a wall screen and another site: whoever reads the hall again first is refused."""
+    ann, wall, stranger = [await visits.enter() for _ in range(3)]
+    for visitor in (ann, wall, stranger):
+        visitor.forgives("503", "favicon")
+        await visitor.page.add_init_script("Math.random = () => 0.1")  # of how long one waits
+    await ann.opens(f"/resources/{HALL}")
+    await wall.opens(f"/kiosk/{HALL}")
+    await bakery.shows(stranger, HALL)
+    seat = await ann.page.evaluate(SEAT.replace("${ORIGIN}", ""), HALL)
+    await ann.sees(seat, "available")
+    await wall.sees(seat, "available")
+    await stranger.page.wait_for_function(SEAT_LOOKS_AS, arg=[seat, "available"], timeout=PATIENCE)
+    for visitor in (ann, wall, stranger):
+        await visitor.page.route(f"**/api/resources/{HALL}", is_too_much, times=1)
+    new = {
+        "id": "new",
+        "label": "New",
+        "price": 100,
+        "section": "Stalls",
+        "category": "Stalls",
+        "x": 0,
+        "y": 0,
+    }
+    operator = bearer(jwt_of("op", roles=("operator",)))
+    async with httpx.AsyncClient(base_url=shop.base_url, headers=operator) as client:
+        answer = await client.patch(f"/api/resources/{HALL}", json={"slots": [new]})
+    assert answer.status_code == 200, answer.text
+    await ann.sees("new", "available")
+    await wall.sees("new", "available")
+    await stranger.page.wait_for_function(SEAT_LOOKS_AS, arg=["new", "available"], timeout=PATIENCE)
+
+
+async def is_too_much(route: Route) -> None:
+    cors = {"Access-Control-Allow-Origin": "*"}
+    await route.fulfill(status=503, json={"code": "overloaded"}, headers=cors)

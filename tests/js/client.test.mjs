@@ -75,6 +75,8 @@ test("a refusal knows its code, and what the server said with it", () => {
   const problem = Refusal.ofProblem({ code: "invalid_fields", detail: "x", errors: [{ field: "customer.name", message: "is empty" }] }, 422);
   assert.equal(problem.errors[0].field, "customer.name");
   assert.equal(Refusal.ofProblem({}, 502).code, "http_502");
+  const retries = [[{}, 502], [{}, 429], [{ retry_after: 1 }, 409], [{}, 409], [{}, 404]].map(([body, status]) => Refusal.ofProblem(body, status).retry);
+  assert.deepEqual(retries, ["later", "later", "later", "never", "never"]);
 });
 
 test("every refusal has words for the buyer", () => {
