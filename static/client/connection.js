@@ -44,12 +44,14 @@ export class Connection extends EventTarget {
   #turn = 0;
   #delay = null;
   #needsCredentials = true;
+  #refused = null;
 
   /**
    * @param {string} url of `/ws`
-   * @param {{credentials: () => Promise<{token?: string}>, hasToLose?: () => boolean, codec?: object, world?: object}} options
-   *   `credentials` is asked before the first connection and whenever the server wants a new token; what it gives goes into
-   *   `hello`. `hasToLose`: whether the server would give something of ours to others if we stayed away
+   * @param {{credentials: (refused: object | null) => Promise<{token?: string}>, hasToLose?: () => boolean, codec?: object, world?: object}} options
+   *   `credentials` is asked before the first connection and whenever the server wants a new token, with the `hello` that it refused,
+   *   if it refused one; what it gives goes into `hello`. `hasToLose`: whether the server would give something of ours to others if we
+   *   stayed away
    */
   constructor(url, { credentials, hasToLose = () => false, codec = msgpack, world = browserWorld() }) {
     super();
@@ -78,6 +80,7 @@ export class Connection extends EventTarget {
   /** Somebody else is there now: another line, with credentials asked for anew. Nothing that was asked is asked again as them. */
   renew() {
     this.#needsCredentials = true;
+    this.#refused = null;
     if (this.state === State.STOPPED) return;
     this.#requests.forget();
     this.networkBack({ anew: true });
@@ -140,8 +143,9 @@ export class Connection extends EventTarget {
   }
 
   async #prove() {
-    this.#hello = await this.#credentials();
+    this.#hello = await this.#credentials(this.#refused);
     this.#needsCredentials = false;
+    this.#refused = null;
   }
 
   #open() {
@@ -159,12 +163,13 @@ export class Connection extends EventTarget {
 
   #sayHello(socket) {
     const { message, answer } = this.#requests.add({ type: "hello", ...this.#hello });
-    answer.catch((refusal) => socket === this.#socket && this.#unwelcome(refusal));
+    answer.catch((refusal) => socket === this.#socket && this.#unwelcome(refusal, message));
     this.#send(message);
   }
 
   /** The server will not have this hello: with another token perhaps, else later. */
-  #unwelcome({ retry }) {
+  #unwelcome({ retry }, { token, session }) {
+    if (retry === "refresh") this.#refused = { token, session };
     this.#drop();
     this.#again(retry === "refresh" ? After.TOKEN : After.BACKOFF);
   }

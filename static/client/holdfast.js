@@ -36,7 +36,7 @@ export class Holdfast extends EventTarget {
   constructor({ url = socketAddress(), codec, watching = false } = {}) {
     super();
     const hasToLose = () => this.cart.held.length > 0 || this.cart.wishes.length > 0;
-    this.connection = new Connection(url, { credentials: () => this.#credentials(), hasToLose, codec });
+    this.connection = new Connection(url, { credentials: (refused) => this.#credentials(refused), hasToLose, codec });
     this.#lines = new Lines(this.connection, () => new Connection(url, { credentials: async () => this.session.hello, codec }));
     this.holds = new Holds(this.connection, this.cart);
     this.notifications = new Notifications(this.connection, { user });
@@ -60,8 +60,8 @@ export class Holdfast extends EventTarget {
     return this.#lines.follow(resource, view);
   }
 
-  async #credentials() {
-    await this.session.open();
+  async #credentials(refused) {
+    await this.session.open(refused);
     return this.session.hello;
   }
 

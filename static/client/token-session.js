@@ -23,7 +23,8 @@ export class TokenSession {
   #storage;
   #user;
   #token;
-  #shown = false;
+  #renewed = null;
+  #alone = null;
   #waiting = [];
 
   constructor({ origin = ORIGIN, storage = tabsStorage(), user = pagesUser } = {}) {
@@ -33,16 +34,30 @@ export class TokenSession {
     this.#token = storage?.getItem(this.#name) ?? null;
   }
 
-  /** Asked before the first line, and again when the server would not have what was shown: then that is forgotten. */
-  async open() {
-    if (this.#shown) this.#keep(null);
-    this.#shown = true;
+  /**
+   * Asked before the first line, and whenever the server wants another token. Only what it would not have by itself is forgotten: of a
+   * session and a user's token together either may be at fault. Then there may be a newer one of the user; if there is none, or it was
+   * refused, too, theirs is shown alone, and if the server has it so, its welcome brings another session.
+   * @param {{token?: string, session?: string} | null} [refused] the `hello` that the server would not have
+   */
+  async open(refused = null) {
+    this.#alone = null;
+    if (!refused?.token) return;
+    if (refused.token === this.#token) {
+      this.#keep(null);
+      return;
+    }
+    const renews = refused.token !== this.#renewed && (await this.#user.renew(refused.token));
+    this.#renewed = renews ? this.#user.token : null;
+    if (refused.session) this.#alone = refused.token;
   }
 
   /** What a socket's `hello` shows; nothing at first, which opens a session. */
   get hello() {
     const session = this.#token ?? undefined;
-    return this.#user.signedIn ? { token: this.#user.token, session } : { token: session };
+    const { signedIn, token } = this.#user;
+    if (!signedIn) return { token: session };
+    return { token, session: token === this.#alone ? undefined : session };
   }
 
   /** @returns {Record<string, string>} what a request of the page's own shows; empty before the first welcome */
@@ -54,7 +69,8 @@ export class TokenSession {
   /** @param {{session: string, token: string}} welcome of the socket */
   welcomed({ session, token }) {
     this.id = session;
-    this.#shown = false;
+    this.#renewed = null;
+    this.#alone = null;
     this.#keep(token);
     if (this.#user.signedIn) this.#user.keepSession({ session, token });
     for (const go of this.#waiting.splice(0)) go();

@@ -8,6 +8,7 @@ import { FakeWorld, settled } from "./world.mjs";
 let world;
 let connection;
 let proofs;
+let refused;
 
 async function started() {
   connection.start();
@@ -19,8 +20,10 @@ async function started() {
 beforeEach(() => {
   world = new FakeWorld();
   proofs = 0;
-  const credentials = async () => {
+  refused = [];
+  const credentials = async (hello) => {
     proofs += 1;
+    refused.push(hello);
     return {};
   };
   connection = new Connection("ws://hall/ws", { credentials, codec: json, world });
@@ -208,6 +211,31 @@ test("a hello that is not taken is said again, with new credentials where the se
   await settled();
   await world.pass(1000);
   assert.deepEqual([world.sockets.length, proofs], [3, 2]);
+});
+
+test("credentials are asked with the hello that was refused, and with none where a line was closed or somebody else is there", async () => {
+  const refuses = (retry) => {
+    world.socket.says({ type: "error", ref: world.socket.last("hello").ref, code: "", message: "", retry });
+    return settled();
+  };
+  const next = async (token) => {
+    await world.pass(2000);
+    connection.remember({ token, session: "s" });
+    world.socket.onopen();
+  };
+  (await started()).breaks(4400);
+  await next("one");
+  await refuses("refresh");
+  connection.renew();
+  await next("two");
+  await refuses("refresh");
+  await next("three");
+  await refuses("later");
+  await world.pass(2000);
+  world.socket.welcomes();
+  world.socket.breaks(4400);
+  await world.pass(2000);
+  assert.deepEqual(refused, [null, null, null, { token: "two", session: "s" }, null]);
 });
 
 test("somebody else begins anew at once, and nothing is asked again as them", async () => {
