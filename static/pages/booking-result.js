@@ -16,8 +16,10 @@ import { SIGNS, wordsOf } from "./booking-words.js";
 import { rateOf } from "./quote-words.js";
 import { find, idOfPage, isSandbox, startPage, tell } from "./shell.js";
 import { SplitPanel } from "./split.js";
+import { pageOf } from "./ways.js";
 
 const LOOK_AGAIN = 5000;
+const LOOK_SOON = 1000;
 
 const returned = comeBack();
 const id = idOfPage();
@@ -64,17 +66,23 @@ function missing(refusal) {
   find("message").replaceChildren(make("h1", {}, title), make("p", {}, text), make("a.secondary", { href: "/" }, "See what is on"));
 }
 
+/** Of a change that is made the booking itself tells; of one that is on its way only this page does, as nobody is told of it. */
 function show(now) {
+  if (now.change_of && now.cancel_reason === "changed") {
+    location.replace(pageOf(now));
+    return;
+  }
   const before = booking;
   booking = now;
   find("message").hidden = true;
   find("ticket").hidden = false;
   if (JSON.stringify(look(before)) !== JSON.stringify(look(now))) draw();
   if (before && before.status !== now.status) find("ticket").querySelector("h1").focus();
-  more.show(now);
+  if (!now.change_of) more.show(now);
   showShares();
   clearTimeout(timer);
-  if (now.status === "pending") timer = setTimeout(returned ? check : load, LOOK_AGAIN);
+  const isBeingMade = now.change_of && now.status === "confirmed";
+  if (now.status === "pending" || isBeingMade) timer = setTimeout(returned ? check : load, isBeingMade ? LOOK_SOON : LOOK_AGAIN);
 }
 
 async function showShares() {
@@ -154,9 +162,10 @@ function actionsOf(words) {
 
 function actions({ pays }) {
   if (isAwaited()) return make("div.actions", {}, make("button.secondary", { type: "button", onclick: (event) => once(event.currentTarget, withdraw) }, "Cancel the request"));
+  if (!pays && booking.change_of) return make("div.actions", {}, make("a.secondary", { href: pageOf(booking) }, "See your booking"));
   if (!pays) return make("div.actions", {}, make("a.secondary", { href: "/" }, "See what else is on"), printing());
   const pay = make("button.primary", { type: "button", onclick: (event) => once(event.currentTarget, goToPayment) }, payWords());
-  const back = make("button.secondary", { type: "button", onclick: (event) => once(event.currentTarget, cancel) }, "Cancel, and keep my places");
+  const back = make("button.secondary", { type: "button", onclick: (event) => once(event.currentTarget, cancel) }, booking.change_of ? "Cancel the change" : "Cancel, and keep my places");
   return make("div.actions", {}, share() === 0 ? null : pay, back);
 }
 
@@ -196,7 +205,7 @@ async function goToPayment() {
 
 async function cancel() {
   await holdfast.session.change("PUT", `${path}/cancel`, {});
-  location.assign("/booking");
+  location.assign(booking.change_of ? pageOf(booking) : "/booking");
 }
 
 check();

@@ -9,11 +9,12 @@ const ALIVE = { tone: "warn", sign: "clock", pays: true };
 export const SIGNS = { tick: "M5 13l4.5 4.5L19 7", clock: "M12 6.5V12l3.5 3.5", cross: "M7 7l10 10M17 7L7 17" };
 
 /**
- * @param {{status: string, payment_status: string, cancel_reason: string | null, total?: object, owed?: object, refunded?: object, approval?: object, items?: object[]}} booking
+ * @param {{status: string, payment_status: string, cancel_reason: string | null, change_of?: string | null, total?: object, owed?: object, refunded?: object, approval?: object, items?: object[]}} booking
  * @returns {{tone: "good" | "warn" | "bad", sign: string, title: string, text: string, pays?: boolean}} `pays`: it can still be paid
  */
 export function wordsOf(booking) {
   const { status, payment_status: payment } = booking;
+  if (booking.change_of) return changeWords(booking);
   if (status === "pending" && booking.approval?.state === "awaited") return awaitedWords(booking);
   if (status === "pending") return pendingWords(booking);
   if (status === "cancelled") return cancelledWords(booking);
@@ -46,6 +47,16 @@ function pendingWords({ payment_status: payment, total, owed }) {
   if (secured > 0) return { ...ALIVE, title: `${formatMoney(owed)} still to be paid`, text: "Your places stay yours until everybody has paid. If that is not done in time, everybody gets their money back in full." };
   if (payment === "failed") return { ...ALIVE, tone: "bad", sign: "cross", title: "The payment didn't go through", text: "Nothing was charged, and your places are still yours. Try again, or pay another way." };
   return { ...ALIVE, title: "Waiting for your payment", text: "Your places stay yours while you pay. This page tells you as soon as it is done." };
+}
+
+/** What is paid for a change is a booking of its own until the change is made, and then ends. */
+function changeWords(booking) {
+  const { status, cancel_reason: reason } = booking;
+  if (reason === "changed") return { tone: "good", sign: "tick", title: "Your booking is changed", text: "It has what you asked for." };
+  if (status === "cancelled") return { tone: "warn", sign: "cross", title: "The change was not made", text: `Your booking has not been changed. ${refundWords(booking)}` };
+  const words = pendingWords(booking);
+  if (status === "confirmed" || !words.pays) return { ...ALIVE, pays: false, title: "Nearly there", text: "The payment has arrived and your booking is being changed." };
+  return words;
 }
 
 const CANCELLED = {

@@ -12,6 +12,7 @@ import { BookedLines } from "./booked-lines.js";
 import { PayDesk, stripeOfPage } from "./pay-desk.js";
 import { find, idOfPage, startPage, tell } from "./shell.js";
 import { securedOf } from "./split-shares.js";
+import { pageOf } from "./ways.js";
 
 const LOOK_AGAIN = 2000;
 const GAINED = 1000;
@@ -91,6 +92,7 @@ function deadline({ expires_at: moment }) {
 function describe() {
   find("timer").expiresAt = deadline(booking);
   find("reference").textContent = booking.reference;
+  if (booking.change_of) find("cancel").textContent = "Cancel the change";
   find("lines").replaceChildren(...lines.draw(booking.items));
   const secured = securedOf(booking);
   const sums = [["Total", booking.total], ...(secured.amount > 0 ? [["Already paid", secured]] : [])];
@@ -135,7 +137,7 @@ async function act(task) {
 
 /** The socket may tell of it before the answer comes. */
 async function cancel() {
-  wayOut = "/booking";
+  wayOut = booking.change_of ? pageOf(booking) : "/booking";
   try {
     await holdfast.session.change("PUT", `/api${home}/cancel`, {});
     leave();

@@ -1,4 +1,9 @@
-/** Where a booking is paid. Pure. */
+/** Where a booking is shown and where it is paid. Pure. */
+
+/** @param {{id: string, change_of?: string | null}} booking @returns {string} an address; of a change, its booking's */
+export function pageOf({ id, change_of: changed }) {
+  return `/bookings/${encodeURIComponent(changed ?? id)}`;
+}
 
 /**
  * @param {{id: string}} booking @param {{client_secret?: string, redirect_url?: string} | null} payment null when its provider

@@ -1,6 +1,7 @@
 """From a seat to a booking: the form, the sandbox's page, and what the result says live."""
 
 import re
+from urllib.parse import urlsplit
 
 from playwright.async_api import expect
 
@@ -10,6 +11,13 @@ from tests.browser.visitor import HALL, PATIENCE, TOUR, Visitor
 MAP = f"/resources/{HALL}"
 SEAT = """async (hall) => (await (await fetch(`/api/resources/${hall}`)).json()).slots[0].id"""
 
+CHANGE = """async ([address, hall]) => {
+  const { slots } = await (await fetch(`/api/resources/${hall}`)).json();
+  const { csrf } = await (await fetch("/api/sessions", { method: "POST" })).json();
+  const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrf };
+  const body = JSON.stringify({ items: slots.slice(0, 2).map(({ id }) => [id, 1]) });
+  return (await (await fetch(`/api${address}`, { method: "PATCH", headers, body })).json()).payment;
+}"""
 DEADLINE = """() => document.querySelector("hold-timer").expiresAt"""
 
 
@@ -29,6 +37,23 @@ async def test_paid_is_confirmed_here_and_sold_everywhere(ann: Visitor, ben: Vis
     await ann.clicks("Pay")
     await ann.has_title("You're booked")
     await ben.sees(seat, "sold")
+
+
+async def test_who_pays_for_a_change_comes_back_to_the_booking_that_is_changed(ann: Visitor) -> None:
+    await holding(ann)
+    await ann.books()
+    await ann.clicks("Pay")
+    await ann.has_title("You're booked")
+    address = urlsplit(ann.page.url).path
+    payment = await ann.page.evaluate(CHANGE, [address, HALL])
+    await ann.page.goto(ann.base_url + payment["redirect_url"])
+    await ann.clicks("Walk away")
+    await ann.page.wait_for_url(f"**/bookings/{payment['booking']}")
+    await ann.clicks("Go to payment")
+    await ann.clicks("Pay")
+    await ann.page.wait_for_url(f"**{address}")
+    await ann.has_title("You're booked")
+    await expect(ann.page.locator("#ticket .items li")).to_have_count(2, timeout=PATIENCE)
 
 
 async def test_a_decline_keeps_the_places_and_a_second_try_pays_once(ann: Visitor, ben: Visitor) -> None:

@@ -7,6 +7,7 @@ import { wordsOf } from "../../static/pages/booking-words.js";
 import { linesOf, slotTitle, totalOf } from "../../static/pages/cart-lines.js";
 import { Cart } from "../../static/client/cart.js";
 import { keepForm } from "../../static/pages/form-keeper.js";
+import { pageOf } from "../../static/pages/ways.js";
 
 const VALUES = { "customer.name": " Ann ", "customer.email": "ann@example.com", "customer.phone": "", special_requests: "" };
 
@@ -33,6 +34,20 @@ test("each state of a booking has words of its own, and only what can be paid of
   const told = states.map(([status, payment_status, cancel_reason = null]) => wordsOf({ status, payment_status, cancel_reason }));
   assert.equal(new Set(told.map(({ title, text }) => title + text)).size, states.length);
   assert.deepEqual(told.map(({ pays }) => Boolean(pays)), [true, true, ...Array(12).fill(false)]);
+});
+
+test("a change is told of as what it is, and leads to its booking", () => {
+  const told = (status, payment_status, cancel_reason = null) => wordsOf({ id: "c", change_of: "b", status, payment_status, cancel_reason });
+  assert.ok(told("pending", "pending").pays);
+  assert.ok(told("pending", "failed").pays, "it can be tried again");
+  for (const [status, payment] of [["pending", "paid"], ["confirmed", "authorized"], ["confirmed", "paid"]]) assert.match(told(status, payment).text, /is being changed/);
+  const made = told("cancelled", "paid", "changed");
+  assert.deepEqual([made.tone, made.title], ["good", "Your booking is changed"]);
+  assert.doesNotMatch(made.text, /way back/);
+  assert.match(told("cancelled", "failed", "expired").text, /not been changed.*Nothing was charged/);
+  assert.match(told("cancelled", "refunded", "refunded").text, /not been changed.*given back in full/);
+  assert.equal(pageOf({ id: "c", change_of: "b" }), "/bookings/b");
+  assert.equal(pageOf({ id: "b", change_of: null }), "/bookings/b");
 });
 
 test("while the owner decides, the page says until when, and that nothing is charged yet", () => {
