@@ -149,8 +149,10 @@ export class Availability extends EventTarget {
     this.dispatchEvent(new CustomEvent("fresh"));
   }
 
+  /** By another layout a part may have other slots: until it is known which they are, all is followed. */
   #snapshot(message) {
-    this.#tell(this.replica.snapshot(message));
+    if (this.#indices && message.count !== this.#indices.length) this.show();
+    else this.#tell(this.replica.snapshot(message));
     if (message.layout === this.#layout) return;
     this.#layout = message.layout;
     this.#before = null;

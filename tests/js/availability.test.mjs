@@ -209,6 +209,20 @@ test("all of a week is no other week, though it has as many steps", () => {
   assert.ok(availability.replica.ready);
 });
 
+test("of a part that has other slots by another layout nothing is believed, and all is followed", async () => {
+  const layouts = [];
+  availability.addEventListener("layout", ({ detail }) => layouts.push(detail));
+  availability.show({ sections: ["Stalls"], indices: [1] });
+  line.welcome();
+  line.says(STALLS);
+  line.says({ ...STALLS, version: 12, layout: 2, count: 2, available: [0, 1], held: [1, 0] });
+  assert.deepEqual([layouts, changes, availability.replica.ready], [[2], [null], false]);
+  await settled();
+  assert.equal(line.asked.at(-1).view, undefined);
+  line.says({ ...SNAPSHOT, version: 12, layout: 2 });
+  assert.deepEqual([layouts, changes, availability.numbers(1)], [[2], [null, null], { available: 1, held: 0 }]);
+});
+
 test("of two views asked for at once the second counts", async () => {
   line.welcome();
   line.says(SNAPSHOT);
