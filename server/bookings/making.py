@@ -2,8 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
-from uuid import UUID, uuid4
+from typing import Any, Final, Protocol
+from uuid import UUID, uuid4, uuid5
 
 import asyncpg
 import msgspec
@@ -36,6 +36,8 @@ class Companions(Protocol):
     async def write(self, connection: Connection, made: Sequence[Any]) -> None:
         """Write the companions of the bookings that are made."""
 
+
+_NAMESPACE: Final = UUID("b1f3d7a2-94c6-5e0b-8d27-6a5e4f0c3b19")
 
 _log = structlog.get_logger(__name__)
 
@@ -83,16 +85,18 @@ class Making:
         self._underway = Underway()
         self._coalesced: Coalescer[New, Booking | None] = Coalescer(self._take_all)
 
-    async def open(self, caller: Caller, request: BookingRequest) -> tuple[Booking, Any]:
+    async def open(self, caller: Caller, request: BookingRequest, key: str | None) -> tuple[Booking, Any]:
         """See Bookings.open."""
         async with self._underway.one():
-            return await self._open(caller, request)
+            return await self._open(caller, request, key)
 
-    async def _open(self, caller: Caller, request: BookingRequest) -> tuple[Booking, Any]:
+    async def _open(self, caller: Caller, request: BookingRequest, key: str | None) -> tuple[Booking, Any]:
         cart = await self._cart(caller)
         if cart is None:
-            return _in_currency(await self._pending_of(caller), request), None
+            return _in_currency(await self._made_before(caller, key), request), None
         booking, places = await self._draft(caller, request, cart)
+        if key is not None:
+            booking = msgspec.structs.replace(booking, id=_id_under(key))
         opened, companion = await self._insert(booking, places.steps(booking.lines))
         await self._require_holds(opened)
         return _in_currency(opened, request), companion
@@ -101,7 +105,7 @@ class Making:
         """See Bookings.validate."""
         cart = await self._cart(caller, to_book=False)
         if cart is None:
-            return _in_currency(await self._pending_of(caller), request), False
+            return _in_currency(await self._made_before(caller, None), request), False
         booking, _ = await self._draft(caller, request, cart, keep=False)
         async with self._database.connection() as connection:
             found = await store.live_by_reference(connection, booking.reference)
@@ -126,14 +130,17 @@ class Making:
             raise SelfBooking
         return cart
 
-    async def _pending_of(self, caller: Caller) -> Booking:
-        """The session's pending booking, for whom has no cart (any more)."""
+    async def _made_before(self, caller: Caller, key: str | None) -> Booking:
+        """For whom has no cart (any more): what was made under this key and stands, else what is pending."""
         async with self._database.connection() as connection:
-            found = caller.session and await store.pending_of_session(connection, caller.session)
-            booking = await store.read(connection, found) if isinstance(found, UUID) else None
+            booking = None if key is None else await store.read(connection, _id_under(key))
+            if booking is None or booking.status == "cancelled" or not booking.is_of(caller):
+                found = caller.session and await store.pending_of_session(connection, caller.session)
+                booking = await store.read(connection, found) if isinstance(found, UUID) else None
         if booking is None:
             raise Conflict("there is no cart to book")
-        await self._require_holds(booking)
+        if booking.status == "pending":
+            await self._require_holds(booking)
         return booking
 
     async def _require_holds(self, booking: Booking) -> None:
@@ -194,7 +201,9 @@ class Making:
         new = New(booking, steps, self.companions.of(booking))
         try:
             return await self._take(new), new.companion
-        except asyncpg.UniqueViolationError:
+        except asyncpg.UniqueViolationError as known:
+            if known.constraint_name == "booking_pkey":  # another cart was booked under this key
+                return await self._insert(msgspec.structs.replace(booking, id=uuid4()), steps)
             return await self._other_tabs(booking), None
         except SlotTaken as taken:
             await self._distrust(booking, taken)
@@ -267,6 +276,10 @@ class Making:
         steps = {line.slot for line in lines if line.slot and not is_buffer(line)}
         seats = {found[line.resource, line.index].id for line in lines if line.range is None}
         return sorted(steps | seats)
+
+
+def _id_under(key: str) -> UUID:
+    return uuid5(_NAMESPACE, key)
 
 
 def _in_currency(booking: Booking, request: BookingRequest) -> Booking:

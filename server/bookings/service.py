@@ -109,14 +109,17 @@ class Bookings:
         """Have these written with each booking, in the same transaction."""
         self._making.companions = companions
 
-    async def open(self, caller: Caller, request: BookingRequest) -> tuple[Booking, Any]:
+    async def open(
+        self, caller: Caller, request: BookingRequest, *, key: str | None = None
+    ) -> tuple[Booking, Any]:
         """The pending booking of the caller's cart, and its companion; None where the booking is not new.
 
+        Without a cart it is the one that was made under the same `key`, if that stands, else the pending one.
         HoldExpired names the slots that ended, SlotTaken those that somebody else has after all; Conflict
         where there is no cart, where it was quoted anew, or where it is booked in another currency than the
         one that is asked for. In each case nothing stays booked.
         """
-        return await self._making.open(caller, request)
+        return await self._making.open(caller, request, key)
 
     async def validate(self, caller: Caller, request: BookingRequest) -> tuple[Booking, bool]:
         """The booking that `open` would answer, and whether it would be new; nothing is changed.

@@ -88,7 +88,7 @@ class SandboxRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 async def book(call: Call) -> Answer:
     """The session's cart becomes a pending booking with a payment."""
-    begun = await call.parts.payments.begin(call.caller, call.body)
+    begun = await call.parts.payments.begin(call.caller, call.body, key=call.scoped_key)
     content = {
         "booking": booking_view(begun.booking),
         "payment": payment_view(begun.payment, to_buyer=True, links=call.parts.payments.links),

@@ -130,14 +130,15 @@ class Payments:
         """False while it is known that nobody can begin to pay just now."""
         return self._circuit is None or self._circuit.state != "open"
 
-    async def begin(self, caller: Caller, request: BookingRequest) -> Begun:
+    async def begin(self, caller: Caller, request: BookingRequest, *, key: str | None = None) -> Begun:
         """The caller's cart as a pending booking with an attempt to pay it.
 
-        Called again it answers the same booking with its live attempt, after a decline with a new one.
+        Called again it answers the same booking with its live attempt, after a decline with a new one; under
+        the same `key` also one that is paid.
         Raises what Bookings.open raises, InvalidFields if nobody takes such an amount, and Unavailable where
         the provider is away: the booking stands then, and the next call goes on from there.
         """
-        booking, first = await self._bookings.open(caller, request)
+        booking, first = await self._bookings.open(caller, request, key=key)
         if first is None:
             payment = await self.attempts.own(booking)
             return Begun(await self._bookings.get(booking.id), payment, new=False)

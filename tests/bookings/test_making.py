@@ -8,9 +8,10 @@ import pytest
 from server.accounts.rules import Caller
 from server.bookings.details import BookingRequest, Customer
 from server.bookings.listing import Wanted, read_wanted
-from server.errors import Conflict, HoldExpired, InvalidFields, NotFound, SelfBooking, SlotTaken
+from server.errors import Conflict, HoldExpired, InvalidFields, NotFound, SelfBooking, SlotTaken, Unavailable
 from server.holds.rules import Hold
 from server.inventory.rules import HoldPolicy
+from tests.payments.between import around
 from tests.payments.house import FORM, PRICE, Buyer, House
 
 
@@ -254,6 +255,58 @@ async def test_bookings_are_read_by_their_buyer_and_by_the_owner_of_what_was_boo
     assert (await bookings.find(owner, str(ann.own.id))).id == ann.own.id
     with pytest.raises(NotFound):
         await bookings.find_own(owner, str(ann.own.id))
+
+
+@pytest.mark.parametrize("price", [0, PRICE])
+async def test_by_one_key_a_booking_is_found_again_though_it_is_confirmed(house: House, price: int) -> None:
+    await house.sells(["F-1"], resource="hut", price=price)
+    ann, payments = house.buyer("ann"), house.office.payments
+    await ann.holds("F-1", resource="hut")
+    begun = await payments.begin(ann.caller, FORM, key="k1")
+    ann.booking, ann.payment = begun.booking, begun.payment
+    if price:
+        await ann.pays()
+    again = await payments.begin(ann.caller, FORM, key="k1")
+    assert (again.booking.id, again.booking.status, again.new) == (ann.own.id, "confirmed", False)
+    assert (again.payment.id, again.payment.status) == (begun.payment.id, "paid")
+    for caller, key in ((ann.caller, "k2"), (house.buyer("ben").caller, "k1")):
+        with pytest.raises(Conflict):
+            await payments.begin(caller, FORM, key=key)
+    await ann.cancels()
+    with pytest.raises(Conflict, match="no cart"):
+        await payments.begin(ann.caller, FORM, key="k1")
+
+
+@pytest.mark.parametrize("key", [None, "k1"])
+async def test_a_pending_one_found_again_is_had_by_redis_or_over(house: House, key: str | None) -> None:
+    async def away() -> None:
+        raise Unavailable("away")
+
+    ann = house.buyer("ann")
+    await ann.holds("A-1")
+    cut_off = house.opens_office(around("holds", "begin_paying", before=away))
+    with pytest.raises(Unavailable):
+        await cut_off.payments.begin(ann.caller, FORM, key=key)
+    await house.office.holds.release_cart(ann.caller, op=None)
+    with pytest.raises(HoldExpired):
+        await house.office.payments.begin(ann.caller, FORM, key=key)
+    assert await house.value("select cancel_reason from booking") == "hold_expired"
+    assert await house.booked_and_free("A-1") == (0, 1)
+
+
+async def test_a_key_that_made_a_booking_books_the_next_cart_too(house: House) -> None:
+    ann, payments = house.buyer("ann"), house.office.payments
+    await ann.holds("A-1")
+    ann.booking = (await payments.begin(ann.caller, FORM, key="k1")).booking
+    assert (await payments.begin(ann.caller, FORM, key="k1")).booking.id == ann.own.id
+    await ann.cancels()  # the holds are in the cart again, under the same reference
+    begun = await payments.begin(ann.caller, FORM, key="k1")
+    assert (begun.new, begun.booking.reference) == (True, ann.own.reference)
+    assert begun.booking.id not in {ann.own.id, begun.payment.id}
+    ann.booking, ann.payment = begun.booking, begun.payment
+    await ann.pays()
+    assert await ann.status() == ("confirmed", "paid")
+    await house.is_whole()
 
 
 async def test_what_costs_nothing_is_confirmed_at_once_and_may_be_cancelled(house: House) -> None:

@@ -265,6 +265,25 @@ async def test_a_page_follows_the_one_before_as_in_every_list(client: httpx.Asyn
     assert then["next"] is None
 
 
+async def test_a_free_booking_is_found_by_its_key_though_redis_forgot_the_answer(
+    client: httpx.AsyncClient, holdfast: House
+) -> None:
+    slots = (SlotDraft(id="A-1", label="A 1", price=0),)
+    draft = ResourceDraft(
+        id="free", kind="seats", title="Free", owner="olga", time_zone="UTC", currency="eur", slots=slots
+    )
+    await holdfast.parts.inventory.create(draft)
+    ann = await Visitor.comes(client)
+    await ann.asks("POST", "/api/holds", {"resource": "free", "items": [["A-1", 1]]})
+    first = await ann.asks("POST", "/api/bookings", FORM, **{"Idempotency-Key": "k1"})
+    redis = holdfast.parts.redis
+    await redis.delete(*[name async for name in redis.scan_iter("holdfast:idempotency:*")])
+    again = await ann.asks("POST", "/api/bookings", FORM, **{"Idempotency-Key": "k1"})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json()["booking"]["id"] == first.json()["booking"]["id"]
+    assert again.json()["booking"]["status"] == "confirmed"
+
+
 async def test_the_same_key_books_once_and_another_body_under_it_is_refused(
     client: httpx.AsyncClient,
 ) -> None:
