@@ -131,7 +131,13 @@ class Inventory:
         if entry and self._is_good(entry, layout):
             return entry.loaded
         task = self._loading.start(resource_id, lambda: self._look(resource_id))
-        if entry is None or (layout is not None and entry.loaded.resource.layout < layout):
+        if layout is not None:
+            loaded = await asyncio.shield(task)
+            if loaded.resource.layout >= layout:
+                return loaded
+            # That look had begun before the change: another begins after it.
+            return await asyncio.shield(self._loading.start(resource_id, lambda: self._look(resource_id)))
+        if entry is None:
             return await asyncio.shield(task)
         done, _ = await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
         try:

@@ -314,6 +314,32 @@ async def test_a_change_while_it_is_read_is_not_covered_by_what_was_read(
     assert (await inventory.get("hall")).resource.title == "Other"
 
 
+async def test_a_look_that_began_before_the_change_is_no_answer_to_who_knows_of_it(
+    inventory: Inventory, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await inventory.create(draft())
+    await inventory.get("hall")
+    entered, go_on = asyncio.Event(), asyncio.Event()
+    read_version = store.read_version
+
+    async def slow(database: Database, resource_id: str) -> str | None:
+        version = await read_version(database, resource_id)
+        entered.set()
+        await go_on.wait()
+        return version
+
+    monkeypatch.setattr(store, "read_version", slow)
+    clock.now += service.FRESH_SECONDS
+    early = asyncio.create_task(inventory.get("hall"))
+    await entered.wait()
+    await Inventory(database).change("hall", with_slots(seat_draft("A-1")))
+    late = asyncio.create_task(inventory.get("hall", 2))
+    await asyncio.sleep(0)
+    go_on.set()
+    assert (await early).resource.layout == 1
+    assert (await late).resource.layout == 2
+
+
 async def test_while_postgresql_is_away_memory_serves(spare_postgresql: PostgreSQL) -> None:
     from server.database.migrate import migrate  # noqa: PLC0415  # only this test has an empty server
 
