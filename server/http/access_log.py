@@ -9,6 +9,7 @@ from starlette.types import Message, Scope
 
 from server.http.addresses import address_of
 from server.http.hosts import PROBES
+from server.http.logged_path import logged_path
 
 _log = structlog.get_logger("holdfast.access")
 _PATH_LIMIT: Final = 200
@@ -20,10 +21,7 @@ def access_log() -> Any:
 
 
 class LogEntry:
-    """One request or handshake: its name (`request`, in all that it logs on its way), and what became of it.
-
-    Of a path that has secrets in it (a transfer's token) the route is logged instead.
-    """
+    """One request or handshake: its name (`request`, in all that it logs), and what became of it."""
 
     __slots__ = ("_scope", "request", "status")
 
@@ -48,15 +46,8 @@ class LogEntry:
             level,
             "socket" if self._scope["type"] == "websocket" else "request",
             method=self._scope.get("method", "GET"),
-            path=_path(self._scope),
+            path=logged_path(self._scope)[:_PATH_LIMIT],
             status=self.status,
             milliseconds=round(seconds * 1000, 1),
             address=address_of(self._scope),
         )
-
-
-def _path(scope: Scope) -> str:
-    route: Any = scope.get("route")
-    template = getattr(route, "path", "")
-    path: str = template if "{token}" in template else scope["path"]
-    return path[:_PATH_LIMIT]

@@ -14,6 +14,7 @@ from starlette.routing import Match
 from starlette.types import ExceptionHandler
 
 from server.errors import BadRequest, HoldfastError, Internal
+from server.http.logged_path import logged_path
 
 MEDIA_TYPE = "application/problem+json"
 _CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 409: "conflict", 429: "rate_limited"}
@@ -80,7 +81,7 @@ async def failed(request: Request, error: Exception) -> Response:
     """
     if isinstance(error, ClientDisconnect):
         return problem(BadRequest("the body did not come whole"))
-    _log.error("request failed", path=request.url.path, method=request.method, exc_info=error)
+    _log.error("request failed", path=logged_path(request.scope), method=request.method, exc_info=error)
     return problem(Internal())
 
 

@@ -9,11 +9,14 @@ from datetime import UTC, datetime
 import pytest
 import structlog
 from redis.asyncio import Redis
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from server.app import api_routes
+from server.http.logged_path import logged_path
 from server.ops.logs import configure, log_socket
 from tests.http.test_middleware import handshake
 from tests.support.door import app_of, parts_of, visit
@@ -32,9 +35,14 @@ async def socket(websocket: WebSocket) -> None:
     await websocket.close(4201)
 
 
+async def broken(_request: Request) -> Response:
+    raise RuntimeError("nobody foresaw this")
+
+
 ROUTES = [
     Route("/hello/{name:path}", hello),
     Route("/api/transfers/{token}/accept", hello, methods=["POST"]),
+    Route("/api/transfers/{token}/break", broken, methods=["POST"]),
     WebSocketRoute("/ws", socket),
 ]
 
@@ -107,6 +115,75 @@ async def test_a_token_in_a_path_is_not_logged(redis: Redis, lines: Lines) -> No
     async with visit(app_of(parts_of(redis), ROUTES)) as ann:
         await ann.post("/api/transfers/secret/accept")
     assert lines()[-1]["path"] == "/api/transfers/{token}/accept"
+
+
+async def test_a_token_is_not_logged_where_nothing_is_asked_for_yet(redis: Redis, lines: Lines) -> None:
+    parts = parts_of(redis, allowed_origins=("https://shop.example",))
+    asking = {"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
+    async with visit(app_of(parts, ROUTES)) as ann:
+        assert (await ann.options("/api/transfers/secret/accept", headers=asking)).status_code == 204
+    (line,) = lines()
+    assert (line["method"], line["path"]) == ("OPTIONS", "/api/transfers/{token}/accept")
+
+
+async def test_a_token_is_not_logged_of_who_asks_too_often(redis: Redis, lines: Lines) -> None:
+    async with visit(app_of(parts_of(redis, rate_address=1), ROUTES)) as ann:
+        for _ in range(3):
+            answer = await ann.post("/api/transfers/secret/accept")
+    assert answer.status_code == 429
+    assert {line["path"] for line in lines() if line["event"] == "request"} == {
+        "/api/transfers/{token}/accept"
+    }
+
+
+async def test_a_token_is_not_logged_under_a_foreign_name(redis: Redis, lines: Lines) -> None:
+    async with visit(app_of(parts_of(redis), ROUTES)) as ann:
+        answer = await ann.post("/api/transfers/secret/accept", headers={"Host": "evil.example"})
+    assert answer.status_code == 400
+    assert [line["path"] for line in lines()] == ["/api/transfers/{token}/accept"]
+
+
+@pytest.mark.parametrize(
+    ("path", "logged"),
+    [
+        ("/api/transfers/secret/accept/", "/api/transfers/{token}/accept"),
+        ("/api/transfers/secret", "/api/transfers/{token}"),
+        ("/api/transfers/secret/", "/api/transfers/{token}"),
+        ("/api/transfers//secret/accept", "/api/transfers/{token}/accept"),
+        ("/api/transfers/one/accept/secret", "/api/transfers/{token}"),
+        ("/tickets/api/transfers/secret/accept", "/tickets/api/transfers/{token}/accept"),
+        ("/api/transfers", "/api/transfers"),
+    ],
+)
+async def test_a_token_is_not_logged_where_no_route_is(
+    redis: Redis, lines: Lines, path: str, logged: str
+) -> None:
+    async with visit(app_of(parts_of(redis), ROUTES)) as ann:
+        assert (await ann.post(path)).status_code == 404
+    assert [line["path"] for line in lines()] == [logged]
+
+
+async def test_a_token_is_not_logged_with_a_fault_of_ours(redis: Redis, lines: Lines) -> None:
+    async with visit(app_of(parts_of(redis), ROUTES)) as ann:
+        assert (await ann.post("/api/transfers/secret/break")).status_code == 500
+    assert [(line["event"], line["path"]) for line in lines()] == [
+        ("request failed", "/api/transfers/{token}/break"),
+        ("request", "/api/transfers/{token}/break"),
+    ]
+
+
+def test_no_route_of_ours_logs_a_token() -> None:
+    """`{token}` is how a path says that it has a secret; under a new name somebody is to think of that."""
+    routes = api_routes()
+    names = {name for route in routes if isinstance(route, Route) for name in route.param_convertors}
+    assert names == {"id", "token"}
+    paths = [route.path for route in routes if isinstance(route, Route) and "{token}" in route.path]
+    assert paths
+    app = Starlette(routes=routes)
+    for path in paths:
+        asked = path.replace("{token}", "secret")
+        assert logged_path({"app": app, "path": asked}) == path
+        assert "secret" not in logged_path({"app": app, "path": f"{asked}/"})
 
 
 async def test_a_socket_is_one_line_with_its_close_code(redis: Redis, lines: Lines) -> None:
