@@ -25,6 +25,10 @@ NoticeKind = Literal[
     "hold_expired",
 ]
 KINDS: Final[tuple[NoticeKind, ...]] = get_args(NoticeKind)
+OF_MONEY: Final[frozenset[NoticeKind]] = frozenset(
+    {"payment_succeeded", "payment_failed", "payment_refunded"}
+)
+FOR_A_CHANGE: Final = "It was for a change of the booking."
 THINGS_AT_MOST: Final = 10
 _NAMESPACE: Final = UUID("6f0a8a5c-5f0e-5d0c-9d0b-3f1c2b7a4e11")
 
@@ -71,23 +75,33 @@ async def tell(
     told = event_of(kind, booking, key=key, **data)
     if told is not None:
         event, _, facts = told
-        await connection.execute(_queries.tell, event, kind, booking.id, facts)
+        await connection.execute(_queries.tell, event, kind, told_as(booking), facts)
 
 
 def event_of(
     kind: NoticeKind, booking: Booking, *, key: str = "", **data: Any
 ) -> tuple[UUID, NoticeKind, Facts] | None:
-    """What `tell` would write, for whoever writes it along with something else; None: nobody is told."""
-    if booking.change_of is not None:  # told of once it is made
-        return None
-    return event_id(kind, str(booking.id), key or str(booking.version)), kind, facts_of(booking, data)
+    """What `tell` would write, for whoever writes it along with something else; None: nobody is told.
+
+    A change is told of once it is made; but whenever money moves for it, its booking's people hear of that.
+    """
+    if booking.change_of is not None:
+        if kind not in OF_MONEY:
+            return None
+        data = {"note": FOR_A_CHANGE} | data
+    return event_id(kind, str(told_as(booking)), key or str(booking.version)), kind, facts_of(booking, data)
+
+
+def told_as(booking: Booking) -> UUID:
+    """The id of the booking that people know: of a change, the one that is changed."""
+    return booking.change_of or booking.id
 
 
 async def tell_each(
     connection: Connection, kind: NoticeKind, bookings: Sequence[Booking], **data: Any
 ) -> None:
     """The same of several bookings."""
-    told = [(booking.id, event_of(kind, booking, **data)) for booking in bookings]
+    told = [(told_as(booking), event_of(kind, booking, **data)) for booking in bookings]
     await _write(connection, [(each[0], kind, name, each[2]) for name, each in told if each is not None])
 
 
@@ -108,7 +122,7 @@ def facts_of(booking: Booking, data: dict[str, Any]) -> Facts:
     return Facts(
         owner=booking.owner,
         user=booking.user,
-        reference=booking.reference,
+        reference=booking.reference.partition(".")[0],  # behind it is what only a change's has
         customer={name: booking.customer.get(name) for name in ("name", "email", "phone")},
         total=booking.total,
         currency=booking.currency,

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from server.bookings import moves
-from server.bookings.outbox import NoticeKind, event_of
+from server.bookings.outbox import NoticeKind, event_of, told_as
 from server.bookings.rules import Booking
 from server.bookings.service import Bookings
 from server.bookings.store import Told
@@ -56,7 +56,7 @@ class Plainly:
             known: set[UUID] = set()
             if done:
                 await store.set_statuses(connection, [each.payment for each in done], now)
-                told = [(each.booking.id, news) for each in done for news in each.told]
+                told = [(told_as(each.booking), news) for each in done for news in each.told]
                 standing = [(each.booking, found[each.payment.id][2]) for each in done if each.stood]
                 bookings = [each.booking for each in done]
                 known = await self._bookings.write_paid(connection, bookings, told, standing)

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from server.accounts.rules import Caller
 from server.bookings.changes import ChangeRequest, to_give_back
 from server.bookings.listing import read_wanted
+from server.bookings.outbox import FOR_A_CHANGE
 from server.bookings.rules import Booking
 from server.bookings.transfers import OfferRequest, Transfers
 from server.errors import (
@@ -562,6 +563,24 @@ async def test_a_change_is_no_booking_of_its_own_to_anybody(house: House) -> Non
     assert await house.value("select count(*) from outbox where booking_id = $1", payment.booking) == 0
     assert facts["data"]["was"] == ["A-1"]
     assert len(facts["things"]) == 2
+
+
+async def test_what_is_paid_for_a_change_is_told_of_as_money_for_the_booking(house: House) -> None:
+    ann = await _confirmed(house, "A-1")
+    _, payment = await _asks(ann, **_items("A-1", "A-2"))
+    assert payment is not None
+    await house.execute("delete from outbox")
+    await _pays(house, ann, payment)
+    async with house.database.connection() as connection:
+        told = await connection.fetch("select kind, booking_id, facts from outbox order by position")
+    assert [(row["kind"], row["booking_id"]) for row in told] == [
+        ("payment_succeeded", ann.own.id),
+        ("booking_changed", ann.own.id),
+    ]
+    paid = told[0]["facts"]
+    assert paid["reference"] == ann.own.reference
+    assert paid["data"] == {"amount": PRICE, "note": FOR_A_CHANGE}
+    assert [each["label"] for each in paid["things"]] == ["A-2"]
 
 
 async def test_money_that_comes_twice_for_a_change_goes_back_after_it(house: House, redis: Redis) -> None:

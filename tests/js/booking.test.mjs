@@ -40,7 +40,7 @@ test("a change is told of as what it is, and leads to its booking", () => {
   const told = (status, payment_status, cancel_reason = null) => wordsOf({ id: "c", change_of: "b", status, payment_status, cancel_reason });
   assert.ok(told("pending", "pending").pays);
   assert.ok(told("pending", "failed").pays, "it can be tried again");
-  for (const [status, payment] of [["pending", "paid"], ["confirmed", "authorized"], ["confirmed", "paid"]]) assert.match(told(status, payment).text, /is being changed/);
+  for (const [status, payment] of [["pending", "paid"], ["confirmed", "authorized"], ["confirmed", "paid"], ["confirmed", "disputed"]]) assert.match(told(status, payment).text, /is being changed/);
   const made = told("cancelled", "paid", "changed");
   assert.deepEqual([made.tone, made.title], ["good", "Your booking is changed"]);
   assert.doesNotMatch(made.text, /way back/);

@@ -304,7 +304,7 @@ class House:
             await self._redis_agrees(resource)
 
     async def _all_is_told(self) -> None:
-        """Each booking's making, confirming and end, its money and what went back of it."""
+        """Each booking's making, confirming and end, its money and what went back of it, its changes' too."""
         async with self.database.connection() as connection:
             wrong = await connection.fetch(
                 """
@@ -317,11 +317,12 @@ class House:
                   from outbox where booking_id = b.id
                 ) t
                 where b.change_of is null
-                  and not exists (select 1 from booking change where change.change_of = b.id)
                   and (t.made <> 1
                     or t.confirmed <> (b.confirmed_at is not null)::integer
                     or t.cancelled < (b.status = 'cancelled')::integer
-                    or t.refunded < (select coalesce(sum(refunded), 0) from payment where booking_id = b.id))
+                    or t.refunded < (
+                      select coalesce(sum(refunded), 0) from payment where booking_id in (
+                        select id from booking own where b.id in (own.id, own.change_of))))
                 """
             )
             unpaid = await connection.fetch(
@@ -329,12 +330,10 @@ class House:
                 select p.id, p.status, t.told from payment p join booking b on b.id = p.booking_id
                 cross join lateral (
                   select count(*) as told from outbox
-                  where booking_id = p.booking_id and kind = 'payment_succeeded'
+                  where booking_id = coalesce(b.change_of, b.id) and kind = 'payment_succeeded'
                     and (facts->'data'->>'amount')::bigint = p.amount
                 ) t
-                where b.change_of is null
-                  and not exists (select 1 from booking change where change.change_of = b.id)
-                  and p.accepted and p.amount > 0 and t.told = 0
+                where p.accepted and p.amount > 0 and t.told = 0
                   and p.status in ('paid', 'partially_refunded', 'refunded', 'disputed')
                 """
             )
