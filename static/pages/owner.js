@@ -9,6 +9,7 @@ import { readAsTold } from "./bookings-words.js";
 import { showEarnings } from "./owner-earnings.js";
 import { HoursForm } from "./owner-hours.js";
 import { Inbox } from "./owner-inbox.js";
+import { OwnPlaces } from "./owner-places.js";
 import { Requests } from "./owner-requests.js";
 import { Week } from "./owner-week.js";
 import { pushSwitch } from "./push-switch.js";
@@ -19,10 +20,10 @@ const PAUSE_MS = 300;
 
 const holdfast = startPage();
 const bookings = new Map();
-let places = [];
+const places = new OwnPlaces(listOwned);
 let turn = 0;
 
-const titleOf = (id) => places.find((place) => place.id === id)?.title ?? "";
+const titleOf = (id) => places.all.find((place) => place.id === id)?.title ?? "";
 const requests = new Requests(find("requests"), { session: holdfast.session, titleOf, changed: take });
 const week = new Week({ box: find("calendar"), name: find("week"), before: find("before"), after: find("after") }, { clock: holdfast.clock });
 const hours = new HoursForm({ form: find("hours"), choice: find("place"), problem: find("hours-problem") }, holdfast.session);
@@ -39,13 +40,12 @@ async function load() {
   if (!user.signedIn) return askToSignIn();
   try {
     if (!holdfast.session.csrf) await holdfast.session.open();
-    const [owned, booked, earned] = await Promise.all([ownPlaces(), allBookings(), get("/api/earnings")]);
+    const [booked, earned] = await Promise.all([allBookings(), get("/api/earnings"), places.read()]);
     if (mine !== turn) return undefined;
-    places = owned;
     bookings.clear();
     for (const booking of booked) bookings.set(booking.id, booking);
     showEarnings(find("earnings"), earned.items);
-    hours.show(places);
+    hours.show(places.all);
     inbox.load();
     pushSwitch(find("push"), holdfast.session);
     draw();
@@ -56,7 +56,7 @@ async function load() {
   return undefined;
 }
 
-async function ownPlaces() {
+async function listOwned() {
   return (await listResources({ owner: user.id })).filter(({ owner }) => owner === user.id);
 }
 
@@ -81,6 +81,7 @@ async function readAnew(told) {
   };
   const pause = () => new Promise((then) => setTimeout(then, PAUSE_MS));
   try {
+    if (!(await places.have(told))) return;
     await readAsTold(told, read, pause);
     showEarnings(find("earnings"), (await get("/api/earnings")).items);
   } catch (refusal) {
@@ -98,7 +99,7 @@ function draw() {
   find("owner").hidden = false;
   const all = [...bookings.values()];
   requests.show(all);
-  week.show(places, all);
+  week.show(places.all, all);
 }
 
 function sayWhose() {

@@ -68,6 +68,21 @@ async def test_a_no_frees_the_time_and_nothing_is_charged(ann: Visitor, visits: 
     assert await olga.violations() == []
 
 
+async def test_what_an_owner_books_elsewhere_waits_for_no_word_of_theirs(visits: Visits) -> None:
+    pete = await visits.enter()
+    await pete.signs_in("pete", roles=("owner",), to="/owner")
+    await pete.reads("Nobody is waiting.")
+    asked: list[str] = []
+    pete.page.on("request", lambda request: asked.append(request.url))
+    tab = await pete.opens_tab(f"/resources/{ASKED}")
+    async with pete.page.expect_response("**/api/resources?owner=pete"):  # whose is it?
+        await books(tab)
+    await tab.has_title("Waits for the owner")
+    await pete.page.evaluate("() => fetch('/healthz')")  # by then it would have been read
+    assert not [url for url in asked if "/api/bookings/" in url]
+    await expect(pete.page.get_by_role("button", name="Decline")).to_have_count(0)
+
+
 async def test_new_hours_are_on_every_board_at_once(ann: Visitor, visits: Visits) -> None:
     driver = Driver(ann)
     await driver.opens(f"/resources/{ASKED}")

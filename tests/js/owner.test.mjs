@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { isOver, readAsTold, sorted, standing } from "../../static/pages/bookings-words.js";
 import { spansOf, spansText } from "../../static/pages/owner-hours.js";
+import { OwnPlaces } from "../../static/pages/owner-places.js";
 import { awaited } from "../../static/pages/owner-requests.js";
 import { fieldOf, momentOf } from "../../static/pages/time-fields.js";
 import { visitsOn } from "../../static/pages/owner-week.js";
@@ -75,4 +76,31 @@ test("another time is chosen by the clocks of the place", () => {
   assert.equal(momentOf("2026-07-01T10:30", "Europe/Berlin"), "2026-07-01T08:30:00.000Z");
   assert.equal(momentOf("2026-02-30T10:30", "Europe/Berlin"), null);
   assert.equal(momentOf("", "Europe/Berlin"), null);
+});
+
+test("what an owner books elsewhere is none of theirs, and a place that is new is read first", async () => {
+  const owned = [{ id: "drive" }];
+  let looks = 0;
+  const places = new OwnPlaces(async () => {
+    looks += 1;
+    return [...owned];
+  });
+  const of = (...resources) => booking({ items: resources.map((resource) => ({ resource })) });
+  assert.ok(await places.have(of("drive")));
+  assert.ok(!(await places.have(of("hall", "tour"))));
+  assert.equal(looks, 2);
+  owned.push({ id: "yard" });
+  assert.ok(await places.have(of("yard")));
+  assert.ok(await places.have(of("hall", "drive")));
+  assert.equal(looks, 3);
+});
+
+test("places that were asked for earlier replace none that were asked for later", async () => {
+  const answers = [];
+  const places = new OwnPlaces(() => new Promise((answer) => answers.push(answer)));
+  const both = [places.read(), places.read()];
+  answers[1]([{ id: "yard" }]);
+  answers[0]([{ id: "of somebody before" }]);
+  await Promise.all(both);
+  assert.deepEqual(places.all, [{ id: "yard" }]);
 });
