@@ -257,7 +257,7 @@ def wire(
     inbox = LiveNotices(live.table, notices)
     live.inbox, notices.newsman.here = inbox, inbox.hear
     sessions, limits = Sessions(settings, redis), Limits(settings, redis)
-    sessions.on_bound = bookings.adopt
+    sessions.on_bound, sessions.user_of = bookings.adopt, bookings.user_of
     sessions.read = partial(scripts.command, "GET")
     notifications = NotificationsHook(live.table)
     hooks = {"notifications": notifications}

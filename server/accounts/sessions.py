@@ -30,13 +30,20 @@ async def _nobody_asks(_session: str, _user: str) -> None:
     pass
 
 
+async def _nobody_knows(_session: str) -> str | None:
+    return None
+
+
 def bound_key(session: str) -> str:
     """Where Redis keeps the user of a bound session, beside what else it keeps of that session."""
     return f"{{session:{session}}}:user"
 
 
 class Sessions:
-    """Opens, renews and proves sessions. Only the binding of a session to a user is stored, in Redis."""
+    """Opens, renews and proves sessions. Only the binding of a session to a user is stored, in Redis.
+
+    Where Redis has lost it, `user_of` says whose session it was: it is bound to nobody else.
+    """
 
     def __init__(
         self,
@@ -55,6 +62,9 @@ class Sessions:
 
         self.on_bound: OnBound = _nobody_asks
         """Called when a session is bound, and whenever its user opens it: what was missed is made up."""
+
+        self.user_of: Callable[[str], Awaitable[str | None]] = _nobody_knows
+        """Whose a session has been, by what is kept elsewhere; asked before a session is bound."""
 
     async def close(self) -> None:
         """Let go of where users' keys come from."""
@@ -147,15 +157,30 @@ class Sessions:
 
         Unauthorized if it is another user's.
         """
+        before, is_new = await self.bound_to(session), False
+        if before is None:
+            before, is_new = await self._bind_anew(session, await self._user_before(session) or user)
+        if before != user:
+            raise Unauthorized("this session belongs to another user")
+        if is_new:
+            await self._tell_bound(session, user)
+        return is_new
+
+    async def _bind_anew(self, session: str, user: str) -> tuple[str, bool]:
+        """To whom it is bound now, and whether that is new: another request may have been first."""
         with redis_away():
             before = await self._redis.set(bound_key(session), user, nx=True, get=True, ex=_BOUND_SECONDS)
             if before is None:
                 await self._redis.publish(BOUND_CHANNEL, msgspec.msgpack.encode((session, user)))
-        if before is not None and _text(before) != user:
-            raise Unauthorized("this session belongs to another user")
-        if before is None:
-            await self._tell_bound(session, user)
-        return before is None
+        return (user, True) if before is None else (_text(before), False)
+
+    async def _user_before(self, session: str) -> str | None:
+        """Who signs in is signed in, though nobody can be asked: what is a user's is guarded by itself."""
+        try:
+            return await self.user_of(session)
+        except Unavailable as error:
+            _log.warning("bound_session_not_looked_up", reason=error.detail)
+            return None
 
     async def _tell_bound(self, session: str, user: str) -> None:
         """Who signs in is signed in, whatever can't be done about it now: the next `open` does it."""

@@ -135,7 +135,7 @@ class Making:
         async with self._database.connection() as connection:
             booking = None if key is None else await store.read(connection, _id_under(key))
             if booking is None or booking.status == "cancelled" or not booking.is_of(caller):
-                found = caller.session and await store.pending_of_session(connection, caller.session)
+                found = caller.session and await store.pending_of(connection, caller)
                 booking = await store.read(connection, found) if isinstance(found, UUID) else None
         if booking is None:
             raise Conflict("there is no cart to book")

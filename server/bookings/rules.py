@@ -213,7 +213,7 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
         return max(self.total - self.secured, 0) if self.status == "pending" else 0
 
     def is_of(self, caller: Caller) -> bool:
-        """Whether the caller made it: by the session, or as the user."""
+        """Whether it is the caller's: by the session while it is no user's, else as the user."""
         return is_buyer(caller, self.session, self.user)
 
     def is_seen_by(self, caller: Caller) -> bool:
@@ -234,9 +234,13 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_buyer(caller: Caller, session: str, user: str | None) -> bool:
-    """Whether the caller made a booking that has these: by the session, or as the user."""
-    by_session = bool(caller.session) and caller.session == session
-    return by_session or (caller.user is not None and caller.user == user)
+    """Whether a booking that has these is the caller's: a user's by the user alone, nobody's by its session.
+
+    That a session is a user's is known to Redis, which may lose it.
+    """
+    if user is not None:
+        return caller.user == user
+    return bool(caller.session) and caller.session == session
 
 
 def holds_of(booking: Booking, lines: tuple[Line, ...] | None = None) -> list[Hold]:

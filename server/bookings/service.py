@@ -189,6 +189,11 @@ class Bookings:
         await self.apply(booking.id)
         return await self.get(booking.id)
 
+    async def user_of(self, session: str) -> str | None:
+        """The user whose session it is, as far as bookings say so; None: none of it is a user's."""
+        async with self._database.connection() as connection:
+            return await store.user_of_session(connection, session)
+
     async def adopt(self, session: str, user: str) -> None:
         """What a session booked before its user signed in is the user's, on every device; twice is once.
 

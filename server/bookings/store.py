@@ -173,9 +173,15 @@ async def live_by_reference(connection: Connection, reference: str) -> UUID | No
     return found
 
 
-async def pending_of_session(connection: Connection, session: str) -> UUID | None:
-    """The session's latest pending booking."""
-    found: UUID | None = await connection.fetchval(_queries.pending_of_session, session)
+async def pending_of(connection: Connection, caller: Caller) -> UUID | None:
+    """The latest pending booking of the caller's session that is no other user's."""
+    found: UUID | None = await connection.fetchval(_queries.pending_of_session, caller.session, caller.user)
+    return found
+
+
+async def user_of_session(connection: Connection, session: str) -> str | None:
+    """The user whose session it is, as far as its bookings say so."""
+    found: str | None = await connection.fetchval(_queries.user_of_session, session)
     return found
 
 

@@ -170,9 +170,9 @@ class LiveSessions:
             tab.tell(message)
 
     def hear_booking(self, data: bytes) -> None:
-        """A changed booking, for the tabs of its session, of its user and of the owner of what is booked."""
+        """A changed booking, for the tabs of its user (its session, if it is no user's) and of its owner."""
         event = read_event(data)
-        session = self.table.session(event.session)
+        session = None if event.user else self.table.session(event.session)
         tabs = dict.fromkeys([] if session is None else session.tabs)
         for user in (event.user, event.owner):
             if user:

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
 from server.accounts.rules import Caller
-from server.errors import NotFound
+from server.accounts.sessions import bound_key
+from server.errors import NotFound, Unavailable
 from server.inventory.rules import SlotDraft
 from server.settings import Settings
 from tests.inventory.examples import draft
@@ -86,6 +88,43 @@ async def test_who_books_and_then_signs_in_has_it_everywhere(client: httpx.Async
             if (await client.get("/api/notifications", headers=ann)).json()["items"]:
                 return
             await asyncio.sleep(0.02)
+
+
+async def test_what_is_a_users_stays_so_when_redis_has_lost_whose_the_session_is(
+    client: httpx.AsyncClient, redis: Redis
+) -> None:
+    opened = (await client.post("/api/sessions")).json()
+    client.cookies.clear()
+    session = opened["token"]
+    nobody, ann, ben = bearer(session), bearer(jwt_of("ann"), session), bearer(jwt_of("ben"), session)
+    await client.post("/api/holds", json={"resource": "hall", "items": [["A-1", 1]]}, headers=ann)
+    made = await client.post("/api/bookings", json={"customer": CUSTOMER}, headers=ann)
+    path = f"/api/bookings/{made.json()['booking']['id']}"
+    assert (await client.get(path, headers=nobody)).status_code == 401
+
+    await redis.flushall()
+    # The token alone opens the session again, but nothing in it that is the user's.
+    assert (await client.get(path, headers=nobody)).status_code == 404
+    assert (await client.get("/api/bookings", headers=nobody)).json()["items"] == []
+    again = await client.post("/api/bookings", json={"customer": CUSTOMER}, headers=nobody)
+    assert (again.status_code, again.json()["code"]) == (409, "conflict")
+    # Another user does not get the session, and by trying has it bound to its own again.
+    assert (await client.get(path, headers=ben)).status_code == 401
+    assert await redis.get(bound_key(opened["session"])) == b"ann"
+    assert (await client.get(path, headers=nobody)).status_code == 401
+    assert (await client.get(path, headers=ann)).status_code == 200
+
+
+async def test_who_signs_in_is_signed_in_though_nobody_can_be_asked_whose_the_session_was(
+    client: httpx.AsyncClient, holdfast: RunningHouse
+) -> None:
+    async def nobody_answers(_session: str) -> str | None:
+        raise Unavailable("the database is away")
+
+    session = (await client.post("/api/sessions")).json()["token"]
+    client.cookies.clear()
+    holdfast.parts.sessions.user_of = nobody_answers
+    assert (await client.get("/api/cart", headers=bearer(jwt_of("ann"), session))).status_code == 200
 
 
 async def test_what_was_missed_is_made_up_when_the_session_is_opened_again(

@@ -122,8 +122,11 @@ def test_a_payment_status_alone_changes_by_the_same_table() -> None:
 
 def test_who_may_see_a_booking() -> None:
     own = booking()
-    assert own.is_of(Caller(session="s"))
     assert own.is_of(Caller(session="", user="u"))
+    assert not own.is_of(Caller(session="s"))
+    assert not own.is_of(Caller(session="s", user="v"))
+    assert booking(user=None).is_of(Caller(session="s"))
+    assert booking(user=None).is_of(Caller(session="s", user="v"))
     assert not own.is_of(Caller(session="", user="o"))
     assert own.is_seen_by(Caller(session="", user="o"))
     assert not own.is_seen_by(Caller(session="t", user="v"))

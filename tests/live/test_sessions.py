@@ -250,6 +250,16 @@ async def test_a_changed_booking_is_told_to_its_session_and_its_user_once(house:
         assert [each for each in ben.tab.heard if each["type"] == "booking"] == []
 
 
+async def test_a_users_booking_is_not_told_to_its_session_alone(house: House, redis: Redis) -> None:
+    async with visiting(house.base_url) as ann:
+        await ann.opens_tab()
+        for name, user in (("users", "ann"), ("nobodys", None)):
+            event = BookingEvent(session=ann.session, user=user, booking={"id": name})
+            await redis.publish(CHANNEL, msgspec.json.encode(event))
+        await ann.tab.hears("booking", id="nobodys")
+        assert [each for each in ann.tab.heard if each["type"] == "booking"] == []
+
+
 def _notice() -> Notification:
     return Notification(id="n1", kind="hold_expired", title="Over", message="Over", data={}, created_at=1)
 

@@ -184,9 +184,14 @@ select * from locked_booking_with_resources($1);
 select id from booking where reference = $1 and status <> 'cancelled';
 
 -- name: pending_of_session
--- $1 session → its latest pending booking.
-select id from booking where session = $1 and status = 'pending' and change_of is null
+-- $1 session, $2 user (null: none) → its latest pending booking that is no other user's.
+select id from booking
+where session = $1 and status = 'pending' and change_of is null and (user_id is null or user_id = $2)
 order by position desc limit 1;
+
+-- name: user_of_session
+-- $1 session → the user whose it is, as far as its bookings say so.
+select user_id from booking where session = $1 and user_id is not null order by position desc limit 1;
 
 -- name: nobodys_of_session
 -- $1 session, $2 user → what it booked that is no user's, nor of what is that user's own.
@@ -199,12 +204,12 @@ where id = $1 and session = $2 and user_id is null
 returning id;
 
 -- name: page
--- $1 session ('': none), $2 user (null: none): whose bookings; $3 owner (null: none) of what was booked; $4
+-- $1 session ('': none), of which what is no user's, $2 user (null: none): whose bookings; $3 owner (null: none) of what was booked; $4
 -- position below which, $5 how many; the rest null for any: $6 statuses, $7 payment statuses, $8 approvals, $9
 -- resource, $10 and $11 a time in which it takes place, $12 text in its reference or its customer's name.
 -- → id, position, newest first. What never came to be for want of a hold is left out, and so are changes.
 select b.id, b.position from booking b
-where ((b.session = $1 and $1 <> '') or b.user_id = $2 or b.owner = $3)
+where ((b.session = $1 and $1 <> '' and b.user_id is null) or b.user_id = $2 or b.owner = $3)
   and b.position < $4 and b.cancel_reason is distinct from 'hold_expired' and b.change_of is null
   and ($6::text[] is null or b.status = any($6))
   and ($7::text[] is null or b.payment_status = any($7))
