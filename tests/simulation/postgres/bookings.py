@@ -277,9 +277,10 @@ def live_by_reference(tx: Transaction, reference: str) -> Rows:
 
 
 @query
-def pending_of_session(tx: Transaction, session: str) -> Rows:
+def pending_of_session(tx: Transaction, session: str, user: str | None) -> Rows:
     yield from none()
-    found = [row for row in tx.all("booking") if row["session"] == session and row["status"] == "pending"]
+    pending = [row for row in tx.all("booking") if row["session"] == session and row["status"] == "pending"]
+    found = [row for row in pending if row["user_id"] in {None, user}]
     return [{"id": max(found, key=lambda row: row["position"])["id"]}] if found else []
 
 
