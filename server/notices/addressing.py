@@ -134,6 +134,30 @@ class Addressing:
         await connection.execute(_queries.write_deliveries, *columns, moment(now))
 
 
+async def bring_forward(connection: Connection, user: str, preferences: Preferences, now: int) -> bool:
+    """Have what waits for the user go out as early as these preferences have it; whether anything does.
+
+    Nothing becomes later: it was planned by the preferences of then. All that happens from now on joins what
+    waits, and would be as late as that.
+    """
+    since = now - max(LATELY_MS, 1000 * preferences.batch_seconds)
+    sooner: dict[UUID, int] = {}
+    for row in await connection.fetch(_queries.untried, user, moment(now), moment(since)):
+        latest = None if row["latest"] is None else milliseconds(row["latest"])
+        planned = due(row["channel"], now, Lately(row["sent"], latest), preferences)
+        if planned < milliseconds(row["planned_at"]):
+            sooner[row["id"]] = planned
+    if sooner:
+        planned_at = [moment(planned) for planned in sooner.values()]
+        await connection.execute(_queries.bring_forward, list(sooner), planned_at)
+    return bool(sooner)
+
+
+async def wait_alone(connection: Connection) -> None:
+    """Until this transaction ends nothing is addressed, and what was is there to be seen."""
+    await connection.execute(_queries.wait_alone)
+
+
 def _addresses(event: Event, person: Person, book: Book) -> list[Address]:
     usual = usual_email(event, person)
     if person.user is None:

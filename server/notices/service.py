@@ -7,7 +7,7 @@ from uuid import UUID
 
 from server.database.pool import Database
 from server.errors import BadRequest, NotFound
-from server.notices import delivery_store, preferences, store
+from server.notices import addressing, delivery_store, preferences, store
 from server.notices.channel import Channel, Sender
 from server.notices.deliveries import Deliveries
 from server.notices.delivery_store import Standing
@@ -132,10 +132,14 @@ class Notices:
             return await store.preferences(connection, user)
 
     async def prefer(self, user: str, request: PreferencesRequest) -> Preferences:
-        """Keep how the user wants to be told; InvalidFields names what does not hold."""
-        kept = preferences.check(request)
-        async with self._database.connection() as connection:
-            await store.write_preferences(connection, user, kept, self._clock())
+        """Keep how the user wants to be told, of what waits too; InvalidFields names what does not hold."""
+        kept, now = preferences.check(request), self._clock()
+        async with self._database.transaction() as connection:
+            await addressing.wait_alone(connection)  # a round under way goes by the former preferences
+            await store.write_preferences(connection, user, kept, now)
+            is_sooner = await addressing.bring_forward(connection, user, kept, now)
+        if is_sooner:
+            self.deliveries.wake()
         return kept
 
     async def keep_house(self) -> float:

@@ -4,6 +4,10 @@
 -- → true where no other transaction is at it; until this one ends.
 select pg_try_advisory_xact_lock(hashtext('holdfast.notices'));
 
+-- name: wait_alone
+-- Waits for the round that is under way; none begins until this transaction ends.
+select pg_advisory_xact_lock(hashtext('holdfast.notices'));
+
 -- name: any_untold
 -- → whether anything happened and was not told.
 select exists (select from outbox where told_at is null);
@@ -67,6 +71,25 @@ join unnest($1::text[], $2::text[], $3::text[]) as w (channel, address, user_id)
 where d.leader is null and d.state = 'waiting' and d.attempts = 0 and d.due_at > $4
 order by d.position
 for no key update of d skip locked;
+
+-- name: untried
+-- $1 user, $2 now, $3 since when → what waits to go to the user and has not been tried; how often the reader of each was
+-- written to before it, and when the latest of that was planned for. Webhooks never wait; what is being sent just now is
+-- passed over.
+select d.id, d.channel, d.planned_at, l.sent, l.latest from delivery d
+cross join lateral (
+  select count(*) as sent, max(o.planned_at) as latest from delivery o
+  where o.channel = d.channel and o.address = d.address and o.user_id = d.user_id
+    and o.planned_at > $3 and o.leader is null and o.position < d.position
+) l
+where d.channel in ('email', 'sms', 'push') and d.state = 'waiting' and d.due_at > $2
+  and d.user_id = $1 and d.attempts = 0
+for no key update of d skip locked;
+
+-- name: bring_forward
+-- $1 ids, $2 when each is to go out now.
+update delivery d set planned_at = new.planned_at, due_at = new.planned_at
+from unnest($1::uuid[], $2::timestamptz[]) as new (id, planned_at) where d.id = new.id;
 
 -- name: write_deliveries
 -- One array for each column; `leaders` null is a message of its own.
