@@ -5,8 +5,10 @@ A repeat of the request reads it from the booking itself.
 
 from typing import Any
 
+import msgspec
+
 from server.errors import NotFound
-from server.http.endpoint import Call
+from server.http.endpoint import Answer, Call
 
 _FIELD = "driver_location"
 
@@ -17,27 +19,19 @@ class Whereabouts:
     def __init__(self, call: Call) -> None:
         self._call = call
 
-    def without(self, content: Any) -> Any:
+    def without(self, body: bytes) -> bytes:
         """The answer without it."""
-        return self._with(content, None)
+        return _with(msgspec.json.decode(body), None)
 
-    async def filled(self, content: Any) -> Any:
+    async def filled(self, kept: bytes) -> Answer:
         """The answer with it, as far as the caller may know it now."""
-        if not _has_booking(content):
-            return content
+        content = msgspec.json.decode(kept)
         try:
             booking = await self._call.parts.bookings.find(self._call.caller, content["booking"]["id"])
         except NotFound:
-            return content
-        return self._with(content, booking.driver_location)
-
-    @staticmethod
-    def _with(content: Any, location: dict[str, Any] | None) -> Any:
-        if not _has_booking(content):
-            return content
-        return content | {"booking": content["booking"] | {_FIELD: location}}
+            return Answer(kept)
+        return Answer(_with(content, booking.driver_location))
 
 
-def _has_booking(content: Any) -> bool:
-    """Refusals have none."""
-    return isinstance(content, dict) and isinstance(content.get("booking"), dict)
+def _with(content: Any, location: dict[str, Any] | None) -> bytes:
+    return msgspec.json.encode(content | {"booking": content["booking"] | {_FIELD: location}})

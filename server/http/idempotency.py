@@ -1,11 +1,14 @@
 """Idempotency-Key: the same key and body have one effect and one answer for a day.
 
 With another body the key is InvalidFields; while its first request still runs, Conflict (docs/errors.md).
+Answers are kept beside the live state, whose memory they may not fill: what grows with a thing that stands in
+PostgreSQL is not kept (`Fleeting`), and what is long besides is kept compressed.
 """
 
 import asyncio
 import hashlib
 import secrets
+import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +22,7 @@ from starlette.responses import Response
 from channels.supervisor import stop
 from server.accounts.rules import Caller
 from server.errors import BadRequest, Conflict, FieldError, InvalidFields, Unavailable
+from server.http.answers import Answer
 from server.ops.redis_errors import redis_away
 
 KEPT_SECONDS: Final = 24 * 3600
@@ -26,17 +30,21 @@ LEASE_SECONDS: Final = 10
 """How long a key stays taken by a run whose process died; a longer run goes on renewing it."""
 
 RENEW_SECONDS: Final = 3.0
+_COMPRESS_FROM: Final = 64 * 1024
 _KEEP: Final = Path(__file__).with_name("idempotency.lua").read_text(encoding="utf-8")
 
 
 class Fleeting(Protocol):
-    """What of a route's answers is kept nowhere, though a repeat has it for as long as it is there."""
+    """What of a route's answers is kept nowhere, though a repeat has it for as long as it is there.
 
-    def without(self, content: Any) -> Any:
-        """The answer as it is kept."""
+    Refusals are kept whole.
+    """
 
-    async def filled(self, content: Any) -> Any:
-        """What was kept, with what is there now."""
+    def without(self, body: bytes) -> bytes:
+        """The answer's JSON as it is kept."""
+
+    async def filled(self, kept: bytes) -> Answer:
+        """With what is there now, as JSON bytes, and with the headers that differ for it."""
 
 
 class _Record(msgspec.Struct, array_like=True):
@@ -46,6 +54,7 @@ class _Record(msgspec.Struct, array_like=True):
     status: int = 0
     headers: tuple[tuple[bytes, bytes], ...] = ()
     body: bytes = b""
+    compressed: bool = False
 
 
 def idempotency_key(headers: Headers) -> str | None:
@@ -99,7 +108,7 @@ class Idempotency:
             raise
         await stop(renewing)
         await self._finish(
-            name, ours, b"" if response.status_code >= 500 else _done(ours, response, fleeting)
+            name, ours, b"" if response.status_code >= 500 else await _done(ours, response, fleeting)
         )
         return response
 
@@ -131,13 +140,15 @@ def _name(request: Request, caller: Caller, key: str) -> str:
     return f"holdfast:idempotency:{hashlib.sha256(scope).hexdigest()}"
 
 
-def _done(ours: _Record, response: Response, fleeting: Fleeting | None) -> bytes:
-    headers, body = tuple(response.raw_headers), bytes(response.body)
-    if fleeting is not None and body:
-        body = msgspec.json.encode(fleeting.without(msgspec.json.decode(body)))
-    return msgspec.msgpack.encode(
-        _Record(ours.fingerprint, "done", ours.run, response.status_code, headers, body)
-    )
+async def _done(ours: _Record, response: Response, fleeting: Fleeting | None) -> bytes:
+    status, headers, body = response.status_code, tuple(response.raw_headers), bytes(response.body)
+    if fleeting is not None and body and not _refuses(status):
+        body = fleeting.without(body)
+    is_long = len(body) >= _COMPRESS_FROM
+    if is_long:
+        body = await asyncio.to_thread(zlib.compress, body)
+    record = _Record(ours.fingerprint, "done", ours.run, status, headers, body, compressed=is_long)
+    return msgspec.msgpack.encode(record)
 
 
 async def _repeat(earlier: _Record, ours: _Record, fleeting: Fleeting | None) -> Response:
@@ -146,9 +157,17 @@ async def _repeat(earlier: _Record, ours: _Record, fleeting: Fleeting | None) ->
         raise InvalidFields("the Idempotency-Key belongs to another request", errors=[said])
     if earlier.state == "running":
         raise Conflict("the first request with this key is still running", retry_after=1)
-    response = Response(earlier.body, status_code=earlier.status)
+    body = earlier.body
+    if earlier.compressed:
+        body = await asyncio.to_thread(zlib.decompress, body)
+    response = Response(body, status_code=earlier.status)
     response.raw_headers = list(earlier.headers)
-    if fleeting is not None and earlier.body:
-        response.body = msgspec.json.encode(await fleeting.filled(msgspec.json.decode(earlier.body)))
-        response.headers["Content-Length"] = str(len(response.body))
+    if fleeting is not None and body and not _refuses(earlier.status):
+        now = await fleeting.filled(body)
+        response.body = now.content
+        response.headers.update({**now.headers, "Content-Length": str(len(now.content))})
     return response
+
+
+def _refuses(status: int) -> bool:
+    return status >= 400

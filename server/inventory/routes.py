@@ -67,6 +67,30 @@ class ResourceChanges(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     remove_slots: Any = msgspec.UNSET
 
 
+class _Named(msgspec.Struct):
+    id: str
+
+
+class AsItIsNow:
+    """Of an answer with a whole resource, which may be megabytes, only its id is kept for a repeat.
+
+    A repeat has the resource as it is by then, which anybody may see; UnknownResource if it was deleted.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._inventory = call.parts.inventory
+
+    def without(self, body: bytes) -> bytes:
+        """The id."""
+        return msgspec.json.encode(msgspec.json.decode(body, type=_Named))
+
+    async def filled(self, kept: bytes) -> Answer:
+        """The resource."""
+        named = msgspec.json.decode(kept, type=_Named)
+        body: Body = await self._inventory.body(named.id, at_once=True)
+        return Answer(body.plain, headers={"ETag": body.etag})
+
+
 async def list_resources(call: Call) -> Answer:
     """`GET /api/resources?kind&owner&q&date&from&to&after&limit` → `{items, next}`.
 
@@ -200,19 +224,20 @@ def _limit(given: str | None) -> int:
 
 
 _WRITERS: Any = {"access": "user", "limit": "commands", "roles": ("owner", "operator")}
+_WHOLE: Any = {"body_limit": BODY_LIMIT, "fleeting": AsItIsNow, **_WRITERS}
 _ONE: Any = {"missing": UnknownResource}
 
 routes = [
     Route("/api/resources", endpoint(list_resources, access="open"), methods=["GET"]),
     Route(
         "/api/resources",
-        endpoint(create_resource, body=NewResource, body_limit=BODY_LIMIT, **_WRITERS),
+        endpoint(create_resource, body=NewResource, **_WHOLE),
         methods=["POST"],
     ),
     Route("/api/resources/{id}", endpoint(read_resource, access="open", **_ONE), methods=["GET"]),
     Route(
         "/api/resources/{id}",
-        endpoint(change_resource, body=ResourceChanges, body_limit=BODY_LIMIT, **_WRITERS, **_ONE),
+        endpoint(change_resource, body=ResourceChanges, **_WHOLE, **_ONE),
         methods=["PATCH"],
     ),
     Route("/api/resources/{id}", endpoint(delete_resource, **_WRITERS, **_ONE), methods=["DELETE"]),

@@ -163,9 +163,23 @@ class Inventory:
         """The time by which steps are past, in ms since the Unix epoch."""
         return round(self._wall() * 1000)
 
-    async def body(self, resource_id: str, days: Days = Days()) -> Body:  # noqa: B008  # a value
-        """A resource as JSON for HTTP, made once for each version; of a grid the slots of some days."""
-        loaded = await self.get(resource_id)
+    async def body(
+        self,
+        resource_id: str,
+        days: Days = Days(),  # noqa: B008  # a value
+        *,
+        at_once: bool = False,
+    ) -> Body:
+        """A resource as JSON for HTTP, made once for each version; of a grid the slots of some days.
+
+        `at_once`: with every change there is by now, by whichever process, and not as it was a second ago.
+        """
+        if at_once:
+            self._loading.forget(resource_id)  # that look may have begun before a change
+            task = self._loading.start(resource_id, lambda: self._look(resource_id))
+            loaded = await asyncio.shield(task)
+        else:
+            loaded = await self.get(resource_id)
         calendar, steps = loaded.calendar, (0, 0, 0)
         if calendar is not None:
             now = self.now

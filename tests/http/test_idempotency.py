@@ -29,6 +29,7 @@ class Shop:
         self.gate = asyncio.Event()
         self.gate.set()
         self.fault: Exception | None = None
+        self.words = ""
 
     async def order(self, call: Call) -> Answer:
         self.orders.append(call.op)
@@ -36,7 +37,7 @@ class Shop:
         await self.gate.wait()
         if self.fault is not None:
             raise self.fault
-        return Answer({"order": len(self.orders)}, 201, {"X-Order": "1"})
+        return Answer({"order": len(self.orders), "words": self.words}, 201, {"X-Order": "1"})
 
 
 @pytest.fixture
@@ -69,6 +70,20 @@ async def test_a_repeat_has_the_first_answer_and_no_effect(app: Starlette, shop:
     assert again.headers["x-order"] == "1"
     assert again.headers["content-type"] == "application/json"
     assert shop.orders == ["k 1"]
+
+
+async def test_a_long_answer_is_kept_small_and_is_the_same_again(
+    app: Starlette, shop: Shop, redis: Redis
+) -> None:
+    shop.words = "a seat and " * 100_000
+    async with visit(app) as ann:
+        first, again = [await ann.post("/orders", json={}, headers=by("ann", "k")) for _ in range(2)]
+    assert len(first.content) > 1_000_000
+    assert (first.status_code, first.content) == (again.status_code, again.content)
+    assert again.headers["content-length"] == first.headers["content-length"]
+    (key,) = await redis.keys("holdfast:idempotency:*")
+    assert await redis.strlen(key) < 64 * 1024
+    assert len(shop.orders) == 1
 
 
 async def test_a_refusal_is_kept_as_well(app: Starlette, shop: Shop) -> None:

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from channels.replica import State
 from server.database.pool import Database
 from server.errors import UnknownResource
+from server.inventory.edits import changed_by
 from server.inventory.routes import routes
 from server.inventory.service import Inventory
 from tests.inventory.examples import draft, seat_draft
@@ -330,3 +331,61 @@ async def test_two_changes_at_once_are_both_made(ann: httpx.AsyncClient) -> None
     assert {answer.status_code for answer in answers} == {200}
     shown = json.loads((await ann.get("/api/resources/hall")).content)
     assert len(shown["slots"]) == 7
+
+
+async def kept(redis: Redis) -> bytes:
+    """All that is kept under Idempotency-Keys."""
+    found: list[Any] = [await redis.get(key) for key in await redis.keys("holdfast:idempotency:*")]
+    return b"".join(found)
+
+
+def by_key(key: str) -> dict[str, str]:
+    return {**as_owner(), "Idempotency-Key": key}
+
+
+@pytest.mark.parametrize("named", [{"id": "hall"}, {}])
+async def test_a_hall_is_not_kept_for_a_repeat_which_has_it_all_the_same(
+    ann: httpx.AsyncClient, redis: Redis, named: dict[str, str]
+) -> None:
+    wanted = {name: value for name, value in HALL.items() if name != "id"} | named
+    made = [await ann.post("/api/resources", json=wanted, headers=by_key("made")) for _ in range(2)]
+    path, title = made[0].headers["location"], {"title": "Summer Serenade"}
+    changed = [await ann.patch(path, json=title, headers=by_key("changed")) for _ in range(2)]
+    for first, again in (made, changed):
+        assert (again.status_code, again.content) == (first.status_code, first.content)
+        assert {**again.headers, "x-request-id": ""} == {**first.headers, "x-request-id": ""}
+    assert b"A-1" not in await kept(redis)
+    assert (await ann.get("/api/resources")).json()["items"][1:] == []
+
+
+async def test_a_repeat_has_the_hall_as_it_is_by_now(ann: httpx.AsyncClient, database: Database) -> None:
+    await opened(ann)
+    await ann.patch("/api/resources/hall", json={"title": "One"}, headers=by_key("k"))
+    elsewhere = Inventory(database)  # of another process
+    await elsewhere.change(
+        "hall", lambda resource, slots: changed_by({"title": "A longer one"}, resource, slots)
+    )
+    again = await ann.patch("/api/resources/hall", json={"title": "One"}, headers=by_key("k"))
+    now = await ann.get("/api/resources/hall")
+    assert again.json()["title"] == "A longer one"
+    assert again.status_code == 200
+    assert (again.content, again.headers["etag"]) == (now.content, now.headers["etag"])
+    assert int(again.headers["content-length"]) == len(now.content)
+    await elsewhere.close()
+
+
+async def test_a_repeat_does_not_find_a_hall_that_was_deleted(ann: httpx.AsyncClient) -> None:
+    await opened(ann)
+    change: dict[str, Any] = {"json": {"title": "One"}, "headers": by_key("k")}
+    await ann.patch("/api/resources/hall", **change)
+    await ann.delete("/api/resources/hall", headers=as_owner())
+    again = await ann.patch("/api/resources/hall", **change)
+    assert (again.status_code, again.json()["code"]) == (404, "unknown_resource")
+
+
+async def test_a_refused_change_is_refused_again(ann: httpx.AsyncClient) -> None:
+    await opened(ann)
+    change: dict[str, Any] = {"json": {"title": 7}, "headers": by_key("k")}
+    first, again = [await ann.patch("/api/resources/hall", **change) for _ in range(2)]
+    assert fields(again) == ["title"]
+    assert again.content == first.content

@@ -340,6 +340,32 @@ async def test_a_look_that_began_before_the_change_is_no_answer_to_who_knows_of_
     assert (await late).resource.layout == 2
 
 
+async def test_at_once_is_by_a_look_that_began_after_the_change(
+    inventory: Inventory, database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await inventory.create(draft())
+    await inventory.get("hall")
+    entered, go_on = asyncio.Event(), asyncio.Event()
+    read_version = store.read_version
+
+    async def slow(database: Database, resource_id: str) -> str | None:
+        version = await read_version(database, resource_id)
+        entered.set()
+        await go_on.wait()
+        return version
+
+    monkeypatch.setattr(store, "read_version", slow)
+    clock.now += service.FRESH_SECONDS
+    early = asyncio.create_task(inventory.get("hall"))
+    await entered.wait()
+    await Inventory(database).change("hall", with_slots(seat_draft("A-77")))
+    body = asyncio.create_task(inventory.body("hall", at_once=True))
+    await asyncio.sleep(0)
+    go_on.set()
+    assert b"A-77" in (await body).plain
+    await early
+
+
 async def test_while_postgresql_is_away_memory_serves(spare_postgresql: PostgreSQL) -> None:
     from server.database.migrate import migrate  # noqa: PLC0415  # only this test has an empty server
 
