@@ -6,6 +6,7 @@ import { signInAddress, user } from "../client/user.js";
 import { sentence } from "../client/wording.js";
 import { make } from "../elements/make.js";
 import { readAsTold } from "./bookings-words.js";
+import { OwnBookings } from "./owner-bookings.js";
 import { showEarnings } from "./owner-earnings.js";
 import { HoursForm } from "./owner-hours.js";
 import { Inbox } from "./owner-inbox.js";
@@ -15,17 +16,17 @@ import { Week } from "./owner-week.js";
 import { pushSwitch } from "./push-switch.js";
 import { find, startPage } from "./shell.js";
 
-const MOST_PAGES = 10;
 const PAUSE_MS = 300;
 
 const holdfast = startPage();
-const bookings = new Map();
+const bookings = new OwnBookings(get);
 const places = new OwnPlaces(listOwned);
 let turn = 0;
+let loaded = false;
 
 const titleOf = (id) => places.all.find((place) => place.id === id)?.title ?? "";
 const requests = new Requests(find("requests"), { session: holdfast.session, titleOf, changed: take });
-const week = new Week({ box: find("calendar"), name: find("week"), before: find("before"), after: find("after") }, { clock: holdfast.clock });
+const week = new Week({ box: find("calendar"), name: find("week"), before: find("before"), after: find("after") }, { clock: holdfast.clock, read: readWeek });
 const hours = new HoursForm({ form: find("hours"), choice: find("place"), problem: find("hours-problem") }, holdfast.session);
 const inbox = new Inbox({ list: find("inbox"), readAll: find("read-all") }, holdfast.notifications);
 
@@ -40,14 +41,19 @@ async function load() {
   if (!user.signedIn) return askToSignIn();
   try {
     if (!holdfast.session.csrf) await holdfast.session.open();
-    const [booked, earned] = await Promise.all([allBookings(), get("/api/earnings"), places.read()]);
+    const then = bookings.ask();
+    const [earned] = await Promise.all([get("/api/earnings"), places.read(), bookings.readRequests()]);
     if (mine !== turn) return undefined;
-    bookings.clear();
-    for (const booking of booked) bookings.set(booking.id, booking);
+    await bookings.readWeek(week.begin(places.all));
+    if (mine !== turn) return undefined;
+    bookings.forgetBefore(then);
+    loaded = true;
     showEarnings(find("earnings"), earned.items);
     hours.show(places.all);
     inbox.load();
     pushSwitch(find("push"), holdfast.session);
+    find("message").hidden = true;
+    find("owner").hidden = false;
     draw();
   } catch (refusal) {
     if (refusal.name !== "Refusal") throw refusal;
@@ -60,25 +66,20 @@ async function listOwned() {
   return (await listResources({ owner: user.id })).filter(({ owner }) => owner === user.id);
 }
 
-async function allBookings() {
-  const found = [];
-  let next = null;
-  for (let page = 0; page < MOST_PAGES; page += 1) {
-    const answer = await get(`/api/bookings?role=owner&limit=100${next ? `&after=${encodeURIComponent(next)}` : ""}`);
-    found.push(...answer.items);
-    next = answer.next;
-    if (!next) break;
-  }
-  return found;
+/** Of a week that is leafed to; the one at hand is read along with everything else. @throws {Refusal} */
+async function readWeek(first) {
+  if (!bookings.knows(first)) await bookings.readWeek(first);
 }
 
 /** The socket tells that something changed; HTTP says what of it an owner may see, in one way everywhere. */
 async function readAnew(told) {
   const read = async () => {
+    const asked = bookings.ask();
     const { booking } = await get(`/api/bookings/${encodeURIComponent(told.id)}`);
-    take(booking);
+    take(booking, asked);
     return booking;
   };
+  const mine = turn;
   const pause = () => new Promise((then) => setTimeout(then, PAUSE_MS));
   try {
     if (!(await places.have(told))) return;
@@ -86,20 +87,19 @@ async function readAnew(told) {
     showEarnings(find("earnings"), (await get("/api/earnings")).items);
   } catch (refusal) {
     if (refusal.name !== "Refusal") throw refusal;
+    if (mine === turn && refusal.code !== "not_found") failed(refusal);
   }
 }
 
-function take(booking) {
-  bookings.set(booking.id, booking);
+function take(booking, asked) {
+  bookings.take(booking, asked);
   draw();
 }
 
 function draw() {
-  find("message").hidden = true;
-  find("owner").hidden = false;
-  const all = [...bookings.values()];
-  requests.show(all);
-  week.show(places.all, all);
+  if (!loaded) return;
+  requests.show(bookings.all);
+  week.show(places.all, bookings);
 }
 
 function sayWhose() {
@@ -107,18 +107,27 @@ function sayWhose() {
 }
 
 function askToSignIn() {
-  find("owner").hidden = true;
+  hide();
   find("message").hidden = false;
   const link = make("a.primary", { href: signInAddress("/owner") }, "Sign in");
   find("message").replaceChildren(make("h2", {}, "Who are you?"), make("p", {}, "Owners see their places here once they are signed in."), link);
 }
 
+function hide() {
+  loaded = false;
+  find("owner").hidden = true;
+}
+
+/** What is shown stays to be seen, but may be out of date: what is not there is not known any more. */
 function failed(refusal) {
-  if (!find("owner").hidden) return;
+  bookings.doubt();
+  if (refusal.code === "forbidden") hide();
+  draw();
+  const title = loaded ? "This may be out of date" : "That did not work";
   const words = refusal.code === "forbidden" ? "You are signed in, but not as an owner." : sentence(refusal);
   const again = make("button.secondary", { type: "button", onclick: () => location.reload() }, "Try again");
   find("message").hidden = false;
-  find("message").replaceChildren(make("h2", {}, "That did not work"), make("p", {}, words), again);
+  find("message").replaceChildren(make("h2", {}, title), make("p", {}, words), again);
 }
 
 if (!user.signedIn) load();

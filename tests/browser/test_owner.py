@@ -83,6 +83,34 @@ async def test_what_an_owner_books_elsewhere_waits_for_no_word_of_theirs(visits:
     await expect(pete.page.get_by_role("button", name="Decline")).to_have_count(0)
 
 
+async def test_of_a_week_that_could_not_be_read_nobody_is_told_that_it_is_empty(visits: Visits) -> None:
+    olga = await visits.enter()
+    olga.forgives("503")
+    await olga.signs_in("olga", roles=("owner",), to="/owner")
+    nobody = olga.page.get_by_label("nobody", exact=True)
+    unknown = olga.page.get_by_label("not known yet", exact=True)
+    await expect(nobody).to_have_count(14)
+    weeks = re.compile(r"/api/bookings\?.*from=")
+    await olga.page.route(weeks, lambda route: route.fulfill(status=503, json={"code": "unavailable"}))
+    await olga.clicks("The week after")
+    await expect(unknown).to_have_count(14)
+    await olga.reads("Who comes is not known.")
+    await expect(nobody).to_have_count(0)
+    assert await olga.violations() == []
+    await olga.page.unroute(weeks)
+    await olga.clicks("Read this week again")
+    await expect(nobody).to_have_count(14)
+    await expect(olga.page.locator("#calendar .problem")).to_have_count(0)
+    await olga.page.route(
+        "**/api/earnings", lambda route: route.fulfill(status=503, json={"code": "unavailable"})
+    )
+    await olga.context.set_offline(offline=True)  # what was told meanwhile is missed
+    await expect(olga.page.locator("connection-state[data-level=live]")).to_have_count(0)
+    await olga.context.set_offline(offline=False)
+    await olga.reads("This may be out of date")
+    await expect(unknown).to_have_count(14)
+
+
 async def test_new_hours_are_on_every_board_at_once(ann: Visitor, visits: Visits) -> None:
     driver = Driver(ann)
     await driver.opens(f"/resources/{ASKED}")

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { isOver, readAsTold, sorted, standing } from "../../static/pages/bookings-words.js";
+import { OwnBookings } from "../../static/pages/owner-bookings.js";
 import { spansOf, spansText } from "../../static/pages/owner-hours.js";
 import { OwnPlaces } from "../../static/pages/owner-places.js";
 import { awaited } from "../../static/pages/owner-requests.js";
@@ -103,4 +104,79 @@ test("places that were asked for earlier replace none that were asked for later"
   answers[0]([{ id: "of somebody before" }]);
   await Promise.all(both);
   assert.deepEqual(places.all, [{ id: "yard" }]);
+});
+
+/** A list that is asked for is answered when the test says so. */
+function asked() {
+  const queries = [];
+  const answers = [];
+  const get = (path) => {
+    queries.push(Object.fromEntries(new URL(path, "http://shop").searchParams));
+    return new Promise((answer, refuse) => answers.push({ answer, refuse }));
+  };
+  const says = async (place, items, next = null) => {
+    answers[place].answer({ items, next });
+    await new Promise(setImmediate);
+  };
+  return { queries, answers, says, bookings: new OwnBookings(get) };
+}
+
+function ids(bookings) {
+  return bookings.all.map(({ id }) => id);
+}
+
+test("what waits and who comes are asked for by themselves, to the last page", async () => {
+  const { queries, says, bookings } = asked();
+  const requests = bookings.readRequests();
+  for (let page = 0; page < 12; page += 1) await says(page, [booking({ id: `waits-${page}` })], page < 11 ? `after-${page}` : null);
+  await requests;
+  assert.equal(ids(bookings).length, 12);
+  assert.deepEqual(queries[0], { role: "owner", limit: "200", approval: "awaited" });
+  assert.equal(queries[11].after, "after-10");
+  const week = bookings.readWeek("2026-11-21");
+  assert.ok(!bookings.knows("2026-11-21"));
+  await says(12, [booking({ id: "comes" })], "more");
+  assert.ok(!bookings.knows("2026-11-21"));
+  await says(13, []);
+  await week;
+  const time = { from: "2026-11-20", to: "2026-11-28" };
+  assert.deepEqual(queries[12], { role: "owner", limit: "200", status: "pending,confirmed,completed", ...time });
+  assert.deepEqual(queries[13], { ...queries[12], after: "more" });
+  assert.ok(ids(bookings).includes("comes") && bookings.knows("2026-11-21") && !bookings.knows("2026-11-28"));
+});
+
+test("a list puts nothing back that was told while it was read, and forgets nothing of it", async () => {
+  const { says, bookings } = asked();
+  bookings.take(booking({ id: "missed" }));
+  const then = bookings.ask();
+  const week = bookings.readWeek("2026-11-21");
+  bookings.take(booking({ id: "given up", status: "cancelled" }));
+  bookings.take(booking({ id: "new" }));
+  await says(0, [booking({ id: "given up" }), booking({ id: "listed" })]);
+  await week;
+  bookings.forgetBefore(then);
+  assert.deepEqual(ids(bookings).toSorted(), ["given up", "listed", "new"]);
+  assert.equal(bookings.all.find(({ id }) => id === "given up").status, "cancelled");
+  assert.ok(bookings.knows("2026-11-21"));
+  bookings.forgetBefore(bookings.ask());
+  assert.ok(!bookings.knows("2026-11-21"));
+});
+
+test("of a week that could not be read, or was asked for before something was missed, nobody knows who comes", async () => {
+  const { answers, says, bookings } = asked();
+  const refused = bookings.readWeek("2026-11-21");
+  answers[0].refuse(new Error("away"));
+  await assert.rejects(refused);
+  assert.ok(!bookings.knows("2026-11-21"));
+  const early = bookings.readWeek("2026-11-21");
+  bookings.doubt();
+  await says(1, []);
+  await early;
+  assert.ok(!bookings.knows("2026-11-21"));
+  const again = bookings.readWeek("2026-11-21");
+  await says(2, []);
+  await again;
+  assert.ok(bookings.knows("2026-11-21"));
+  bookings.doubt();
+  assert.ok(!bookings.knows("2026-11-21"));
 });
