@@ -53,6 +53,21 @@ class Clock:
         return self.now
 
 
+class Look:
+    """A look at PostgreSQL that has read, and answers when it may."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.has_read, self.may_answer = asyncio.Event(), asyncio.Event()
+        self._read = store.read_version
+        monkeypatch.setattr(store, "read_version", self)
+
+    async def __call__(self, database: Database, resource_id: str) -> str | None:
+        version = await self._read(database, resource_id)
+        self.has_read.set()
+        await self.may_answer.wait()
+        return version
+
+
 @pytest.fixture
 def redis() -> Redis:
     return Redis()
@@ -295,21 +310,12 @@ async def test_a_change_while_it_is_read_is_not_covered_by_what_was_read(
     inventory: Inventory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await inventory.create(draft())
-    entered, go_on = asyncio.Event(), asyncio.Event()
-    read_version = store.read_version
-
-    async def slow(database: Database, resource_id: str) -> str | None:
-        version = await read_version(database, resource_id)
-        entered.set()
-        await go_on.wait()
-        return version
-
-    monkeypatch.setattr(store, "read_version", slow)
+    look = Look(monkeypatch)
     early = asyncio.create_task(inventory.get("hall"))
-    await entered.wait()
-    monkeypatch.setattr(store, "read_version", read_version)
+    await look.has_read.wait()
+    monkeypatch.undo()
     await inventory.change("hall", becoming(title="Other"))
-    go_on.set()
+    look.may_answer.set()
     await early
     assert (await inventory.get("hall")).resource.title == "Other"
 
@@ -319,23 +325,14 @@ async def test_a_look_that_began_before_the_change_is_no_answer_to_who_knows_of_
 ) -> None:
     await inventory.create(draft())
     await inventory.get("hall")
-    entered, go_on = asyncio.Event(), asyncio.Event()
-    read_version = store.read_version
-
-    async def slow(database: Database, resource_id: str) -> str | None:
-        version = await read_version(database, resource_id)
-        entered.set()
-        await go_on.wait()
-        return version
-
-    monkeypatch.setattr(store, "read_version", slow)
+    look = Look(monkeypatch)
     clock.now += service.FRESH_SECONDS
     early = asyncio.create_task(inventory.get("hall"))
-    await entered.wait()
+    await look.has_read.wait()
     await Inventory(database).change("hall", with_slots(seat_draft("A-1")))
     late = asyncio.create_task(inventory.get("hall", 2))
     await asyncio.sleep(0)
-    go_on.set()
+    look.may_answer.set()
     assert (await early).resource.layout == 1
     assert (await late).resource.layout == 2
 
