@@ -147,8 +147,8 @@ TELLING: Final = (
         patches=(
             Patch(
                 "server/bookings/rules.py",
-                "    by_session = bool(caller.session) and caller.session == session\n",
-                "    by_session = True\n",
+                "    return bool(caller.session) and caller.session == session\n",
+                "    return True\n",
             ),
         ),
         checks=(
